@@ -1,0 +1,63 @@
+"""What a person is, as arrays: everything that an `.avatar` archive holds."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from avatar.camera import Pinhole
+from avatar.face import StateLayout, Window
+
+Array = NDArray[Any]
+
+
+@dataclass(frozen=True)
+class Consent:
+    """Who agreed to what, when and how.  It travels in the archive's header."""
+
+    subject: str  # whose face: a name, or "self"
+    purpose: str  # for what, in plain words
+    given_at: str  # ISO 8601, UTC
+    method: str  # "prompt" | "flag" | "page"
+    version: str  # of the wording that was agreed to
+
+
+@dataclass(frozen=True)
+class StateStatistics:
+    """What the entropy coder needs to know of this person's states, D numbers each.
+
+    mean, scale: of the enrolment's states, their units.  step: the quantiser's step at quality 1,
+    measured at enrolment so that one step of every number costs the picture about the same.
+    """
+
+    mean: Array  # [D] float32
+    scale: Array  # [D] float32, standard deviation over the enrolment
+    step: Array  # [D] float32, > 0
+
+
+@dataclass(frozen=True)
+class Avatar:
+    name: str
+    created: str  # ISO 8601, UTC
+    consent: Consent
+    camera: Pinhole
+    window: Window
+    layout: StateLayout
+    statistics: StateStatistics
+    settings: dict[str, Any]  # the fields' dataclass of settings, as JSON values
+    tensors: dict[str, Array]  # dotted names: "embedding.*", "head.*", "torso.*", "background.*",
+    # "tracker.*" (identity, torso_reference, calibration: what the sender needs)
+    report: dict[str, Any] = field(default_factory=dict)  # what the fit reached, JSON values
+    digest: str = ""  # sha256 of the archive's bytes in hex; "" while never written
+
+    def group(self, prefix: str) -> dict[str, Array]:
+        """The tensors below `prefix.`, their names without it."""
+        return {k[len(prefix) + 1 :]: v for k, v in self.tensors.items() if k.startswith(prefix + ".")}
+
+    @property
+    def identity(self) -> Array:
+        """[N] float32, the person's shape in the morphable model."""
+        return np.asarray(self.tensors["tracker.identity"], np.float32)

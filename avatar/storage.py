@@ -1,0 +1,54 @@
+"""Files written whole or not at all."""
+
+from __future__ import annotations
+
+import errno
+import os
+import tempfile
+from pathlib import Path
+
+from avatar.errors import StorageError
+
+_FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
+
+
+def write_whole(path: str | Path, data: bytes) -> None:
+    """Puts `data` at `path` in one step: a reader sees the old file or the new one, never a part.
+
+    Raises StorageError when the disk is full or the folder cannot be written; nothing is left
+    behind then, and a file that was there before stays as it was.
+    """
+    target = Path(path)
+    temporary = None
+    try:
+        # Beside the target: os.replace is atomic only within one file system.
+        handle, temporary = tempfile.mkstemp(prefix=".", suffix=".part", dir=target.parent)
+        with os.fdopen(handle, "wb") as file:
+            file.write(data)
+            file.flush()
+            os.fsync(file.fileno())
+        os.chmod(temporary, 0o666 & ~_umask())
+        os.replace(temporary, target)
+    except OSError as error:
+        if temporary is not None:
+            Path(temporary).unlink(missing_ok=True)
+        raise _storage_error(target, len(data), error) from error
+
+
+def _storage_error(target: Path, size: int, error: OSError) -> StorageError:
+    if error.errno in _FULL:
+        return StorageError(
+            f"{target}: the disk is full, {size} bytes did not fit",
+            "Free some space or choose another folder, then run the command again.",
+        )
+    return StorageError(
+        f"{target}: cannot be written ({error.strerror or error})",
+        "Choose a folder that exists and that you may write to.",
+    )
+
+
+def _umask() -> int:
+    # The only way to read it is to set it; mkstemp's own 0600 would surprise who shares files.
+    mask = os.umask(0o022)
+    os.umask(mask)
+    return mask

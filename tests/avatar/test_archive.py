@@ -1,0 +1,233 @@
+from __future__ import annotations
+
+import errno
+import hashlib
+import json
+import os
+import struct
+import time
+import tracemalloc
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from avatar.archive import MAGIC, avatar_bytes, parse_avatar, read_avatar, write_avatar
+from avatar.avatar import Avatar, Consent, StateStatistics
+from avatar.camera import Pinhole
+from avatar.errors import ArchiveError, InputError, StorageError, VersionError
+from avatar.face import StateLayout, Window
+
+
+def an_avatar(elements: int = 1000, **changes: object) -> Avatar:
+    rng = np.random.default_rng(7)
+    width = StateLayout().width
+    avatar = Avatar(
+        name="Ada Lovelace",
+        created="2026-01-01T00:00:00Z",
+        consent=Consent("self", "calls", "2026-01-01T00:00:00Z", "flag", "1"),
+        camera=Pinhole(2.5, (0.5, 0.47)),
+        window=Window(10.0, 0.0, 720.0, 1280, 720),
+        layout=StateLayout(),
+        statistics=StateStatistics(
+            rng.normal(size=width).astype(np.float32),
+            np.full(width, 0.3, np.float32),
+            np.full(width, 0.1, np.float32),
+        ),
+        settings={"size": 256, "exact_tensors": ["tracker.exact"]},
+        report={"psnr": np.float32(29.5)},
+        tensors={
+            "head.planes": rng.normal(size=(elements,)).astype(np.float64),
+            "head.huge": np.full(300, 1e6, np.float32),
+            "head.tiny": np.full(300, 1e-6, np.float32),
+            "tracker.exact": rng.normal(size=300).astype(np.float32),
+            "tracker.identity": rng.normal(size=40).astype(np.float32),
+            "head.index": np.arange(6, dtype=np.int16).reshape(2, 3)[:, ::-1],
+            "head.scalar": np.float32(3.25).reshape(()),
+        },
+    )
+    return replace(avatar, **changes)
+
+
+def sealed(body: bytes) -> bytes:
+    return body + hashlib.sha256(body).digest()
+
+
+def with_header(data: bytes, change: dict[str, object]) -> bytes:
+    """The archive with some header fields replaced and its checksum made right again."""
+    size, payload = struct.unpack_from("<IQ", data, 12)
+    header = json.loads(data[24 : 24 + size]) | change
+    text = json.dumps(header).encode()
+    fixed = struct.pack("<8sHHIQ", MAGIC, 1, 0, len(text), payload)
+    return sealed(fixed + text + data[24 + size : -32])
+
+
+def test_round_trip_keeps_everything_and_is_stable(tmp_path: Path) -> None:
+    avatar = an_avatar()
+    path = tmp_path / "a.avatar"
+    written = write_avatar(avatar, path)
+    read = read_avatar(path)
+    assert read.digest == written.digest == hashlib.sha256(path.read_bytes()[:-32]).hexdigest()
+    for name in "name created consent camera window layout settings".split():
+        assert getattr(read, name) == getattr(avatar, name)
+    assert read.report == {"psnr": 29.5}
+    for name in ("mean", "scale", "step"):
+        np.testing.assert_array_equal(
+            getattr(read.statistics, name), getattr(avatar.statistics, name)
+        )
+    assert set(read.tensors) == set(avatar.tensors)
+    assert read.tensors["head.scalar"].shape == ()
+    np.testing.assert_array_equal(read.tensors["head.index"], avatar.tensors["head.index"])
+    assert avatar_bytes(read) == path.read_bytes()
+    assert os.listdir(tmp_path) == ["a.avatar"]
+
+
+def test_precision_follows_section_4() -> None:
+    avatar = an_avatar()
+    read = parse_avatar(avatar_bytes(avatar))
+    half = avatar.tensors["head.planes"].astype(np.float16)
+    np.testing.assert_array_equal(read.tensors["head.planes"], half.astype(np.float32))
+    for exact in ("head.huge", "head.tiny", "tracker.exact", "tracker.identity"):
+        np.testing.assert_array_equal(read.tensors[exact], avatar.tensors[exact])
+    assert all(t.dtype != np.float64 for t in read.tensors.values())
+
+
+def test_a_real_size_reads_fast() -> None:
+    data = avatar_bytes(an_avatar(elements=3_000_000))
+    assert 6e6 < len(data) < 6.1e6
+    parse_avatar(data)
+    start = time.process_time()
+    parse_avatar(data)
+    assert time.process_time() - start < 0.2  # 0.05 s on a quiet machine
+
+
+def test_every_prefix_and_every_flipped_byte_of_a_32_kb_archive_is_refused() -> None:
+    data = avatar_bytes(an_avatar(elements=13_000))
+    assert 30_000 < len(data) < 36_000
+    for length in range(len(data)):
+        with pytest.raises(ArchiveError, match="avatar: "):
+            parse_avatar(data[:length])
+    damaged = bytearray(data)
+    for i in range(len(data)):
+        damaged[i] ^= 1 << (i % 8)
+        with pytest.raises(ArchiveError, match="avatar: "):
+            parse_avatar(bytes(damaged))
+        damaged[i] ^= 1 << (i % 8)
+    with pytest.raises(ArchiveError):
+        parse_avatar(data + b"\0")
+
+
+def test_lengths_that_lie_under_a_right_checksum_allocate_nothing() -> None:
+    data = avatar_bytes(an_avatar())
+    tracemalloc.start()
+    for header_size, payload_size in [(2**32 - 1, 0), (2**20, 2**63), (0, 0), (5, 2**40)]:
+        body = struct.pack("<8sHHIQ", MAGIC, 1, 0, header_size, payload_size) + data[24:-32]
+        with pytest.raises(ArchiveError, match="header"):
+            parse_avatar(sealed(body))
+    # A safetensors table that claims more than there is.
+    table = json.dumps({"head.a": {"dtype": "F32", "shape": [2**40], "data_offsets": [0, 2**42]}})
+    payload = struct.pack("<Q", len(table)) + table.encode()
+    size = struct.unpack_from("<I", data, 12)[0]
+    body = struct.pack("<8sHHIQ", MAGIC, 1, 0, size, len(payload)) + data[24 : 24 + size] + payload
+    with pytest.raises(ArchiveError, match="tensors cannot be read"):
+        parse_avatar(sealed(body))
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < 2_000_000
+
+
+@settings(max_examples=300, deadline=None)
+@given(st.data())
+def test_damage_under_a_right_checksum_raises_only_what_is_declared(data: st.DataObject) -> None:
+    body = bytearray(avatar_bytes(an_avatar(elements=300))[:-32])
+    for _ in range(data.draw(st.integers(1, 4))):
+        at = data.draw(st.integers(0, len(body) - 1))
+        body[at] = data.draw(st.integers(0, 255))
+    try:
+        parse_avatar(sealed(bytes(body)))
+    except (ArchiveError, VersionError) as error:
+        assert error.message
+
+
+def test_a_newer_version_is_told_from_damage() -> None:
+    data = bytearray(avatar_bytes(an_avatar()))
+    data[8] = 2
+    with pytest.raises(ArchiveError, match="SHA-256"):
+        parse_avatar(bytes(data))
+    with pytest.raises(VersionError, match="format 2") as caught:
+        parse_avatar(sealed(bytes(data[:-32])))
+    assert "Update" in caught.value.cure
+
+
+@pytest.mark.parametrize(
+    "name", ["../x", "a/b", "a\\b", "a\nb", ".hidden", "", " a", "a\x7f", "\u202ea"]
+)
+def test_dangerous_names_are_refused_in_and_out(name: str) -> None:
+    with pytest.raises(InputError):
+        avatar_bytes(an_avatar(name=name))
+    with pytest.raises(ArchiveError, match="name"):
+        parse_avatar(with_header(avatar_bytes(an_avatar()), {"name": name}))
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"layout": {"code": -1}},
+        {"layout": dict.fromkeys("code rotation translation gaze lids torso".split(), 10**6)},
+        {"camera": {"focal": 0, "centre": [0.5, 0.5]}},
+        {"camera": {"focal": 1, "centre": [0.5]}},
+        {"camera": {"focal": 1, "centre": ["a", 1]}},
+        {"consent": {"subject": 1}},
+        {"window": []},
+        {"settings": None},
+        {"created": 5},
+    ],
+)
+def test_header_fields_of_a_wrong_kind_are_named(change: dict[str, object]) -> None:
+    with pytest.raises(ArchiveError, match=next(iter(change))):
+        parse_avatar(with_header(avatar_bytes(an_avatar()), change))
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"report": {"psnr": float("nan")}},
+        {"report": {"model": object()}},
+        {"tensors": {"statistics.mean": np.zeros(3, np.float32)}},
+        {"tensors": {"head.nan": np.full(4, np.nan, np.float32)}},
+        {"tensors": {"../head": np.zeros(3, np.float32)}},
+        {"tensors": {"head.words": np.zeros(3, np.complex64)}},
+    ],
+)
+def test_what_the_format_refuses_is_refused_before_writing(
+    change: dict[str, object], tmp_path: Path
+) -> None:
+    with pytest.raises(InputError):
+        write_avatar(an_avatar(**change), tmp_path / "a.avatar")
+    assert os.listdir(tmp_path) == []
+
+
+def test_a_full_disk_leaves_nothing_and_keeps_the_old_file(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "a.avatar"
+    path.write_bytes(b"old")
+
+    def full(_: int) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(os, "fsync", full)
+    with pytest.raises(StorageError, match="disk is full"):
+        write_avatar(an_avatar(), path)
+    assert path.read_bytes() == b"old"
+    assert os.listdir(tmp_path) == ["a.avatar"]
+
+
+def test_a_folder_that_is_not_there(tmp_path: Path) -> None:
+    with pytest.raises(StorageError, match="cannot be written"):
+        write_avatar(an_avatar(), tmp_path / "none" / "a.avatar")
+    with pytest.raises(StorageError, match="cannot be read"):
+        read_avatar(tmp_path / "none.avatar")

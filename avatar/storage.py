@@ -5,7 +5,10 @@ from __future__ import annotations
 import errno
 import os
 import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from typing import IO
 
 from avatar.errors import StorageError
 
@@ -18,27 +21,38 @@ def write_whole(path: str | Path, data: bytes) -> None:
     Raises StorageError when the disk is full or the folder cannot be written; nothing is left
     behind then, and a file that was there before stays as it was.
     """
+    with whole_file(path) as file:
+        file.write(data)
+
+
+@contextmanager
+def whole_file(path: str | Path) -> Iterator[IO[bytes]]:
+    """A file to write to that appears at `path` when the block ends without an error, and not
+    at all otherwise.  Raises StorageError as `write_whole` does, whatever inside writes to it.
+    """
     target = Path(path)
     temporary = None
     try:
         # Beside the target: os.replace is atomic only within one file system.
         handle, temporary = tempfile.mkstemp(prefix=".", suffix=".part", dir=target.parent)
-        with os.fdopen(handle, "wb") as file:
-            file.write(data)
+        with os.fdopen(handle, "w+b") as file:
+            yield file
             file.flush()
             os.fsync(file.fileno())
         os.chmod(temporary, 0o666 & ~_umask())
         os.replace(temporary, target)
+        temporary = None
     except OSError as error:
+        raise _storage_error(target, error) from error
+    finally:
         if temporary is not None:
             Path(temporary).unlink(missing_ok=True)
-        raise _storage_error(target, len(data), error) from error
 
 
-def _storage_error(target: Path, size: int, error: OSError) -> StorageError:
+def _storage_error(target: Path, error: OSError) -> StorageError:
     if error.errno in _FULL:
         return StorageError(
-            f"{target}: the disk is full, {size} bytes did not fit",
+            f"{target}: the disk is full",
             "Free some space or choose another folder, then run the command again.",
         )
     return StorageError(

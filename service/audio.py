@@ -101,7 +101,8 @@ def _plain(head: bytes) -> bool:
 def _copied(container: Any, stream: Any, head: bytes, start: int, end: int) -> OpusTrack:
     import av
 
-    packets, first = [], True
+    packets: list[OpusPacket] = []
+    first = True
     skip = 0
     demuxed = container.demux(stream)
     while True:
@@ -176,7 +177,7 @@ def _sound(container: Any, stream: Any, layout: str) -> Iterator[tuple[int, Samp
                 continue
             time = round(frame.pts * frame.time_base * 1_000_000)
             for part in resampler.resample(frame):
-                yield time, part.to_ndarray().reshape(-1, channels)
+                yield time, np.asarray(part.to_ndarray(), np.float32).reshape(-1, channels)
 
 
 def _blocks(

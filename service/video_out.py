@@ -13,7 +13,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from fractions import Fraction
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -80,15 +80,15 @@ class VideoWriter:
         self._av = av
         self._kind = kind
         self._size = (height, width)
-        # Where sound runs ahead of the first picture, both move: no time below zero is written.
-        self._output = av.open(file, "w", format=kind.format)
+        self._output = cast(Any, av.open(file, "w", format=kind.format))
         self._output.metadata.update(tags)
-        self._pictures: Any = self._output.add_stream(kind.codec, rate=fps, options=kind.options)
+        video = self._output.add_stream(kind.codec, rate=fps, options=kind.options)
+        self._pictures = cast(Any, video)
         self._pictures.width, self._pictures.height = width, height
         self._pictures.pix_fmt = kind.pixels
         self._pictures.codec_context.time_base = Fraction(1, _TICKS)
         if not kind.lossless:
-            colour = self._pictures.codec_context
+            colour = cast(Any, self._pictures.codec_context)
             colour.color_primaries = colour.color_trc = colour.colorspace = 1  # BT.709
             colour.color_range = 1  # limited
         self._sound: Any = None

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime, timezone
+from datetime import datetime, UTC
 
 from avatar.avatar import Consent
 from avatar.errors import ConsentError
@@ -29,5 +29,5 @@ def record(subject: str, purpose: str, method: str, now: datetime) -> Consent:
             "enrolment needs to know whose face it is, and for what",
             "Give --consent self if it is yours, or the name of the person who agreed.",
         )
-    moment = now.astimezone(timezone.utc).replace(microsecond=0)
+    moment = now.astimezone(UTC).replace(microsecond=0)
     return Consent(subject, purpose, moment.isoformat(), method, VERSION)

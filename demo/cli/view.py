@@ -1,0 +1,82 @@
+"""The options that say how a picture is rendered: size, fit and background."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+from avatar.errors import InputError
+from avatar.face import Window
+from service.view import DEFAULT_SIZE, FITS, View
+
+_COLOURS = {
+    "black": (0, 0, 0),
+    "white": (255, 255, 255),
+    "grey": (128, 128, 128),
+    "gray": (128, 128, 128),
+    "green": (0, 177, 64),  # of a chroma key screen
+    "blue": (0, 71, 187),
+}
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    size = parser.add_mutually_exclusive_group()
+    size.add_argument(
+        "--size",
+        metavar="N|WxH",
+        help=f"pixels: a square, or width x height (default: {DEFAULT_SIZE})",
+    )
+    size.add_argument("--height", type=int, metavar="N", help="lines, in the source's own shape")
+    parser.add_argument(
+        "--fit",
+        choices=FITS,
+        default="contain",
+        help="how the avatar's square meets another shape: "
+        "whole inside it, filling it, or continued beyond its edge (default: %(default)s)",
+    )
+    parser.add_argument(
+        "--background",
+        default="learned",
+        metavar="learned|blur|COLOUR|IMAGE",
+        help="what is behind the person; COLOUR is a name or #rrggbb (default: %(default)s)",
+    )
+
+
+def view_of(arguments: argparse.Namespace, window: Window) -> View:
+    """The view asked for; `window` gives the source's shape.  Raises InputError."""
+    width = height = DEFAULT_SIZE
+    if arguments.height is not None:
+        height = arguments.height
+        width = round(height * window.width / window.height)
+    elif arguments.size is not None:
+        width, height = _size(arguments.size)
+    return View(width, height, arguments.fit, _background(arguments.background))
+
+
+def _size(text: str) -> tuple[int, int]:
+    parts = text.lower().split("x")
+    if len(parts) > 2 or not all(part.isascii() and part.isdigit() for part in parts):
+        raise InputError(f"{text!r} is no size", "Give --size 512, or --size 640x360.")
+    return int(parts[0]), int(parts[-1])
+
+
+def _background(text: str):
+    if text in ("learned", "blur"):
+        return text
+    if text.lower() in _COLOURS:
+        return _COLOURS[text.lower()]
+    if text.startswith("#"):
+        digits = text[1:] if len(text) == 7 else "".join(c + c for c in text[1:])
+        try:
+            red, green, blue = bytes.fromhex(digits)
+        except ValueError:
+            raise InputError(f"{text!r} is no colour", "Give it as #rrggbb.") from None
+        return red, green, blue
+    if not Path(text).is_file():
+        raise InputError(
+            f"background {text!r} is neither learned, blur, a colour nor a picture that is there",
+            f"Colours are {', '.join(_COLOURS)} or #rrggbb.",
+        )
+    from service.picture_file import read_picture
+
+    return read_picture(text)

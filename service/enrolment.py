@@ -1,0 +1,175 @@
+"""Videos in, an avatar's file out: the whole of an enrolment, as one job."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from avatar.archive import check_name as archive_name
+from avatar.archive import write_avatar
+from avatar.avatar import Avatar, Consent
+from avatar.errors import ArchiveError, InputError, MismatchError
+from avatar.face import FaceTrack
+
+LEAST_FRAMES = 8  # with a face, below which nothing can be learned
+FEW_FRAMES = 250  # below which the avatar will be rough, and the user is told
+_PER_FRAME = (
+    "time", "expression", "rotation", "translation", "gaze", "lids", "torso", "confidence", "box",
+    "mask",
+)  # fmt: skip
+_GAP = 1_000_000  # us between two videos on the joined clock
+
+Array = NDArray[Any]
+Progress = Callable[[float, float, str], None]
+
+
+@dataclass(frozen=True)
+class EnrolmentSettings:
+    """size: pixels a side of the pictures to learn from.  budget: seconds, or `steps`."""
+
+    size: int = 256
+    budget: float | None = 300.0
+    steps: int | None = None
+    device: str = "auto"
+    seed: int = 0
+
+
+def check_name(name: str) -> None:
+    """Refuses a name that is empty, too long, or could be taken for a path: InputError."""
+    if not 1 <= len(name) <= 64:
+        raise InputError(f"{name!r} is no name", "Give 1 to 64 characters.")
+    try:
+        archive_name(name)
+    except ArchiveError as error:
+        raise InputError(
+            error.message.removeprefix("avatar: "), "Give a plain name, such as Ada."
+        ) from None
+
+
+def checkpoint_of(target: Path) -> Path:
+    """Where a fit for `target` keeps what it has reached."""
+    return target.with_name(target.name + ".checkpoint")
+
+
+def enrol(
+    videos: Sequence[Path],
+    name: str,
+    consent: Consent,
+    target: Path,
+    settings: EnrolmentSettings = EnrolmentSettings(),
+    tracks: Sequence[FaceTrack] = (),
+    start: Avatar | None = None,
+    resume: bool = False,
+    progress: Progress | None = None,
+) -> tuple[Avatar, list[str]]:
+    """Tracks, fits and writes the avatar; returns it with warnings in plain words.
+
+    tracks: of the videos where they are known already.  start: an avatar to go on from.
+    resume: go on from the checkpoint of a fit that was stopped.  Raises VideoError, NoFaceError,
+    InputError, MismatchError, StorageError.
+    """
+    from enroll.capture import open_video
+    from enroll.crops import Crops, read_crops
+    from enroll.fit import FitSettings, fit
+    from enroll.track import TrackPrior
+    from service.tracking import track_file
+
+    check_name(name)
+    say = progress or (lambda done, total, note: None)
+    warnings: list[str] = []
+    joined: list[FaceTrack] = []
+    cut: list[Crops] = []
+    prior = TrackPrior.of(start) if start else None
+    for index, path in enumerate(videos):
+        if tracks:
+            track = tracks[index]
+        else:
+            track, said = track_file(
+                path, prior, progress=partial(_noted, say, f"tracking {path.name}")
+            )
+            warnings += said
+        if prior is None:
+            prior = _prior(track)
+        video = open_video(path)
+        crops = read_crops(video, track.window, settings.size).at(track.time)
+        shift = joined[-1].time[-1] + _GAP if joined else 0
+        joined.append(_on_camera(replace(track, time=track.time + shift), prior))
+        cut.append(Crops(crops.images, crops.time + shift))
+    track, pictures = (
+        _joined(joined),
+        Crops(np.concatenate([c.images for c in cut]), np.concatenate([c.time for c in cut])),
+    )
+    warnings += _amount(track)
+    avatar = fit(
+        pictures,
+        track,
+        name,
+        consent,
+        FitSettings(
+            size=settings.size,
+            budget=settings.budget,
+            steps=settings.steps,
+            device=settings.device,
+            seed=settings.seed,
+        ),
+        progress=progress,
+        checkpoint=checkpoint_of(target),
+    )
+    avatar = write_avatar(avatar, target)
+    checkpoint_of(target).unlink(missing_ok=True)
+    return avatar, warnings
+
+
+def _noted(say: Progress, note: str, done: float, total: float) -> None:
+    say(done, total, note)
+
+
+def _prior(track: FaceTrack) -> Any:
+    """What the first video tells of the person, for tracking the others."""
+    from enroll.track import TrackPrior
+
+    size = (track.window.width, track.window.height)
+    return TrackPrior(track.identity, track.camera, track.window, track.torso_reference, size)
+
+
+def _on_camera(track: FaceTrack, prior: Any) -> FaceTrack:
+    """The track as the prior's camera would have it: a head of the same size in the picture is
+    nearer to a shorter lens."""
+    if track.camera == prior.camera:
+        return track
+    place = track.translation.copy()
+    place[:, 2] *= prior.camera.focal / track.camera.focal
+    return replace(track, translation=place, camera=prior.camera, window=prior.window)
+
+
+def _joined(tracks: Sequence[FaceTrack]) -> FaceTrack:
+    first = tracks[0]
+    if any(len(t.identity) != len(first.identity) for t in tracks):
+        raise MismatchError(
+            "the tracks were made with different face models",
+            "Track the videos again with this version.",
+        )
+    rows = {name: np.concatenate([getattr(t, name) for t in tracks]) for name in _PER_FRAME}
+    return replace(first, **rows)
+
+
+def _amount(track: FaceTrack) -> list[str]:
+    """Refuses what cannot be learned from; says where it will be rough."""
+    seen = int((track.confidence > 0).sum())
+    if seen < LEAST_FRAMES:
+        raise InputError(
+            f"only {seen} frame(s) with a face: nothing can be learned from that",
+            "Film ten seconds or more, speaking and turning the head a little.",
+        )
+    if seen < FEW_FRAMES:
+        return [
+            f"Only {seen} frames show the face: the avatar will know few expressions. "
+            "Half a minute of speech, with turns and smiles, is better."
+        ]
+    return []

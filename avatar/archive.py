@@ -31,6 +31,7 @@ VERSION = 1
 MAX_HEADER = 1 << 20  # section 2: bytes of JSON
 MAX_ARCHIVE = 1 << 30  # section 2
 MAX_WIDTH = 4096  # section 3: numbers in a state
+MAX_HISTORY = 2000  # section 4: rows
 
 _FIXED = struct.Struct("<8sHHIQ")  # magic, version, reserved, header bytes, payload bytes
 _DIGEST = 32
@@ -182,20 +183,27 @@ def _avatar(header: dict[str, Any], tensors: dict[str, Array], digest: str) -> A
 
 def _statistics(tensors: dict[str, Array], width: int) -> StateStatistics:
     values = {}
-    for f in fields(StateStatistics):
-        value = tensors.get(_STATISTICS + f.name)
+    for name in ("mean", "scale", "step"):
+        value = tensors.get(_STATISTICS + name)
         if value is None or value.shape != (width,) or value.dtype != np.float32:
-            raise ArchiveError(
-                f"avatar: tensor statistics.{f.name} is not float32 [{width}]", _CURE
-            )
+            raise ArchiveError(f"avatar: tensor statistics.{name} is not float32 [{width}]", _CURE)
         if not np.all(np.isfinite(value)):
-            raise ArchiveError(f"avatar: tensor statistics.{f.name} is not finite", _CURE)
-        values[f.name] = value
+            raise ArchiveError(f"avatar: tensor statistics.{name} is not finite", _CURE)
+        values[name] = value
     if not (np.all(values["step"] > 0) and np.all(values["scale"] >= 0)):
         raise ArchiveError(
             "avatar: statistics.step must be above 0, statistics.scale not below", _CURE
         )
-    return StateStatistics(**values)
+    history = tensors.get(_STATISTICS + "history")
+    if history is None or history.dtype != np.int16 or history.ndim != 2:
+        raise ArchiveError("avatar: tensor statistics.history is not int16 [N, D]", _CURE)
+    if history.shape[0] > MAX_HISTORY or (history.size and history.shape[1] != width):
+        raise ArchiveError(
+            f"avatar: tensor statistics.history is {history.shape}, not up to {MAX_HISTORY} rows "
+            f"of {width}",
+            _CURE,
+        )
+    return StateStatistics(**values, history=history)
 
 
 def check_name(name: str) -> None:
@@ -274,9 +282,10 @@ def _stored_tensors(avatar: Avatar) -> dict[str, Array]:
         if name.startswith(_STATISTICS):
             raise InputError(f"tensor name {name}: statistics.* is taken by the archive itself")
         stored[name] = _stored(np.asarray(value), name in exact)
-    for f in fields(StateStatistics):
-        value = np.asarray(getattr(avatar.statistics, f.name))
-        stored[_STATISTICS + f.name] = np.array(value, np.float32, order="C")
+    for name in ("mean", "scale", "step"):
+        value = np.asarray(getattr(avatar.statistics, name))
+        stored[_STATISTICS + name] = np.array(value, np.float32, order="C")
+    stored[_STATISTICS + "history"] = np.array(avatar.statistics.history, np.int16, order="C")
     return stored
 
 

@@ -36,6 +36,9 @@ class StateStatistics:
     mean: Array  # [D] float32
     scale: Array  # [D] float32, standard deviation over the enrolment
     step: Array  # [D] float32, > 0
+    # [N, D] int16, N consecutive states of the enrolment at 25 a second, in quarter steps from the
+    # mean: what the coder's models learn from before the first frame.  N = 0: they start cold.
+    history: Array = field(default_factory=lambda: np.zeros((0, 0), np.int16))
 
 
 @dataclass(frozen=True)

@@ -36,6 +36,7 @@ def an_avatar(elements: int = 1000, **changes: object) -> Avatar:
             rng.normal(size=width).astype(np.float32),
             np.full(width, 0.3, np.float32),
             np.full(width, 0.1, np.float32),
+            rng.integers(-99, 99, (4, width)).astype(np.int16),
         ),
         settings={"size": 256, "exact_tensors": ["tracker.exact"]},
         report={"psnr": np.float32(29.5)},
@@ -74,7 +75,7 @@ def test_round_trip_keeps_everything_and_is_stable(tmp_path: Path) -> None:
     for name in "name created consent camera window layout settings".split():
         assert getattr(read, name) == getattr(avatar, name)
     assert read.report == {"psnr": 29.5}
-    for name in ("mean", "scale", "step"):
+    for name in ("mean", "scale", "step", "history"):
         np.testing.assert_array_equal(
             getattr(read.statistics, name), getattr(avatar.statistics, name)
         )

@@ -1,0 +1,170 @@
+"""One pass over a video: what the networks see in it, while decoding goes on beside them."""
+
+from __future__ import annotations
+
+import queue
+import threading
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from avatar.face import Window
+from enroll.capture import Frame, Video
+from enroll.landmarks import MESH_POINTS, Landmarks, LandmarkSource
+from enroll.matte import MatteSource
+
+SIZE = 64  # of the matte and the grey picture over a window
+AHEAD = 8  # frames decoded before they are needed
+
+Array = NDArray[Any]
+
+
+@dataclass(frozen=True)
+class Observations:
+    """F frames.  time: [F] int64 microseconds.  points: [F, 478, 3] source pixels, NaN where no
+    face was seen.  confidence: [F].  matte, grey: [F, h, w] uint8, the whole source with its
+    shorter side at 64.  repeated: [F] bool, the very picture before it again.
+    """
+
+    time: Array
+    points: Array
+    confidence: Array
+    matte: Array
+    grey: Array
+    repeated: Array
+
+    def __len__(self) -> int:
+        return len(self.time)
+
+
+@dataclass(frozen=True)
+class Sight:
+    """One frame of `Observations`."""
+
+    landmarks: Landmarks | None
+    matte: Array
+    grey: Array
+
+
+class Observer:
+    """Runs the networks on frames, in order."""
+
+    def __init__(self, landmarks: LandmarkSource, matte: MatteSource) -> None:
+        import cv2
+
+        self._cv2: Any = cv2
+        self._landmarks = landmarks
+        self._matte = matte
+        self._beside = ThreadPoolExecutor(1, thread_name_prefix="matte")
+
+    def see(self, image: NDArray[np.uint8]) -> Sight:
+        beside = self._beside.submit(self._pictures, image)
+        face = self._landmarks.find(image)
+        matte, grey = beside.result()
+        return Sight(face, matte, grey)
+
+    def _pictures(self, image: NDArray[np.uint8]) -> tuple[Array, Array]:
+        cv2 = self._cv2
+        height, width = image.shape[:2]
+        scale = SIZE / min(height, width)
+        size = (max(round(width * scale), SIZE), max(round(height * scale), SIZE))
+        grey = cv2.cvtColor(cv2.resize(image, size, interpolation=cv2.INTER_AREA), 7)
+        matte = cv2.resize(self._matte.matte(image), size, interpolation=cv2.INTER_AREA)
+        return np.round(np.clip(matte, 0, 1) * 255).astype(np.uint8), grey
+
+    def close(self) -> None:
+        self._beside.shutdown()
+        self._landmarks.close()
+        self._matte.close()
+
+
+def observe(
+    video: Video, observer: Observer, progress: Callable[[int, int], None] | None = None
+) -> Observations:
+    """Looks at every frame.  progress: called with frames done and the video's own estimate."""
+    missing = np.full((MESH_POINTS, 3), np.nan, np.float32)
+    time, points, confidence, matte, grey, repeated = [], [], [], [], [], []
+    last: tuple[NDArray[np.uint8], Sight] | None = None
+    for frame in read_ahead(video):
+        again = last is not None and np.array_equal(last[0], frame.image)
+        sight = last[1] if again and last is not None else observer.see(frame.image)
+        last = (frame.image, sight)
+        time.append(frame.time)
+        points.append(missing if sight.landmarks is None else sight.landmarks.points)
+        confidence.append(0.0 if sight.landmarks is None else sight.landmarks.confidence)
+        matte.append(sight.matte)
+        grey.append(sight.grey)
+        repeated.append(again)
+        if progress is not None:
+            progress(len(time), max(video.info.frames, len(time)))
+    return Observations(
+        np.array(time, np.int64),
+        np.array(points, np.float32).reshape(-1, MESH_POINTS, 3),
+        np.array(confidence, np.float32),
+        np.array(matte, np.uint8),
+        np.array(grey, np.uint8),
+        np.array(repeated, bool),
+    )
+
+
+def read_ahead(video: Video, ahead: int = AHEAD) -> Iterator[Frame]:
+    """The video's frames, decoded in a thread of their own up to `ahead` before their use."""
+    shelf: queue.Queue[Frame | BaseException | None] = queue.Queue(ahead)
+    stop = threading.Event()
+
+    def put(item: Frame | BaseException | None) -> bool:
+        while not stop.is_set():
+            try:
+                shelf.put(item, timeout=0.1)
+                return True
+            except queue.Full:
+                continue
+        return False
+
+    def work() -> None:
+        try:
+            for frame in video:
+                if not put(frame):
+                    return
+            put(None)
+        except BaseException as error:  # handed to the reader, raised there
+            put(error)
+
+    reader = threading.Thread(target=work, name="decode", daemon=True)
+    reader.start()
+    try:
+        while (item := shelf.get()) is not None:
+            if isinstance(item, BaseException):
+                raise item
+            yield item
+    finally:
+        stop.set()
+        reader.join()
+
+
+def over_window(pictures: Array, window: Window) -> Array:
+    """[F, h, w] uint8 pictures of the whole source (`Observations`) -> [F, 64, 64] of the window."""
+    import cv2
+
+    height, width = pictures.shape[1:]
+    if (height, width) == (SIZE, SIZE) and window.side == window.width == window.height:
+        return pictures
+    across, down = width / window.width, height / window.height
+    step_x, step_y = window.side * across / SIZE, window.side * down / SIZE
+    place = np.array(
+        [
+            [step_x, 0.0, window.left * across + 0.5 * step_x - 0.5],
+            [0.0, step_y, window.top * down + 0.5 * step_y - 0.5],
+        ]
+    )
+    flags = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
+    return np.stack(
+        [
+            cv2.warpAffine(p, place, (SIZE, SIZE), flags=flags, borderMode=cv2.BORDER_REPLICATE)
+            for p in pictures
+        ]
+    )

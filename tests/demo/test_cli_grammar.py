@@ -76,7 +76,9 @@ BAD = {
     "wrong suffix of a track": (("track", "talk.mp4", "-o", "a.txt"), 2, "does not end in .track"),
     "no such folder": (("track", "talk.mp4", "-o", "no/a.track"), 6, "folder no does not exist"),
     "output is a folder": (("track", "talk.mp4", "-o", "sub.track"), 2, "is a folder"),
-    "output over input": (("encode", "call.fw", "--avatar", "ada.avatar", "-o", "call.fw"), 2, "itself"),
+    "output over input": (
+        ("encode", "call.fw", "--avatar", "ada.avatar", "-o", "call.fw"), 2, "itself",
+    ),
     "name with a path": ((*ENROLL, "../ada"), 2, "taken for a path"),
     "name with a backslash": ((*ENROLL, "..\\ada"), 2, "taken for a path"),
     "empty name": ((*ENROLL, ""), 2, "no name"),
@@ -87,7 +89,8 @@ BAD = {
     "steps and time": ((*ENROLL, "ada", "--steps", "9", "--budget", "9"), 2, "not allowed with"),
     "absurd size": ((*ENROLL, "ada", "--size", "9"), 2, "--size 9"),
     "a track too many": (
-        (*ENROLL, "ada", "--track", "talk.track", "--track", "talk.track"), 2, "2 tracks for 1 video",
+        (*ENROLL, "ada", "--track", "talk.track", "--track", "talk.track"),
+        2, "2 tracks for 1 video",
     ),
     "nobody to ask": (("enroll", "talk.mp4", "--name", "ada"), 2, "--consent self"),
     "empty consent": (("enroll", "talk.mp4", "--name", "ada", "--consent", " "), 2, "whose face"),
@@ -188,9 +191,9 @@ def test_a_bug_is_not_dressed_up(folder, monkeypatch):
 
 def test_as_a_program(tmp_path):
     """The way from the shell: python -m and the exit code."""
+    code = "import sys; from demo.cli import main; sys.exit(main())"
     done = subprocess.run(
-        [sys.executable, "-c", "import sys; from demo.cli import main; sys.exit(main())", "info", "no.fw"],
-        capture_output=True, text=True, check=False,
-    )  # fmt: skip
+        [sys.executable, "-c", code, "info", "no.fw"], capture_output=True, text=True, check=False
+    )
     assert done.returncode == 2
     assert done.stderr == "facewire: no.fw does not exist\nCheck the name of the file.\n"

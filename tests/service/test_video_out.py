@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from avatar.errors import InputError, StorageError
-from service.audio import RATE, OpusTrack, duration_of, read_audio
+from service.audio import OpusTrack, duration_of, read_audio
 from service.video_out import container_of, playable_size, video_file
 
 FRAME = 40_000  # us at 25 fps

@@ -1,0 +1,126 @@
+"""Everything that coding a face state's frame depends on, in one thing that can be copied.
+
+The same code runs in the encoder and the decoder: `FaceModels.frame` codes a frame through
+whatever coder it is given, and learns from it.  Sections are those of docs/bitstream.md.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from avatar.errors import StreamError
+from avatar.face import GROUPS, StateLayout
+from codec.models import Coder, FlagModel, SymbolModels, half_octave, saturate
+from codec.predict import Ints, Predictor
+from codec.quantize import BOUND, Quantizer
+
+_KEY_GROUP = len(GROUPS)  # section 8.2: key frames have counters of their own
+_ACTIVITY_ONE = 256
+
+
+class FaceModels:
+    """The coder's knowledge after some frames.  `fork` copies it; `key` marks a fresh start."""
+
+    def __init__(self, quantizer: Quantizer, layout: StateLayout) -> None:
+        """Cold, then taught by the avatar's history (section 9)."""
+        width = layout.width
+        self.width = width
+        self._groups = [i for i, name in enumerate(GROUPS) for _ in range(getattr(layout, name))]
+        self._key_scales = quantizer.key_scales()
+        self._predictor = Predictor(width)
+        self._symbols = SymbolModels(width, _KEY_GROUP + 1)
+        self._visible = FlagModel(2, 1 << 15)
+        self._fast = [4096] * width  # section 8.2: averages, 1/4096 steps
+        self._slow = [4096] * width
+        self._recent = [0] * width
+        self._activity = _ACTIVITY_ONE
+        self._seen = 1
+        self._learn_history(quantizer)
+
+    def fork(self) -> FaceModels:
+        """An independent copy."""
+        other = FaceModels.__new__(FaceModels)
+        other.__dict__.update(self.__dict__)
+        other._predictor = self._predictor.fork()
+        other._symbols = self._symbols.fork()
+        other._visible = self._visible.fork()
+        other._fast, other._slow = self._fast.copy(), self._slow.copy()
+        other._recent = self._recent.copy()
+        return other
+
+    def _learn_history(self, quantizer: Quantizer) -> None:
+        class Listener:
+            def code(self, level: int, bit: int | None) -> int:
+                assert bit is not None
+                return bit
+
+        history = quantizer.history()
+        for row, symbols in enumerate(history):
+            self.frame(Listener(), symbols, key=row == 0)
+        self._seen = 1
+        self._activity = _ACTIVITY_ONE
+
+    def visible(self, coder: Coder, flag: bool | None) -> bool:
+        """Section 8.6: is the face there?  In the context of the frame before."""
+        self._seen = self._visible.code(coder, flag, self._seen)
+        return bool(self._seen)
+
+    def frame(self, coder: Coder, symbols: Ints | None, key: bool) -> Ints:
+        """Codes one visible frame's [D] symbols (section 8); a decoder passes None."""
+        known: list[int] | None = None if symbols is None else symbols.tolist()
+        predictor = self._predictor
+        if key:
+            own: list[int] = [0] * self.width
+        else:
+            own = predictor.own().tolist()
+        out, errors = self._numbers(coder, known, own, key)
+        result = np.array(out, np.int64)
+        if key:
+            predictor.restart(result)
+        else:
+            predictor.learn(result, np.array(errors, np.int64))
+        return result
+
+    def _numbers(
+        self, coder: Coder, known: list[int] | None, own: list[int], key: bool
+    ) -> tuple[list[int], list[int]]:
+        fast, slow, recent, groups = self._fast, self._slow, self._recent, self._groups
+        rows, code = self._predictor.rows, self._symbols.code
+        cross = np.zeros(self.width, np.int64)
+        moved = 0
+        before = 6 * self._activity
+        out, errors = [], []
+        for d in range(self.width):
+            if key:
+                prediction, group, last = 0, _KEY_GROUP, 0
+                scales = (self._key_scales[d],) * 2
+            else:
+                prediction = own[d] + (int(cross[d]) >> 16)  # section 7.2
+                group, last = groups[d], recent[d]
+                scales = (fast[d], slow[d])
+            base = (prediction + 128) >> 8
+            offset = prediction - (base << 8)
+            sign = -1 if offset < 0 else 1
+            fraction = min(3, abs(offset) >> 5)
+            activity = half_octave((moved + before) // (d + 6) + 5) - 12
+            activity = 0 if activity < 0 else 7 if activity > 7 else activity
+            deviation = None if known is None else sign * (known[d] - base)
+            deviation = code(coder, deviation, d, group, scales, fraction, activity, last)
+            symbol = base + sign * deviation
+            if not -BOUND <= symbol <= BOUND:
+                raise StreamError("a symbol is out of bounds", field="symbol")
+            out.append(symbol)
+            error = saturate((symbol << 8) - prediction)
+            if key:
+                continue
+            errors.append(error)
+            if error:
+                cross += rows[d] * error
+            size = abs(error)
+            moved += min(4096, (size << 12) // (slow[d] + 410))
+            fast[d] += ((size << 4) - fast[d]) >> 2
+            slow[d] += ((size << 4) - slow[d]) >> 4
+            recent[d] = min(2, abs(deviation))
+        if not key:
+            self._activity = moved // self.width
+        return out, errors

@@ -1,0 +1,99 @@
+"""From a finished fit to an avatar: statistics for the coder, calibration, the report."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import torch
+
+from avatar.avatar import Avatar, Consent, StateStatistics
+from avatar.calibration import learned
+from enroll.sensitivity import picture_slopes, quantiser_steps
+from render.metrics import psnr
+from render.tensors import fields_to_arrays, settings_to_json
+
+if TYPE_CHECKING:
+    from enroll.fit import Fit
+
+# Quantisation at quality 1 may add this share of the picture's own error: 0.1 dB.
+_QUANTISATION_SHARE = 0.023
+_HISTORY = 250  # states of the enrolment that the coder's models learn from: ten seconds
+_FRAME = 40_000  # us, the history's interval
+
+
+def report(fit: Fit, frames: int = 6) -> dict[str, Any]:
+    """PSNR on held-out frames, as tracked, over the window and over the face box."""
+    rows = fit.held_out[np.linspace(0, len(fit.held_out) - 1, frames).astype(int)]
+    size = fit.images.shape[1]
+    whole, face = [], []
+    for row in rows:
+        made, source = fit.picture_of(int(row), size), fit.images[row].numpy()
+        whole.append(psnr(source, made))
+        left, top, right, bottom = (np.clip(fit.track.box[row], 0, 1) * size).astype(int)
+        part = np.s_[top : max(bottom, top + 8), left : max(right, left + 8)]
+        face.append(psnr(source[part], made[part]))
+    return {
+        "psnr": round(float(np.mean(whole)), 2),
+        "psnr_face": round(float(np.mean(face)), 2),
+        "held_out_frames": len(fit.held_out),
+        "training_frames": len(fit.training),
+        "size": int(size),
+    }
+
+
+def finished(
+    fit: Fit, name: str, consent: Consent, report: dict[str, Any], now: datetime | None = None
+) -> Avatar:
+    """The avatar, as arrays.  `now`: the time to sign it with."""
+    track, layout = fit.track, fit.settings.layout
+    motion, corrections = fit.states.corrections(torch.from_numpy(fit.rows))
+    matrix = learned(motion, corrections)
+    values = fit.states.calibrated_values(torch.from_numpy(fit.rows), matrix)
+    tensors = fields_to_arrays(fit.person)
+    for key, value in fit.states.embedding.state_dict().items():
+        tensors[f"embedding.{key}"] = value.numpy().copy()
+    tensors["tracker.identity"] = track.identity.astype(np.float32)
+    tensors["tracker.torso_reference"] = track.torso_reference
+    tensors["tracker.calibration"] = matrix
+    return Avatar(
+        name=name,
+        created=(now or datetime.now(UTC)).isoformat(timespec="seconds"),
+        consent=consent,
+        camera=track.camera,
+        window=track.window,
+        layout=layout,
+        statistics=_statistics(fit, values, report["psnr"]),
+        settings=settings_to_json(fit.settings.fields),
+        tensors=tensors,
+        report=report,
+    )
+
+
+def _statistics(fit: Fit, values: torch.Tensor, quality: float) -> StateStatistics:
+    mean, scale = values.mean(0), values.std(0).clamp(min=1e-6)
+    some = values[torch.linspace(0, len(values) - 1, 4).long()]
+    generator = torch.Generator().manual_seed(fit.settings.seed)
+    points = torch.rand(1, 1500, 2, generator=generator)
+    slopes = picture_slopes(fit.person, some, scale, points, fit.settings.sampling)
+    error = 10.0 ** (-quality / 10.0)
+    steps = quantiser_steps(slopes, scale, error * _QUANTISATION_SHARE)
+    return StateStatistics(
+        mean=mean.numpy(), scale=scale.numpy(), step=steps.numpy(),
+        history=_history(fit.track.time[fit.rows], values, mean, steps),
+    )
+
+
+def _history(
+    time: np.ndarray, values: torch.Tensor, mean: torch.Tensor, steps: torch.Tensor
+) -> np.ndarray:
+    """The longest unbroken stretch of the enrolment, at 25 states a second, in quarter steps."""
+    breaks = np.flatnonzero(np.diff(time) > 4 * _FRAME)
+    starts, stops = np.r_[0, breaks + 1], np.r_[breaks + 1, len(time)]
+    longest = int(np.argmax(stops - starts))
+    run = slice(int(starts[longest]), int(stops[longest]))
+    clock = np.arange(time[run][0], time[run][-1] + 1, _FRAME)[:_HISTORY]
+    quarters = ((values[run] - mean) / (0.25 * steps)).numpy()
+    columns = [np.interp(clock, time[run], column) for column in quarters.T]
+    return np.clip(np.rint(np.stack(columns, axis=1)), -32767, 32767).astype(np.int16)

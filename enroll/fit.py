@@ -1,0 +1,263 @@
+"""The fit: pictures and a face track -> an avatar, in the time given.
+
+003 Eq. 4 and 5: the squared error of the coarse and of the fine stage, over rays drawn where
+they matter, for the head, torso and background fields, the embedding, and small corrections of
+the tracked states, all at once.
+"""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from avatar.avatar import Avatar, Consent
+from avatar.errors import VideoError
+from avatar.face import FaceTrack, StateLayout
+from avatar.morphable import FaceModel
+from enroll.checkpoint import load_checkpoint, save_checkpoint
+from enroll.crops import Crops
+from enroll.draw import DrawSettings, RayDraw
+from enroll.finish import finished, report
+from enroll.fitted_states import FittedStates
+from enroll.initial import ExpressionBasis, start_background, start_person
+from render.allocator import keep_memory
+from render.fields.settings import FieldSettings
+from render.person import Person, SamplingSettings
+from render.picture import head_rectangle, picture, pixel_points
+
+Progress = Callable[[float, float, str], None]
+
+
+@dataclass(frozen=True)
+class FitSettings:
+    """size: side of the pictures in pixels.  budget: seconds of wall clock, or else `steps`."""
+
+    size: int = 256
+    budget: float | None = 300.0
+    steps: int | None = None
+    device: str = "auto"
+    seed: int = 0
+    rate_grids: float = 2e-2  # learning rates at the start
+    rate_networks: float = 3e-3
+    rate_warp: float = 2e-3
+    rate_states: float = 5e-2  # of the corrections, in the tracker's units
+    last_rate: float = 0.03  # share of the rates left at the end
+    coarse_weight: float = 0.2
+    matte_weight: float = 0.02
+    prior_weight: float = 2e-5  # of the corrections' penalty
+    smooth_weight: float = 1e-5  # of the density's total variation
+    held_out: float = 0.06  # share of the frames, at the end, for the report
+    report_at: float = 0.92  # share of the budget after which those frames are learned from, too
+    checkpoint_every: float = 20.0  # seconds
+    fields: FieldSettings = field(default_factory=FieldSettings)
+    draw: DrawSettings = field(default_factory=DrawSettings)
+    sampling: SamplingSettings = field(default_factory=lambda: SamplingSettings(20, 8))
+    layout: StateLayout = field(default_factory=StateLayout)
+
+
+class Fit:
+    """A fit under way: `step` until done."""
+
+    def __init__(self, crops: Crops, track: FaceTrack, model: FaceModel, settings: FitSettings):
+        torch.manual_seed(settings.seed)
+        self.generator = torch.Generator().manual_seed(settings.seed)
+        self.settings = settings
+        self.track = track
+        self.images = torch.from_numpy(crops.images)
+        self.rows = _usable(crops, track)
+        self.training, self.held_out = _split(self.rows, settings.held_out)
+        basis = ExpressionBasis.of(track.cut(self.training))
+        self.states = FittedStates(track, basis, settings.layout)
+        self.person = Person(settings.fields, track.camera, settings.layout)
+        start_person(self.person, track, model, basis)
+        start_background(self.person, crops.images[self.rows], track.mask[self.rows])
+        self._measure_scales()
+        self.draw = RayDraw(
+            self.images,
+            torch.from_numpy(track.mask),
+            torch.from_numpy(track.box),
+            settings.draw,
+            self.generator,
+        )
+        self.optimiser, self.row_optimiser = self._optimisers()
+        self.done_steps = 0
+        self.spent = 0.0  # seconds, over all resumed runs
+        self.report: dict[str, Any] = {}
+
+    def _measure_scales(self) -> None:
+        """One unit for all driving numbers: that of the training frames."""
+        rows = torch.from_numpy(self.training)
+        with torch.no_grad():
+            values, _ = self.states(rows, corrected=False)
+            person, columns = self.person, self.settings.layout.groups
+            k = self.settings.layout.code
+            beside = torch.cat([values[:, columns["gaze"]], values[:, columns["lids"]]], -1)
+            if beside.shape[1]:
+                person.mean[k:] = beside.mean(0)
+                # Three deviations are one: a blink is far from the mean of the lids.
+                person.scale[k:] = 3.0 * beside.std(0).clamp(min=0.02)
+            motion = self.person.drive(values).motion
+            person.consistency.mean.copy_(motion.mean(0))
+            person.consistency.scale.copy_(motion.std(0).clamp(min=1e-3))
+
+    def _optimisers(self) -> tuple[torch.optim.Optimizer, torch.optim.Optimizer]:
+        s, person = self.settings, self.person
+        grids = [person.head.front, person.head.top, person.head.profile, person.head.coarse,
+                 person.torso.plane]
+        slow = [person.head.warp, person.torso.warp, person.head.blend, person.background.plane]
+        named = {id(p) for p in grids + slow}
+        networks = [p for p in person.parameters() if id(p) not in named]
+        groups = [
+            {"params": grids, "lr": s.rate_grids},
+            {"params": slow, "lr": s.rate_warp},
+            {"params": networks, "lr": s.rate_networks},
+            {"params": list(self.states.embedding.parameters()), "lr": s.rate_networks * 0.3},
+        ]
+        rows = [self.states.motion.weight, self.states.coefficients.weight]
+        return (
+            torch.optim.Adam(groups, betas=(0.9, 0.99), eps=1e-10, fused=True),
+            torch.optim.SparseAdam(rows, lr=s.rate_states, betas=(0.9, 0.95)),
+        )
+
+    def step(self, progress: float) -> dict[str, float]:
+        """One step of gradient descent; `progress` 0..1 says how far along the fit is."""
+        s = self.settings
+        factor = min(1.0, (self.done_steps + 1) / 50) * s.last_rate**progress
+        for optimiser in (self.optimiser, self.row_optimiser):
+            for group in optimiser.param_groups:
+                group.setdefault("first_lr", group["lr"])
+                group["lr"] = group["first_lr"] * factor
+        picked = torch.randint(len(self.training), (s.draw.frames,), generator=self.generator)
+        rows = torch.from_numpy(self.training)[picked]
+        loss, parts = self.loss(rows)
+        self.optimiser.zero_grad(set_to_none=True)
+        self.row_optimiser.zero_grad(set_to_none=True)
+        loss.backward()
+        self.optimiser.step()
+        self.row_optimiser.step()
+        self.done_steps += 1
+        return parts
+
+    def loss(self, rows: Tensor) -> tuple[Tensor, dict[str, float]]:
+        s, person = self.settings, self.person
+        values, penalty = self.states(rows)
+        drive = person.drive(values)
+        with torch.no_grad():
+            rectangle = head_rectangle(person, drive)
+        near, far = self.draw.head(rows, rectangle), self.draw.behind(rows)
+        # Over the whole window only what the head cannot cover is torso's and background's alone.
+        left, top, right, bottom = rectangle[:, None].unbind(-1)
+        u, v = far.points.unbind(-1)
+        alone = ((u < left) | (u > right) | (v < top) | (v > bottom)).float()
+        count = near.points.shape[1]
+        consistency = person.consistency(drive.motion)
+        behind, torso = person.behind(consistency, drive, torch.cat([near.points, far.points], 1))
+        driven = person.head.drive(drive.expression, consistency)
+        layers = person.head_layers(driven, drive, near.points, s.sampling, self.generator)
+        opacity = layers.head_opacity[..., None]
+        seen = behind[:, :count] + opacity * (layers.head - behind[:, :count])
+        fine = (seen - near.colour).square().mean()
+        rest = ((behind[:, count:] - far.colour).square().mean(-1) * alone).sum() / alone.sum().clamp(min=1.0)
+        rest = rest * (far.points.shape[1] / count)
+        coarse_seen = layers.coarse + (1 - layers.coarse_opacity[..., None]) * behind[:, :count].detach()
+        coarse = (coarse_seen - near.colour).square().mean()
+        covered = 1 - (1 - layers.head_opacity) * (1 - torso[:, :count])
+        matte = (covered - near.matte).square().mean()
+        matte = matte + ((torso[:, count:] - far.matte).square() * alone).mean()
+        grid = person.head.coarse[0, ..., 0]
+        rough = sum(grid.diff(dim=d).abs().mean() for d in range(3))
+        loss = (fine + rest + s.coarse_weight * coarse + s.matte_weight * matte
+                + s.prior_weight * penalty + s.smooth_weight * rough)
+        return loss, {
+            "fine": fine.item(), "coarse": coarse.item(), "matte": matte.item()
+        }
+
+    def picture_of(self, row: int, size: int, corrected: bool = False) -> np.ndarray:
+        """The avatar's picture of a tracked frame, uint8 [size, size, 3]."""
+        with torch.no_grad():
+            values, _ = self.states(torch.tensor([row]), corrected=corrected)
+            drive = self.person.drive(values)
+        points = pixel_points(0.0, 0.0, 1.0, 1.0, size, size)
+        seen = picture(self.person, drive, points, self.settings.sampling)
+        return (seen * 255.0 + 0.5).to(torch.uint8).numpy()
+
+
+    def learn_everything(self) -> None:
+        """The held-out frames have been judged: from here on they are learned from, too."""
+        self.training = self.rows
+
+
+def fit(
+    crops: Crops,
+    track: FaceTrack,
+    name: str,
+    consent: Consent,
+    settings: FitSettings = FitSettings(),
+    progress: Progress | None = None,
+    checkpoint: Path | None = None,
+    resume: bool = False,
+    clock: Callable[[], float] = time.monotonic,
+) -> Avatar:
+    """Fits an avatar to the frames of a track.
+
+    crops: pictures of the track's window, one for each of its frames.  progress(done, total,
+    note): seconds, or steps where the budget is None.  checkpoint: kept up to date, so that
+    `resume` after a kill loses at most `checkpoint_every` seconds.  Raises VideoError where no
+    frame shows a face, InputError where crops and track differ.
+    """
+    keep_memory()
+    say = progress or (lambda done, total, note: None)
+    run = Fit(crops.at(track.time), track, FaceModel.load(), settings)
+    if resume and checkpoint is not None and checkpoint.exists():
+        load_checkpoint(run, checkpoint)
+    total = float(settings.steps) if settings.budget is None else settings.budget
+    last = saved = clock()
+    done = 0.0
+    while True:
+        now = clock()
+        run.spent += now - last
+        last = now
+        done = run.done_steps if settings.budget is None else run.spent
+        if done >= total or (settings.steps is not None and run.done_steps >= settings.steps):
+            break
+        if not run.report and done >= settings.report_at * total:
+            run.report = report(run)
+            run.learn_everything()
+        loss = run.step(min(1.0, done / total))
+        if checkpoint is not None and now - saved > settings.checkpoint_every:
+            save_checkpoint(run, checkpoint)
+            saved = now
+        if run.done_steps % 10 == 0:
+            say(done, total, f"fitting, {-10 * math.log10(max(loss['fine'], 1e-9)):.1f} dB")
+    run.report = run.report or report(run)
+    run.report |= {"steps": run.done_steps, "seconds": round(run.spent, 1)}
+    say(total, total, f"{run.report['psnr']:.1f} dB on frames it had not seen")
+    return finished(run, name, consent, run.report)
+
+
+def _usable(crops: Crops, track: FaceTrack) -> np.ndarray:
+    """Frames to learn from: a face in them, and not the frame before once more."""
+    seen = track.confidence > 0
+    thumbs = crops.images[:, ::8, ::8].astype(np.int16).reshape(len(crops), -1)
+    fresh = np.ones(len(crops), bool)
+    fresh[1:] = np.abs(np.diff(thumbs, axis=0)).max(1) > 2
+    rows = np.flatnonzero(seen & fresh)
+    if len(rows) < 8:
+        rows = np.flatnonzero(seen)
+    if not len(rows):
+        raise VideoError("no frame of the video shows a face", "Film yourself facing the camera.")
+    return rows
+
+
+def _split(rows: np.ndarray, share: float) -> tuple[np.ndarray, np.ndarray]:
+    """Training rows, and the last ones held out for the report."""
+    count = max(1, round(len(rows) * share)) if len(rows) > 1 else 0
+    return (rows[:-count], rows[-count:]) if count else (rows, rows)

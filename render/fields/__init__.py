@@ -1,0 +1,1 @@
+"""Radiance fields of a person: head, torso and background, as torch modules."""

@@ -1,0 +1,107 @@
+"""Linear interpolation in feature planes and volumes: the inner loop of every radiance field.
+
+Grids are channels-last, so that one texel is one contiguous run of memory: on a CPU that, and
+one fused backward pass, is what makes them fast (`torch.nn.functional.grid_sample` spends 30
+times as long on the gradient).  Each operation has two forms, which a test holds together:
+compiled kernels for the CPU (`interpolate_cpu`), and plain torch, which is the reference and
+what runs on a GPU.
+
+Letters: B frames, G grids (B, or 1 shared by all frames), N points a frame, C channels.
+Coordinates are -1..1 with the grid's corners at -1 and 1; points outside take the border.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+import torch.nn.functional as functional
+from torch import Tensor
+
+
+def plane_samples(
+    planes: Tensor,  # [G, H, W, C] float32
+    points: Tensor,  # [B, N, 2] float32, (x along W, y along H)
+) -> Tensor:  # [B, N, C]
+    """Bilinear samples; differentiable in both arguments."""
+    if planes.device.type == "cpu":
+        return _Bilinear.apply(planes, points)
+    return plane_samples_plain(planes, points)
+
+
+def volume_samples(
+    volumes: Tensor,  # [G, D, H, W, C] float32
+    points: Tensor,  # [B, N, 3] float32, (x along W, y along H, z along D)
+) -> Tensor:  # [B, N, C]
+    """Trilinear samples; differentiable in both arguments."""
+    if volumes.device.type == "cpu":
+        return _Trilinear.apply(volumes, points)
+    return volume_samples_plain(volumes, points)
+
+
+def plane_samples_plain(planes: Tensor, points: Tensor) -> Tensor:
+    """The twin of `plane_samples`, by torch's own operator."""
+    grids = planes.permute(0, 3, 1, 2).expand(len(points), -1, -1, -1)
+    out = functional.grid_sample(
+        grids, points[:, :, None], mode="bilinear", padding_mode="border", align_corners=True
+    )
+    return out[..., 0].permute(0, 2, 1)
+
+
+def volume_samples_plain(volumes: Tensor, points: Tensor) -> Tensor:
+    """The twin of `volume_samples`, by torch's own operator."""
+    grids = volumes.permute(0, 4, 1, 2, 3).expand(len(points), -1, -1, -1, -1)
+    out = functional.grid_sample(
+        grids, points[:, :, None, None], mode="bilinear", padding_mode="border", align_corners=True
+    )
+    return out[..., 0, 0].permute(0, 2, 1)
+
+
+class _Bilinear(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx: Any, planes: Tensor, points: Tensor) -> Tensor:
+        from render import interpolate_cpu as kernels
+
+        planes, points = planes.detach().contiguous(), points.detach().contiguous()
+        ctx.save_for_backward(planes, points)
+        return torch.from_numpy(kernels.bilinear(planes.numpy(), points.numpy()))
+
+    @staticmethod
+    def backward(ctx: Any, grad: Tensor) -> tuple[Tensor | None, Tensor | None]:
+        from render import interpolate_cpu as kernels
+
+        planes, points = ctx.saved_tensors
+        return _gradients(ctx, kernels.bilinear_gradients, planes, points, grad)
+
+
+class _Trilinear(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx: Any, volumes: Tensor, points: Tensor) -> Tensor:
+        from render import interpolate_cpu as kernels
+
+        volumes, points = volumes.detach().contiguous(), points.detach().contiguous()
+        ctx.save_for_backward(volumes, points)
+        return torch.from_numpy(kernels.trilinear(volumes.numpy(), points.numpy()))
+
+    @staticmethod
+    def backward(ctx: Any, grad: Tensor) -> tuple[Tensor | None, Tensor | None]:
+        from render import interpolate_cpu as kernels
+
+        volumes, points = ctx.saved_tensors
+        return _gradients(ctx, kernels.trilinear_gradients, volumes, points, grad)
+
+
+def _gradients(
+    ctx: Any, kernel: Any, grids: Tensor, points: Tensor, grad: Tensor
+) -> tuple[Tensor | None, Tensor | None]:
+    d_grids, d_points = kernel(
+        grids.numpy(),
+        points.numpy(),
+        grad.contiguous().numpy(),
+        ctx.needs_input_grad[0],
+        ctx.needs_input_grad[1],
+    )
+    return (
+        torch.from_numpy(d_grids) if ctx.needs_input_grad[0] else None,
+        torch.from_numpy(d_points) if ctx.needs_input_grad[1] else None,
+    )

@@ -1,0 +1,145 @@
+"""Pictures of an avatar: any size and aspect, before any background, one state row at a time."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from avatar.avatar import Avatar
+from avatar.errors import InputError, MissingError, StateError
+from render.allocator import keep_memory
+from render.person import SamplingSettings
+from render.picture import picture, pixel_points
+from render.tensors import fields_of
+
+Array = NDArray[Any]
+Background = str | tuple[int, int, int] | Array
+
+SMALLEST, LARGEST = 16, 4096
+_BLUR_CELLS = 12  # across the window: no detail of a room survives
+
+
+@dataclass(frozen=True)
+class RenderSettings:
+    sampling: SamplingSettings = field(default_factory=lambda: SamplingSettings(20, 8))
+
+
+class Portrait:
+    """An avatar ready to be drawn.  device: "auto", "cpu" or "cuda"."""
+
+    def __init__(
+        self, avatar: Avatar, device: str = "auto", settings: RenderSettings = RenderSettings()
+    ) -> None:
+        keep_memory()
+        self.settings = settings
+        self.device = chosen_device(device)
+        self.person = fields_of(avatar).to(self.device)
+        self._numbers = avatar.layout.width
+
+    def render(
+        self,
+        values: Array,  # [D] one state row, in the layout's order and units
+        width: int,
+        height: int,
+        fit: str = "contain",
+        background: Background = "learned",
+    ) -> NDArray[np.uint8]:
+        """[height, width, 3] RGB.  Rays are cast at that size: nothing is scaled up.
+
+        fit: "contain" shows the avatar's square whole, black beside it; "cover" fills the picture
+        and crops the square; "extend" shows the square whole and what the fields hold beyond it.
+        background: "learned", "blur", a colour (r, g, b) of 0..255, or an RGB picture [h, w, 3].
+        Raises InputError for a size or background that cannot be, StateError for bad values.
+        """
+        row = np.asarray(values, np.float32)
+        if row.shape != (self._numbers,) or not np.all(np.isfinite(row)):
+            raise StateError(
+                f"a state of shape {row.shape} with {int((~np.isfinite(row)).sum())} numbers that "
+                f"are not finite cannot be rendered",
+                f"Give {self._numbers} finite numbers in the order of the avatar's layout.",
+            )
+        points, inside = _points(width, height, fit)
+        drive = self.person.drive(torch.from_numpy(row)[None].to(self.device))
+        behind = self._background(background, points)
+        seen = picture(
+            self.person, drive, points.to(self.device), self.settings.sampling, behind
+        )
+        out = np.zeros((height, width, 3), np.uint8)
+        drawn = (seen * 255.0 + 0.5).to(torch.uint8).cpu().numpy()
+        top, left = inside
+        out[top : top + drawn.shape[0], left : left + drawn.shape[1]] = drawn
+        return out
+
+    def _background(self, background: Background, points: Tensor) -> Tensor | None:
+        height, width = points.shape[:2]
+        if isinstance(background, str):
+            if background == "learned":
+                return None
+            if background == "blur":
+                return self._blurred(points)
+            raise InputError(
+                f"the background {background!r} is not known",
+                'Choose "learned", "blur", a colour or a picture.',
+            )
+        if isinstance(background, tuple):
+            colour = torch.tensor(background, dtype=torch.float32, device=self.device) / 255.0
+            return colour.expand(height, width, 3)
+        if background.ndim != 3 or background.shape[2] != 3 or background.dtype != np.uint8:
+            raise InputError(
+                f"a background of shape {background.shape} and type {background.dtype} is no "
+                "picture",
+                "Give RGB as uint8 [height, width, 3].",
+            )
+        return _covering(background, width, height).to(self.device)
+
+    def _blurred(self, points: Tensor) -> Tensor:
+        plane = self.person.background.plane.permute(0, 3, 1, 2)
+        small = torch.nn.functional.adaptive_avg_pool2d(plane, _BLUR_CELLS)
+        grid = points.to(self.device)[None] * 2.0 - 1.0
+        soft = torch.nn.functional.grid_sample(
+            small, grid, mode="bicubic", padding_mode="border", align_corners=False
+        )
+        return soft[0].permute(1, 2, 0)
+
+
+def chosen_device(device: str) -> torch.device:
+    """The torch device for "auto", "cpu" or "cuda".  Raises MissingError where CUDA is not."""
+    if device == "cuda" and not torch.cuda.is_available():
+        raise MissingError(
+            "there is no CUDA device here",
+            "Use --device cpu, or see what is missing with: facewire doctor",
+        )
+    if device == "auto":
+        device = "cuda" if torch.cuda.is_available() else "cpu"
+    return torch.device(device)
+
+
+def _points(width: int, height: int, fit: str) -> tuple[Tensor, tuple[int, int]]:
+    """Window points of the pixels that are drawn, and the (top, left) where they go."""
+    if not (SMALLEST <= width <= LARGEST and SMALLEST <= height <= LARGEST):
+        raise InputError(
+            f"a picture of {width}x{height} pixels cannot be rendered",
+            f"Sizes go from {SMALLEST}x{SMALLEST} to {LARGEST}x{LARGEST}.",
+        )
+    if fit == "contain":
+        side = min(width, height)
+        corner = ((height - side) // 2, (width - side) // 2)
+        return pixel_points(0.0, 0.0, 1.0, 1.0, side, side), corner
+    if fit not in ("cover", "extend"):
+        raise InputError(f"fit {fit!r} is not known", "Choose contain, cover or extend.")
+    side = max(width, height) if fit == "cover" else min(width, height)
+    x, y = 0.5 * width / side, 0.5 * height / side
+    return pixel_points(0.5 - x, 0.5 - y, 0.5 + x, 0.5 + y, width, height), (0, 0)
+
+
+def _covering(image: Array, width: int, height: int) -> Tensor:
+    """A picture scaled and cropped in the middle to fill width x height, 0..1."""
+    from PIL import Image, ImageOps
+
+    fitted = ImageOps.fit(Image.fromarray(image), (width, height), Image.Resampling.LANCZOS)
+    return torch.from_numpy(np.asarray(fitted, np.float32) / 255.0)

@@ -1,0 +1,54 @@
+"""Where along a ray to look: evenly first, then where the coarse weights are.
+
+`t` is a distance along the ray in metres, `edges` the ends of adjoining intervals.  The two
+stages are Mildenhall et al. 2020, section 5.2, which 003 section 3.2 takes over.
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+
+def even_edges(
+    near: Tensor,  # [B, R]
+    far: Tensor,  # [B, R]
+    samples: int,
+    jitter: torch.Generator | None = None,
+) -> Tensor:  # [B, R, samples + 1]
+    """Evenly spaced edges; with `jitter`, all of a ray shifted by up to one interval."""
+    steps = torch.linspace(0.0, 1.0, samples + 1, device=near.device)
+    if jitter is not None:
+        shift = torch.rand(near.shape, generator=jitter, device=near.device) - 0.5
+        steps = steps + shift[..., None] / samples
+    return near[..., None] + (far - near).clamp(min=0.0)[..., None] * steps
+
+
+def weighted_edges(
+    edges: Tensor,  # [B, R, S + 1]
+    weights: Tensor,  # [B, R, S], of the intervals, not necessarily adding to 1
+    samples: int,
+    jitter: torch.Generator | None = None,
+    floor: float = 0.01,
+) -> Tensor:  # [B, R, samples + 1]
+    """Edges that share the weight evenly: the inverse of the piecewise linear CDF.
+
+    `floor` is weight spread over the whole ray, so that what the coarse pass missed is still
+    looked at, and an empty ray gets even edges.  No gradient flows through.
+    """
+    with torch.no_grad():
+        share = weights + floor / weights.shape[-1]
+        share = share / share.sum(-1, keepdim=True)
+        cdf = torch.cumsum(share, -1)
+        cdf = torch.cat([torch.zeros_like(cdf[..., :1]), cdf], dim=-1)
+        u = torch.linspace(0.0, 1.0, samples + 1, device=edges.device).expand(
+            *edges.shape[:-1], samples + 1
+        )
+        if jitter is not None:
+            shift = torch.rand(edges.shape[:-1], generator=jitter, device=edges.device) - 0.5
+            u = (u + shift[..., None] / samples).clamp(0.0, 1.0)
+        right = torch.searchsorted(cdf, u.contiguous(), right=True).clamp(1, cdf.shape[-1] - 1)
+        c0, c1 = cdf.gather(-1, right - 1), cdf.gather(-1, right)
+        e0, e1 = edges.gather(-1, right - 1), edges.gather(-1, right)
+        fraction = ((u - c0) / (c1 - c0).clamp(min=1e-8)).clamp(0.0, 1.0)
+        return e0 + fraction * (e1 - e0)

@@ -1,0 +1,46 @@
+"""Fields <-> the arrays of an archive."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+
+import numpy as np
+import torch
+
+from avatar.avatar import Array, Avatar
+from avatar.errors import ArchiveError
+from render.fields.settings import FieldSettings
+from render.person import Person
+
+
+def fields_to_arrays(person: Person) -> dict[str, Array]:
+    """Every parameter and buffer, below "fields."."""
+    return {
+        f"fields.{name}": value.detach().cpu().numpy().copy()
+        for name, value in person.state_dict().items()
+    }
+
+
+def settings_to_json(settings: FieldSettings) -> dict[str, object]:
+    """For `Avatar.settings`."""
+    return {k: list(v) if isinstance(v, tuple) else v for k, v in asdict(settings).items()}
+
+
+def fields_of(avatar: Avatar) -> Person:
+    """The fields of an archive, ready to render.  Raises ArchiveError where they do not fit."""
+    try:
+        known = {
+            k: tuple(v) if isinstance(v, list) else v for k, v in avatar.settings.items()
+        }
+        person = Person(FieldSettings(**known), avatar.camera, avatar.layout)
+        arrays = {
+            name: torch.from_numpy(np.asarray(value, np.float32).copy())
+            for name, value in avatar.group("fields").items()
+        }
+        person.load_state_dict(arrays)
+    except (TypeError, RuntimeError, ValueError) as error:
+        raise ArchiveError(
+            f"the avatar's fields do not fit its settings: {str(error).splitlines()[0]}",
+            "Enrol again: facewire enroll VIDEO -o NAME.avatar",
+        ) from None
+    return person.requires_grad_(False).eval()

@@ -1,0 +1,36 @@
+"""Volume rendering, 003 Eq. 2 and 3: densities along a ray -> weights -> one value a ray.
+
+With sigma constant on each interval of length d_i, Eq. 3 is T_i = exp(-sum_{j<i} sigma_j d_j),
+and Eq. 2 is sum_i w_i c_i with w_i = T_i (1 - exp(-sigma_i d_i)).
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+
+def ray_weights(
+    density: Tensor,  # [B, R, S], 1/m
+    edges: Tensor,  # [B, R, S + 1], m
+) -> Tensor:  # [B, R, S]
+    """w_i of each interval, by nerfacc's batched compositing (on CPU and GPU alike)."""
+    from nerfacc import render_weight_from_density
+
+    weights, _, _ = render_weight_from_density(edges[..., :-1], edges[..., 1:], density)
+    return weights
+
+
+def ray_weights_plain(density: Tensor, edges: Tensor) -> Tensor:
+    """The twin of `ray_weights`, written out from Eq. 3."""
+    optical_depth = density * (edges[..., 1:] - edges[..., :-1])
+    before = torch.cumsum(optical_depth, -1) - optical_depth
+    return torch.exp(-before) * (1.0 - torch.exp(-optical_depth))
+
+
+def accumulate(
+    weights: Tensor,  # [B, R, S]
+    values: Tensor,  # [B, R, S, C]
+) -> Tensor:  # [B, R, C]
+    """Eq. 2: the weighted sum along each ray."""
+    return (weights[..., None, :] @ values)[..., 0, :]

@@ -1,0 +1,313 @@
+"""Checks the figures that the README prints, by the commands that a user would type.
+
+    python benchmarks/figures.py [--only NAME ...] [--work DIR] [-o FIGURES.json]
+
+Held-out protocol: an avatar is enrolled on a file cut to the first part of a clip, and judged on
+another file with the rest.  `--work` keeps cuts, avatars and streams, so that a second run of one
+figure does not enrol again; remove the folder to start over.  Enrolment takes --budget seconds
+of wall clock, and the CPU share that it had stands beside each figure.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import math
+import os
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from avatar.errors import FacewireError
+from bench import clips
+from bench.command import Ran, facewire
+from bench.ffmpeg import run_ffmpeg
+from bench.figure import Figure, table
+
+ROOT = Path(__file__).resolve().parent.parent
+FINEST = "1000"  # kbps: more than any stream needs, so the finest quantiser of the format
+_QUALITY = ("psnr", "psnr_face", "ssim", "ms_ssim_face")
+
+
+@dataclass(frozen=True)
+class Enrolled:
+    """One avatar, and the file of its person that it never saw."""
+
+    name: str
+    cut: clips.HeldOut
+    avatar: Path
+    cost: str
+
+
+class Lab:
+    """Runs the steps that figures share, each once, in a folder."""
+
+    def __init__(
+        self,
+        source: Path,
+        work: Path,
+        budget: float,
+        run: Callable[..., Ran] = facewire,
+    ) -> None:
+        self.source, self.work, self.budget, self._run = source, work, budget, run
+        work.mkdir(parents=True, exist_ok=True)
+
+    def enrolled(self, clip: str, protocol: str, size: int = 256) -> Enrolled:
+        """protocol: "tail" (last tenth held out), "10s" (last 10 s) or "fifths" (every fifth
+        whole second)."""
+        name = f"{Path(clip).stem}-{protocol}"
+        folder = self.work / name
+        cut = self._cut(self.source / "enrol" / clip, folder, protocol)
+        avatar = folder / f"{size}.avatar"
+        log = avatar.with_suffix(".cost")
+        if not avatar.exists():
+            arguments = ["enroll", cut.enrol, "--name", name, "-o", avatar, "--size", str(size)]
+            ran = self._run([*arguments, "--budget", f"{self.budget:g}", "--consent", "self"])
+            log.write_text(f"enrolled in {ran.cost}")
+        return Enrolled(name, cut, avatar, log.read_text() if log.exists() else "")
+
+    def stream(self, who: Enrolled, *options: str) -> Path:
+        path = who.avatar.with_suffix(f".{''.join(options).replace('-', '') or 'plain'}.fw")
+        if not _newer(path, who.avatar):
+            self._run(["encode", who.cut.judge, "--avatar", who.avatar, "-o", path, *options])
+        return path
+
+    def video(self, who: Enrolled, stream: Path, size: int) -> Path:
+        path = stream.with_suffix(f".{size}.mkv")
+        if not _newer(path, stream):
+            self._run(["decode", stream, "--avatar", who.avatar, "-o", path, "--size", str(size)])
+        return path
+
+    def compared(self, who: Enrolled, stream: Path, video: Path, still: bool = False) -> Any:
+        against = ["--enrolled", who.cut.enrol] if still else []
+        ran = self._run(["compare", who.cut.judge, video, "--stream", stream, *against, "--json"])
+        return ran.json
+
+    def info(self, path: Path) -> Any:
+        return self._run(["info", path, "--json"]).json
+
+    def run(self, *arguments: str | Path) -> Ran:
+        return self._run(list(arguments))
+
+    @staticmethod
+    def _cut(source: Path, folder: Path, protocol: str) -> clips.HeldOut:
+        record = folder / "cut.json"
+        if record.exists():
+            counts = json.loads(record.read_text())
+            return clips.HeldOut(
+                folder / f"{source.stem}.enrol.mkv", folder / f"{source.stem}.judge.mkv", *counts
+            )
+        folder.mkdir(parents=True, exist_ok=True)
+        if protocol == "tail":
+            cut = clips.hold_out_tail(source, folder)
+        elif protocol == "fifths":
+            cut = clips.hold_out_seconds(source, folder)
+        else:
+            share = 1 - float(protocol.removesuffix("s")) / clips.duration(source)
+            cut = clips.hold_out_tail(source, folder, share)
+        record.write_text(json.dumps([cut.enrolled, cut.judged]))
+        return cut
+
+
+def held_out(lab: Lab, clip: str, protocol: str, reach: dict[str, float]) -> Iterator[Figure]:
+    """PSNR on the window and the face, beside both baselines.  reach: bounds by the figure's
+    name; "above_oracle" is by how many dB the oracle must be beaten."""
+    who = lab.enrolled(clip, protocol)
+    stream = lab.stream(who)
+    found = lab.compared(who, stream, lab.video(who, stream, 256), still=True)
+    name = f"held-out {Path(clip).stem}"
+    for key in _QUALITY:
+        unit = "dB" if "psnr" in key else ""
+        yield Figure(name, key, _number(found[key]), unit, reach.get(key), note=who.cost)
+    for key in ("psnr_first", "psnr_face_first", "psnr_oracle", "psnr_face_oracle"):
+        yield Figure(name, key, _number(found.get(key)), "dB", note="baseline")
+    margin = _number(found["psnr"]) - _number(found.get("psnr_oracle"))
+    yield Figure(name, "psnr above the oracle", margin, "dB", reach["above_oracle"])
+
+
+def rate(lab: Lab, clip: str) -> Iterator[Figure]:
+    """Rate of the last 10 s at 25 fps, and what quantisation costs there."""
+    who = lab.enrolled(clip, "10s")
+    stream, fine = lab.stream(who, "--fps=25"), lab.stream(who, "--fps=25", f"--kbps={FINEST}")
+    facts, name = lab.info(stream), f"rate {Path(clip).stem}"
+    yield Figure(
+        name,
+        "payload_kbps",
+        _number(facts["payload_kbps"]),
+        "kbit/s",
+        2.5,
+        "at most",
+        f"{facts['frames']} frames, {facts['duration_s']:.2f} s, header {facts['header_bytes']} B",
+    )
+    coded = lab.compared(who, stream, lab.video(who, stream, 256))
+    plain = lab.compared(who, fine, lab.video(who, fine, 256))
+    loss = _number(plain["psnr"]) - _number(coded["psnr"])
+    note = f"against the finest quantiser, {_number(lab.info(fine)['payload_kbps']):.1f} kbit/s"
+    yield Figure(name, "psnr lost by quantising", loss, "dB", 0.3, "at most", note)
+    for key in _QUALITY:
+        yield Figure(name, key, _number(coded[key]), "dB" if "psnr" in key else "", note="coded")
+
+
+def sizes(lab: Lab) -> Iterator[Figure]:
+    """One stream rendered at other sizes, each against the source at that size."""
+    who = lab.enrolled("podium.mp4", "10s")
+    stream = lab.stream(who, "--fps=25")
+    base = lab.compared(who, stream, lab.video(who, stream, 256))
+    for size in (128, 512, 1080):
+        found = lab.compared(who, stream, lab.video(who, stream, size))
+        drop = _number(base["psnr"]) - _number(found["psnr"])
+        note = f"{_number(found['psnr']):.2f} dB at {size}, {_number(base['psnr']):.2f} at 256"
+        yield Figure("sizes", f"psnr below 256 at {size}", drop, "dB", 1.0, "at most", note)
+
+
+def fine_avatar(lab: Lab) -> Iterator[Figure]:
+    """An avatar enrolled at 512 against the 256 picture enlarged by Lanczos."""
+    small, large = (lab.enrolled("podium.mp4", "10s", size) for size in (256, 512))
+    stream, fine = lab.stream(small, "--fps=25"), lab.stream(large, "--fps=25")
+    sharp = lab.video(large, fine, 512)
+    enlarged = sharp.with_name("enlarged.mkv")
+    scale = ["-vf", "scale=512:512:flags=lanczos+accurate_rnd", "-pix_fmt", "bgr0"]
+    picture = lab.video(small, stream, 256)
+    run_ffmpeg(["-i", str(picture), *scale, "-c:v", "ffv1", str(enlarged)])
+    ours = _number(lab.compared(large, fine, sharp)["ms_ssim_face"])
+    theirs = _number(lab.compared(small, stream, enlarged)["ms_ssim_face"])
+    name = "enrolled at 512"
+    yield Figure(name, "ms_ssim_face", ours, "", theirs, note=f"Lanczos of 256: {theirs:.4f}")
+    track = lab.work / "podium-10s" / "judge.track"
+    if not track.exists():
+        lab.run("track", small.cut.judge, "-o", track)
+    detail, rival = (face_detail(video, track) for video in (sharp, enlarged))
+    yield Figure(name, "gradient energy, face", detail, "", rival, note=f"Lanczos: {rival:.1f}")
+
+
+def tracking(lab: Lab) -> Iterator[Figure]:
+    """Frames a second of the whole command: start, decode, mesh, mask, fit, write."""
+    source = lab.source / "enrol" / "podium.mp4"
+    ran = lab.run("track", source, "-o", lab.work / "speed.track")
+    frames = lab.info(lab.work / "speed.track")["frames"]
+    yield Figure("tracking", "whole command", frames / ran.wall, "frames/s", 60, note=ran.cost)
+    if ran.cpu:
+        alone = frames / ran.cpu
+        yield Figure("tracking", "a core for itself", alone, "frames/s", note="frames / CPU time")
+
+
+def archive(lab: Lab) -> Iterator[Figure]:
+    who = lab.enrolled("podium.mp4", "tail")
+    yield Figure("archive", "size", who.avatar.stat().st_size / 1e6, "MB", 6.0, "at most")
+
+
+def demo(lab: Lab) -> Iterator[Figure]:
+    ran = lab.run("demo", "-o", lab.work / "demo")
+    yield Figure("demo", "whole run", ran.wall / 60, "minutes", 10, "at most", ran.cost)
+
+
+def without_torch(lab: Lab) -> Iterator[Figure]:
+    """The tests that import with torch and the like blocked."""
+    done = subprocess.run(
+        [sys.executable, "-m", "pytest", "tests/test_workshop.py", "-k", "heavy"],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+    )
+    passed = float(done.returncode == 0)
+    yield Figure("without torch", "every package imports", passed, "", 1.0)
+
+
+def face_detail(video: Path, track_path: Path) -> float:
+    """Mean gradient energy of the pictures' face region; the track is the reference's, and its
+    frame nearest in time gives the box."""
+    from avatar.track_file import read_track
+    from enroll.capture import open_video
+    from render.metrics import face_region, gradient_energy
+
+    track, found = read_track(track_path), []
+    for frame in open_video(video):
+        row = int(np.abs(track.time - track.time[0] - frame.time).argmin())
+        if track.confidence[row] > 0:
+            height, width = frame.image.shape[:2]
+            region = face_region(track.box[row], width, height)
+            found.append(gradient_energy(frame.image[region]))
+    return float(np.mean(found)) if found else math.nan
+
+
+def _number(value: Any) -> float:
+    return math.nan if value is None else float(value)
+
+
+def _newer(path: Path, than: Path) -> bool:
+    return path.exists() and path.stat().st_mtime >= than.stat().st_mtime
+
+
+CHECKS: dict[str, Callable[[Lab], Iterator[Figure]]] = {
+    "podium": lambda lab: held_out(
+        lab, "podium.mp4", "tail", {"psnr": 28.5, "psnr_face": 25, "above_oracle": 1.5}
+    ),
+    "webcam": lambda lab: held_out(
+        lab, "webcam.mp4", "tail", {"psnr": 27, "psnr_face": 24, "above_oracle": 1.5}
+    ),
+    "turning": lambda lab: held_out(
+        lab, "turning.mp4", "fifths", {"psnr": 25, "above_oracle": 0.0}
+    ),
+    "rate-podium": lambda lab: rate(lab, "podium.mp4"),
+    "rate-newsdesk": lambda lab: rate(lab, "newsdesk.mp4"),
+    "sizes": sizes,
+    "512": fine_avatar,
+    "tracking": tracking,
+    "archive": archive,
+    "demo": demo,
+    "without-torch": without_torch,
+}
+
+
+def measure(lab: Lab, names: list[str]) -> tuple[list[Figure], dict[str, str]]:
+    """The figures, and what went wrong with those that could not be measured, by name."""
+    figures: list[Figure] = []
+    failures: dict[str, str] = {}
+    for name in names:
+        print(f"{name} ...", file=sys.stderr, flush=True)
+        try:
+            figures += CHECKS[name](lab)
+        except FacewireError as error:
+            failures[name] = str(error)
+            figures.append(Figure(name, "failed", math.nan, "", 0.0, note=error.message[:80]))
+    return figures, failures
+
+
+def main(words: list[str] | None = None) -> int:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else "")
+    parser.add_argument(
+        "--only", action="append", choices=CHECKS, metavar="NAME", help=str(list(CHECKS))
+    )
+    parser.add_argument("--work", type=Path, default=ROOT / "scratch" / "figures")
+    parser.add_argument("--budget", type=float, default=300.0, help="seconds for an enrolment")
+    parser.add_argument("-o", dest="output", type=Path, help="default: WORK/figures.json")
+    chosen = parser.parse_args(words)
+    source = Path(os.environ.get("FACEWIRE_CLIPS") or ROOT.parent / "shared" / "clips")
+    if not source.is_dir():
+        print(f"{source} is not there: set FACEWIRE_CLIPS to the folder of clips", file=sys.stderr)
+        return 2
+    lab = Lab(source, chosen.work, chosen.budget)
+    figures, failures = measure(lab, chosen.only or list(CHECKS))
+    output = chosen.output or chosen.work / "figures.json"
+    result = {"budget": chosen.budget, "cores": os.cpu_count(), "failures": failures}
+    output.write_text(json.dumps(result | {"figures": [f.values() for f in figures]}, indent=2))
+    from rich.console import Console
+
+    console = Console()
+    console.print(table(figures))
+    for name, words_said in failures.items():
+        console.print(f"[red]{name}[/]: {words_said}", highlight=False)
+    missed = sum(f.met is False for f in figures)
+    console.print(
+        f"{missed} of {sum(f.met is not None for f in figures)} figures not met; {output}"
+    )
+    return 1 if missed else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

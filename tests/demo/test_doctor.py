@@ -1,0 +1,54 @@
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from demo import doctor
+from demo.doctor import ASSETS, PACKAGES, Package, report, version_of
+
+
+def test_every_row_that_is_not_well_says_how_to_mend_it() -> None:
+    rows = report({})
+    assert {row.name for row in rows} >= {p.name for p in PACKAGES} | {a.name for a in ASSETS}
+    for row in rows:
+        assert bool(row.cure) == (row.state != "ok"), row
+
+
+def test_a_missing_package_names_its_extra(monkeypatch: pytest.MonkeyPatch) -> None:
+    gone = Package("no-such-package", "no_such_package", "play", "nothing")
+    assert version_of(gone) is None
+    monkeypatch.setattr(doctor, "PACKAGES", (gone,))
+    (row,) = [r for r in report({}) if r.part == "package"]
+    assert row.state == "missing" and row.cure == "pip install 'facewire[play]'"
+
+
+def test_models_are_looked_for_where_the_user_says(tmp_path: Path) -> None:
+    (tmp_path / ASSETS[0].name).write_bytes(b"x")
+    rows = {r.name: r for r in report({"FACEWIRE_MODELS": str(tmp_path)})}
+    assert rows[ASSETS[0].name].state == "ok"
+    assert str(tmp_path) in rows[ASSETS[1].name].cure
+
+
+def test_a_compiler_that_the_user_names_comes_first(tmp_path: Path) -> None:
+    mine = tmp_path / "mine++"
+    mine.write_text("#!/bin/sh\n")
+    mine.chmod(0o755)
+    rows = {r.name: r for r in report({"CXX": str(mine)})}
+    assert rows["torch.compile"].note == str(mine)
+
+
+def test_it_runs_without_torch_and_imports_nothing_it_reports_on() -> None:
+    code = """
+import sys
+sys.modules["torch"] = None
+from demo.doctor import main
+main()
+loaded = {"mediapipe", "av", "numba", "nerfacc", "cv2", "gradio"} & set(sys.modules)
+assert not loaded, loaded
+"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60)
+    assert done.returncode == 0, done.stderr
+    assert "torch" in done.stdout and "missing" in done.stdout

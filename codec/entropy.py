@@ -13,6 +13,8 @@ from typing import Any
 import constriction
 import numpy as np
 
+from avatar.errors import StreamError
+
 TOP = 2047  # section 6.1: levels run from -TOP to TOP
 ONE = 1 << 16  # section 6.1: probability 1
 _WORD = 4  # bytes of a range coder's word, section 6.3
@@ -70,6 +72,11 @@ class BinaryEncoder:
         self._encode(int(bit), _models[level + TOP] or _model(level))
         return bit
 
+    @property
+    def size(self) -> int:
+        """Bytes so far, to within a word or two."""
+        return int(self._coder.num_bits()) // 8
+
     def finish(self) -> bytes:
         """Section 6.4: the shortest bytes which, followed by zeros, lie in the final interval."""
         words = self._coder.get_compressed()
@@ -102,7 +109,10 @@ class BinaryDecoder:
 
     def code(self, level: int, bit: int | None = None) -> int:
         """The next decision, given the same level as the encoder's."""
-        return int(self._decode(_models[level + TOP] or _model(level)))
+        try:
+            return int(self._decode(_models[level + TOP] or _model(level)))
+        except AssertionError as error:  # section 6.3: a part that no decision has
+            raise StreamError("bytes that no encoder writes", field="payload") from error
 
 
 class CostMeter:

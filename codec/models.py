@@ -70,9 +70,7 @@ class SymbolModels:
         self._by_scale = start(SCALES, FRACTIONS) * groups
         self._by_frame = start(SCALES, ACTIVITIES)
         self._by_number = [ONE // 2] * (width * KINDS * RECENT)
-        self._counts = [
-            [0] * len(t) for t in (self._by_scale, self._by_frame, self._by_number)
-        ]
+        self._counts = [[0] * len(t) for t in (self._by_scale, self._by_frame, self._by_number)]
         self._weights = [[26214, 26214, 19661, 0] for _ in range(groups * KINDS)]  # 0.4 0.4 0.3
 
     def fork(self) -> SymbolModels:

@@ -1,0 +1,8 @@
+"""Lets the codec's tests import what they share: made, vectors, plain_decoder."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).parent))

@@ -27,7 +27,8 @@ from enroll.crops import Crops
 from enroll.draw import DrawSettings, RayDraw
 from enroll.finish import finished, report
 from enroll.fitted_states import FittedStates
-from enroll.initial import ExpressionBasis, start_background, start_person
+from enroll.initial import ExpressionBasis, start_person
+from enroll.initial_pictures import start_pictures
 from render.allocator import keep_memory
 from render.fields.settings import FieldSettings
 from render.person import Person, SamplingSettings
@@ -78,7 +79,7 @@ class Fit:
         self.states = FittedStates(track, basis, settings.layout)
         self.person = Person(settings.fields, track.camera, settings.layout)
         start_person(self.person, track, model, basis)
-        start_background(self.person, crops.images[self.rows], track.mask[self.rows])
+        start_pictures(self.person, crops.images, track, model, basis, self.training)
         self._measure_scales()
         self.draw = RayDraw(
             self.images,
@@ -162,12 +163,12 @@ class Fit:
         behind, torso = person.behind(consistency, drive, torch.cat([near.points, far.points], 1))
         driven = person.head.drive(drive.expression, consistency)
         layers = person.head_layers(driven, drive, near.points, s.sampling, self.generator)
-        opacity = layers.head_opacity[..., None]
-        seen = behind[:, :count] + opacity * (layers.head - behind[:, :count])
+        seen = layers.head + (1 - layers.head_opacity[..., None]) * behind[:, :count]
         fine = (seen - near.colour).square().mean()
-        rest = ((behind[:, count:] - far.colour).square().mean(-1) * alone).sum() / alone.sum().clamp(min=1.0)
-        rest = rest * (far.points.shape[1] / count)
-        coarse_seen = layers.coarse + (1 - layers.coarse_opacity[..., None]) * behind[:, :count].detach()
+        rest = (behind[:, count:] - far.colour).square().mean(-1) * alone
+        rest = rest.sum() / (count * len(rows))
+        through = 1 - layers.coarse_opacity[..., None]
+        coarse_seen = layers.coarse + through * behind[:, :count].detach()
         coarse = (coarse_seen - near.colour).square().mean()
         covered = 1 - (1 - layers.head_opacity) * (1 - torso[:, :count])
         matte = (covered - near.matte).square().mean()

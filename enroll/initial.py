@@ -75,25 +75,6 @@ def start_person(
         person.head.warp[:CODES] = torch.from_numpy(in_box.reshape(CODES, -1)).float()
 
 
-def start_background(person: Person, images: Array, masks: Array) -> None:
-    """Median over the frames in which a pixel is not the person's; elsewhere over all frames.
-
-    images [F, S, S, 3] uint8; masks [F, 64, 64] uint8.
-    """
-    import cv2
-
-    size = person.settings.background
-    rows = np.linspace(0, len(images) - 1, min(len(images), 40)).astype(int)
-    small = np.stack([cv2.resize(images[r], (size, size), interpolation=cv2.INTER_AREA) for r in rows])
-    matte = np.stack([cv2.resize(masks[r], (size, size)) for r in rows])
-    free = np.ma.array(small, mask=np.repeat(matte[..., None] > 30, 3, axis=-1))
-    seen = np.ma.median(free, axis=0)
-    plain = np.median(small, axis=0)
-    still = np.where(np.ma.getmaskarray(seen), plain, np.ma.getdata(seen))
-    with torch.no_grad():
-        person.background.plane.copy_(torch.from_numpy(still / 255.0).float()[None])
-
-
 def _grid(box: Array, shape: tuple[int, int, int]) -> Array:
     """Cell corners of a grid over the box, [D, H, W, 3] metres in head space (x, y, z)."""
     z, y, x = (np.linspace(box[0, a], box[1, a], n) for a, n in zip((2, 1, 0), shape, strict=True))

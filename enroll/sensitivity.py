@@ -51,4 +51,4 @@ def _seen(person: Person, values: Tensor, points: Tensor, sampling: SamplingSett
     behind, _ = person.behind(consistency, drive, points)
     driven = person.head.drive(drive.expression, consistency)
     layers = person.head_layers(driven, drive, points, sampling)
-    return behind + layers.head_opacity[..., None] * (layers.head - behind)
+    return layers.head + (1.0 - layers.head_opacity[..., None]) * behind

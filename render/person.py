@@ -48,7 +48,7 @@ class Drive:
 class Layers:
     """What is seen at R points of B frames.  Colours 0..1, not clipped."""
 
-    head: Tensor  # [B, R, 3]
+    head: Tensor  # [B, R, 3] times opacity
     head_opacity: Tensor  # [B, R]
     coarse: Tensor | None  # [B, R, 3] head by the coarse stage alone, over black
     coarse_opacity: Tensor | None  # [B, R]

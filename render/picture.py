@@ -62,5 +62,5 @@ def picture(
         some = rows[start : start + TILE]
         layers = person.head_layers(driven, drive, flat[:, some], sampling)
         opacity = layers.head_opacity[0, :, None]
-        out[some] = out[some] + opacity * (layers.head[0] - out[some])
+        out[some] = layers.head[0] + (1.0 - opacity) * out[some]
     return out.view(*shape, 3).clamp_(0.0, 1.0)

@@ -5,9 +5,11 @@ code, gaze and lids) acting in three places: it bends space before the lookup, i
 set of feature planes, and it enters the colour network.  The first two are linear in delta, so
 one frame costs one weighted sum of small grids, whatever the number of rays.
 
-Colour is decoded once a ray from the features accumulated by 003 Eq. 2, instead of once a
-sample.  Where the network is affine both are the same integral; elsewhere it is the network of
-the mean instead of the mean of the network, at an eighth of the cost.
+A sample's colour has two parts.  Three of its features are a colour already and are integrated
+by 003 Eq. 2 as they are.  The other part, what depends on expression, direction and light, is
+decoded by a network once a ray from the accumulated features, instead of once a sample: where
+the network is affine both are the same integral; elsewhere it is the network of the mean instead
+of the mean of the network, at an eighth of the cost.
 
 Letters: B frames, R rays a frame, S samples a ray, K driving numbers, C feature channels.
 """
@@ -23,6 +25,8 @@ from torch import Tensor, nn
 from render.fields.colour import ColourNetwork
 from render.fields.settings import FieldSettings
 from render.interpolate import plane_samples, volume_samples
+
+COLOUR = slice(1, 4)  # of the features; before it the density logit, behind it what is decoded
 
 
 @dataclass
@@ -42,7 +46,7 @@ class HeadField(nn.Module):
         self.settings = settings
         s = settings
         self.register_buffer("box", torch.tensor([[-0.13, -0.17, -0.12], [0.13, 0.16, 0.13]]))
-        self.coarse = nn.Parameter(torch.zeros(1, *s.coarse, 4))  # density logit, red, green, blue
+        self.coarse = nn.Parameter(torch.zeros(1, *s.coarse, 4))  # density logit and colour
         self.front = nn.Parameter(_features(s.plane, s.plane, s.channels))  # over (y, x)
         self.top = nn.Parameter(_features(s.side, s.plane // 2, s.channels))  # over (z, x)
         self.profile = nn.Parameter(_features(s.side, s.plane // 2, s.channels))  # over (z, y)
@@ -77,7 +81,7 @@ class HeadField(nn.Module):
     def coarse_samples(self, canonical: Tensor) -> tuple[Tensor, Tensor]:
         """Canonical box units [B, N, 3] -> density [B, N] in 1/m, colour [B, N, 3]."""
         sampled = volume_samples(self.coarse, canonical)
-        return self._density(sampled[..., 0]), sampled[..., 1:] + 0.5
+        return self._density(sampled[..., 0]), sampled[..., COLOUR]
 
     def fine_samples(self, head: DrivenHead, canonical: Tensor) -> tuple[Tensor, Tensor]:
         """Canonical box units [B, N, 3] -> density [B, N] in 1/m, features [B, N, C + blend]."""
@@ -98,11 +102,11 @@ class HeadField(nn.Module):
         features: Tensor,  # [B, R, C + blend], accumulated along each ray
         opacity: Tensor,  # [B, R]
         directions: Tensor,  # [B, R, 3] unit viewing directions in head space
-    ) -> Tensor:  # [B, R, 3] colour, 0..1 but not clipped
+    ) -> Tensor:  # [B, R, 3] colour times opacity, 0..1 but not clipped
         # (theta, phi) of Eq. 1 enters as the sideways parts of the direction: they are the
         # angles near the front, and have no seam.
         inputs = torch.cat([features, opacity[..., None], directions[..., :2]], dim=-1)
-        return self.colour(inputs, head.code) + 0.5
+        return features[..., COLOUR] + opacity[..., None] * self.colour(inputs, head.code)
 
     def _density(self, logit: Tensor) -> Tensor:
         return functional.softplus(logit) * self.settings.density_scale
@@ -110,5 +114,5 @@ class HeadField(nn.Module):
 
 def _features(height: int, width: int, channels: int) -> Tensor:
     grid = torch.randn(1, height, width, channels) * 0.1
-    grid[..., 0] = 0.0  # the density logit
+    grid[..., : COLOUR.stop] = 0.0
     return grid

@@ -12,7 +12,7 @@ class FieldSettings:
     plane: int = 160  # texels along x and y of the plane that faces the viewer
     side: int = 64  # texels in depth of the two other planes
     channels: int = 16  # features of a texel; the first is a density logit
-    blend: int = 48  # texels along x and y of the planes that the expression blends
+    blend: int = 40  # texels along x and y of the planes that the expression blends
     blend_channels: int = 8
     warp: tuple[int, int, int] = (8, 24, 24)  # cells of the deformation in depth, height, width
     hidden: int = 64  # width of the colour networks

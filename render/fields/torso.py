@@ -14,6 +14,7 @@ import torch
 from torch import Tensor, nn
 
 from render.fields.colour import ColourNetwork
+from render.fields.head import COLOUR
 from render.fields.settings import FieldSettings
 from render.interpolate import plane_samples
 
@@ -46,9 +47,9 @@ class TorsoField(nn.Module):
         s = settings
         self.settings = settings
         self.register_buffer("pivot", torch.tensor([0.5, 0.85]))
-        self.plane = nn.Parameter(
-            torch.randn(1, s.torso_plane, s.torso_plane, s.torso_channels) * 0.1
-        )
+        plane = torch.randn(1, s.torso_plane, s.torso_plane, s.torso_channels) * 0.1
+        plane[..., : COLOUR.stop] = 0.0
+        self.plane = nn.Parameter(plane)
         self.warp = nn.Parameter(torch.zeros(s.consistency, s.torso_warp * s.torso_warp * 2))
         self.colour = ColourNetwork(s.torso_channels, s.consistency, s.hidden, 4)
 
@@ -63,8 +64,11 @@ class TorsoField(nn.Module):
         if s.consistency:
             bend = (consistency @ self.warp).view(-1, s.torso_warp, s.torso_warp, 2)
             unit = unit + plane_samples(bend, unit)
-        out = self.colour(plane_samples(self.plane, unit), consistency)
-        return out[..., :3] + 0.5, torch.sigmoid(out[..., 3])
+        features = plane_samples(self.plane, unit)
+        out = self.colour(features, consistency)
+        # Four of the features are opacity and colour as they are; the network adds to them.
+        opacity = torch.sigmoid(features[..., 0] + out[..., 3])
+        return features[..., COLOUR] + out[..., :3], opacity
 
     def at_rest(self, points: Tensor, torso: Tensor) -> Tensor:
         """Where each window point [B, N, 2] lies when the torso [B, 4] has not moved."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 import sys
-from datetime import datetime, UTC
+from datetime import UTC, datetime
 
 from avatar.avatar import Consent
 from avatar.errors import ConsentError

@@ -5,7 +5,6 @@ from __future__ import annotations
 import argparse
 
 from demo.cli.paths import input_file, output_file
-from demo.cli.progress import say
 
 HELP = "look at yourself through the codec, live"
 EXAMPLE = "facewire mirror --avatar ada.avatar --camera 0"
@@ -40,5 +39,5 @@ def run(arguments: argparse.Namespace) -> None:
     from service.mirror import MirrorSettings, mirror
 
     settings = MirrorSettings(size=arguments.size, seconds=arguments.seconds)
-    shown = mirror(read_avatar(archive), camera, target, settings, say)
+    shown = mirror(read_avatar(archive), camera, target, settings)
     print(f"{shown.frames} frames, {shown.kbps:.2f} kbps, {shown.fps:.1f} frames a second")

@@ -41,8 +41,8 @@ def run(arguments: argparse.Namespace) -> None:
     expression = _expression(arguments.expression) if arguments.expression else None
     from avatar.archive import read_avatar
     from service.look import posed, turntable
-    from service.receiver import Renderer, write_video
     from service.picture_file import write_png
+    from service.receiver import Renderer, write_video
 
     avatar = read_avatar(archive)
     look = view.view_of(arguments, avatar.window)

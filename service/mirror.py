@@ -1,0 +1,231 @@
+"""Your face through the codec, live: camera -> states -> bytes -> states -> picture."""
+
+from __future__ import annotations
+
+import os
+import sys
+import time as clock
+from collections import deque
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from avatar.avatar import Avatar
+from avatar.errors import InputError
+from codec.container import StreamWriter
+from codec.face_codec import FaceDecoder, FaceEncoder, PacketSettings
+from codec.header import DIGEST, StreamHeader
+from enroll.capture import Frame, Video, open_video
+from enroll.crops import cut_window
+from enroll.track import CausalTracker, TrackPrior
+from service.latest import Latest
+from service.receiver import Renderer
+from service.states import states_of
+from service.video_out import playable_size, video_file
+from service.view import View
+
+_MEMORY = 2_000_000  # us over which the shown rate is taken
+_LIVE = PacketSettings(frames=1)  # nothing waits for a frame to come
+_PERIOD = 40_000  # us a picture is told to last where the next one's time is not known
+
+
+@dataclass(frozen=True)
+class MirrorSettings:
+    """size: pixels a side of each of the two pictures.  seconds: of the source, then stop."""
+
+    size: int = 256
+    seconds: float | None = None
+    device: str = "auto"
+
+
+@dataclass(frozen=True)
+class Reflection:
+    """filmed, shown: [size, size, 3], what the camera saw and what a receiver would see.
+    time: us.  kbps: of the last two seconds."""
+
+    filmed: NDArray[np.uint8]
+    shown: NDArray[np.uint8]
+    time: int
+    visible: bool
+    kbps: float
+
+
+@dataclass(frozen=True)
+class Mirrored:
+    """fps: pictures shown a second of wall-clock time."""
+
+    frames: int
+    kbps: float
+    fps: float
+
+
+class Rate:
+    """Bytes over the last while, and over all, as kbit/s."""
+
+    def __init__(self, memory: int = _MEMORY) -> None:
+        self._memory = memory
+        self._sizes: deque[tuple[int, int]] = deque()
+        self._first: int | None = None
+        self._last = self._total = 0
+
+    def add(self, time: int, size: int) -> None:
+        """`size` bytes sent at `time` (us, rising)."""
+        self._first = time if self._first is None else self._first
+        self._last = time
+        self._total += size
+        self._sizes.append((time, size))
+        while time - self._sizes[0][0] > self._memory:
+            self._sizes.popleft()
+
+    @property
+    def now(self) -> float:
+        """Over the last while; 0 until there are two moments to measure between."""
+        span = self._last - self._sizes[0][0] if self._sizes else 0
+        later = sum(size for _, size in self._sizes) - (self._sizes[0][1] if self._sizes else 0)
+        return later * 8000 / span if span else 0.0
+
+    @property
+    def overall(self) -> float:
+        span = self._last - (self._first or 0)
+        return self._total * 8000 / span if span else 0.0
+
+
+class Mirror:
+    """One person before one avatar: frames in, reflections out."""
+
+    def __init__(self, avatar: Avatar, settings: MirrorSettings) -> None:
+        self._avatar = avatar
+        self._size = settings.size
+        self._tracker = CausalTracker(prior=TrackPrior.of(avatar))
+        header = StreamHeader(digest=bytes.fromhex(avatar.digest)[:DIGEST], layout=avatar.layout)
+        self._encoder = FaceEncoder(avatar.statistics, header, _LIVE)
+        self._decoder = FaceDecoder(avatar.statistics, header)
+        self._sent = _Counter()
+        self._stream = StreamWriter(self._sent, header)  # type: ignore[arg-type]
+        self._renderer = Renderer(avatar, View(settings.size, settings.size), settings.device)
+        self.rate = Rate()
+
+    def step(self, frame: Frame) -> Reflection:
+        """The frame's way through tracker, codec and renderer."""
+        row = self._tracker.step(frame).row
+        states = states_of(row, self._avatar)
+        before = self._sent.bytes
+        visible = bool(states.visible[0])
+        packets = self._encoder.encode(frame.time, states.values[0], visible)
+        received = states
+        for packet in packets:
+            self._stream.write(packet)
+            received = self._decoder.decode(packet)
+        self.rate.add(frame.time, self._sent.bytes - before)
+        return Reflection(
+            cut_window(frame.image, row.window, self._size),
+            self._renderer.picture(received.values[-1]),
+            frame.time,
+            visible,
+            self.rate.now,
+        )
+
+    def close(self) -> None:
+        self._tracker.close()
+
+
+class _Counter:
+    """A file that only counts."""
+
+    def __init__(self) -> None:
+        self.bytes = 0
+
+    def write(self, data: bytes) -> int:
+        self.bytes += len(data)
+        return len(data)
+
+
+def mirror(
+    avatar: Avatar, source: str, out: Path | None = None, settings: MirrorSettings | None = None
+) -> Mirrored:
+    """Runs until the source ends, its time is up or the window is closed.
+
+    source: a camera's number or a video file.  out: a video with both pictures side by side,
+    of every frame; without it they are shown in a window, and what is late is dropped.
+    Raises VideoError, and InputError where there is no display to show a window on.
+    """
+    settings = settings or MirrorSettings()
+    if out is None:
+        _check_display()
+    video = open_video(source)
+    glass = Mirror(avatar, settings)
+    begun = clock.monotonic()
+    try:
+        seen = _reflections(glass, video, live=out is None, seconds=settings.seconds)
+        count = _to_window(seen) if out is None else _to_file(seen, out, settings.size, video)
+    finally:
+        glass.close()
+        video.close()
+    return Mirrored(count, glass.rate.overall, count / max(clock.monotonic() - begun, 1e-6))
+
+
+def _reflections(
+    glass: Mirror, video: Video, live: bool, seconds: float | None
+) -> Iterator[Reflection]:
+    frames: Iterable[Frame] = Latest(video) if live else video
+    for frame in frames:
+        if seconds is not None and frame.time > seconds * 1e6:
+            return
+        yield glass.step(frame)
+
+
+def _to_file(seen: Iterator[Reflection], out: Path, size: int, video: Video) -> int:
+    width, height = playable_size(out, 2 * size, size)
+    count = 0
+    with video_file(out, width, height, video.info.fps or 25.0) as target:
+        for reflection in seen:
+            picture = np.zeros((height, width, 3), np.uint8)
+            picture[:size, : 2 * size] = _labelled(reflection)
+            target.picture(picture, reflection.time, _PERIOD)
+            count += 1
+    return count
+
+
+def _to_window(seen: Iterator[Reflection]) -> int:
+    import cv2
+
+    window: Any = cv2
+    title = "Facewire: q to leave"
+    count = 0
+    for reflection in seen:
+        count += 1
+        window.imshow(title, _labelled(reflection)[:, :, ::-1])
+        if window.waitKey(1) & 0xFF in (ord("q"), 27):
+            break
+    window.destroyAllWindows()
+    return count
+
+
+def _labelled(reflection: Reflection) -> NDArray[np.uint8]:
+    """Both pictures side by side, with the rate written below."""
+    import cv2
+
+    picture = np.ascontiguousarray(np.concatenate([reflection.filmed, reflection.shown], axis=1))
+    text = f"{reflection.kbps:.1f} kbit/s" + ("" if reflection.visible else ", no face")
+    scale = picture.shape[0] / 480
+    place = (picture.shape[1] // 2 + round(12 * scale), picture.shape[0] - round(14 * scale))
+    for colour, width in (((0, 0, 0), 4), ((255, 255, 255), 1)):
+        cv2.putText(
+            picture, text, place, cv2.FONT_HERSHEY_SIMPLEX, scale, colour,
+            max(1, round(width * scale)), cv2.LINE_AA,
+        )  # fmt: skip
+    return picture
+
+
+def _check_display() -> None:
+    shown = sys.platform in ("darwin", "win32") or any(
+        os.environ.get(name) for name in ("DISPLAY", "WAYLAND_DISPLAY")
+    )
+    if not shown:
+        raise InputError(
+            "there is no display to show the mirror on", "Write it to a file: -o mirror.mp4"
+        )

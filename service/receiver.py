@@ -1,0 +1,124 @@
+"""The receiving side: a stream and an avatar -> pictures of any size -> a video."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from avatar.avatar import Avatar
+from avatar.errors import StreamError
+from codec.container import Stream, read_stream
+from service.audio import OpusPacket, OpusTrack
+from service.video_out import playable_size, video_file
+from service.view import View
+
+FIT_TAG = "facewire_fit"  # in the video's metadata, for `facewire compare`
+
+Progress = Callable[[float, float], None]
+
+
+@dataclass(frozen=True)
+class Shown:
+    """What became of a stream."""
+
+    frames: int
+    width: int
+    height: int
+    warnings: tuple[str, ...] = ()
+
+
+class Renderer:
+    """States -> pictures, as one view wants them."""
+
+    def __init__(self, avatar: Avatar, view: View, device: str = "auto") -> None:
+        from render.portrait import Portrait
+
+        self.view = view
+        self._portrait = Portrait(avatar, device=device)
+
+    def picture(self, values: NDArray[np.float32]) -> NDArray[np.uint8]:
+        """One state row [D] -> [height, width, 3] RGB."""
+        view = self.view
+        return self._portrait.render(
+            values, view.width, view.height, fit=view.fit, background=view.background
+        )
+
+
+def decode_file(
+    stream_path: str | Path,
+    avatar: Avatar,
+    out: str | Path,
+    view: View,
+    device: str = "auto",
+    progress: Progress | None = None,
+) -> Shown:
+    """Renders a stream into a video file (see `service.video_out`), with its sound.
+
+    Raises StreamError, VersionError, MismatchError for a stream of another avatar, StorageError.
+    """
+    stream = open_stream(stream_path, avatar)
+    width, height = playable_size(out, view.width, view.height)
+    warnings = []
+    if (width, height) != (view.width, view.height):
+        view = View(width, height, view.fit, view.background)
+        warnings.append(f"H.264 needs even sizes: rendered at {width}x{height}.")
+    states = stream.states
+    lost = int((~states.visible).sum())
+    if lost:
+        warnings.append(f"The face was lost in {lost} of {len(states)} frames of the call.")
+    start = int(states.time[0])
+    sound = audio_of(stream)
+    renderer = Renderer(avatar, view, device)
+    write_video(
+        out,
+        renderer,
+        states.values,
+        (states.time - start).tolist(),
+        sound.shifted(-start) if sound else None,
+        progress,
+    )
+    return Shown(len(states), width, height, tuple(warnings))
+
+
+def write_video(
+    out: str | Path,
+    renderer: Renderer,
+    states: Iterable[NDArray[np.float32]],
+    times: list[int],
+    sound: OpusTrack | None = None,
+    progress: Progress | None = None,
+) -> None:
+    """One picture a state, shown at its time (us, rising from 0)."""
+    view = renderer.view
+    period = int(np.median(np.diff(times))) if len(times) > 1 else 40_000
+    until = [*times[1:], times[-1] + period]
+    tags = {FIT_TAG: view.fit}
+    with video_file(out, view.width, view.height, 1e6 / period, sound, tags) as video:
+        for index, (values, time) in enumerate(zip(states, times)):
+            video.picture(renderer.picture(values), time, until[index] - time)
+            if progress:
+                progress(index + 1, len(times))
+
+
+def open_stream(path: str | Path, avatar: Avatar | None = None) -> Stream:
+    """A stream file, checked whole; with its avatar its states can be decoded.
+
+    Raises StreamError, VersionError, MismatchError for a stream of another avatar.
+    """
+    statistics = avatar.statistics if avatar else None
+    stream = read_stream(path, statistics, avatar.digest if avatar else None)
+    if stream.frames == 0:
+        raise StreamError(f"{path}: the stream holds no frame", "Encode the video again.")
+    return stream
+
+
+def audio_of(stream: Stream) -> OpusTrack | None:
+    """The stream's sound, or None."""
+    if stream.header.audio is None or not stream.audio:
+        return None
+    packets = tuple(OpusPacket(time, data) for time, data in stream.audio)
+    return OpusTrack(stream.header.audio, packets)

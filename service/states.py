@@ -1,0 +1,37 @@
+"""From a face track to what is sent for one avatar."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from avatar.avatar import Avatar
+from avatar.calibration import calibrated
+from avatar.embedding import embed
+from avatar.face import FaceStates, FaceTrack
+
+FARTHEST = 32_000  # quantiser steps from the mean: beyond them the coder cannot go
+
+
+def states_of(track: FaceTrack, avatar: Avatar) -> FaceStates:
+    """The track's frames as states of this avatar: its embedding of the expression, its
+    calibration of pose and shoulders, in the order of its layout.
+
+    A frame whose numbers lie absurdly far from everything enrolled is marked as not visible.
+    """
+    motion = np.concatenate([track.rotation, track.translation, track.torso], axis=1)
+    if "tracker.calibration" in avatar.tensors:
+        motion = calibrated(avatar.tensors["tracker.calibration"], motion)
+    parts = {
+        "code": embed(avatar.group("embedding"), track.expression),
+        "rotation": motion[:, :3],
+        "translation": motion[:, 3:6],
+        "gaze": track.gaze,
+        "lids": track.lids,
+        "torso": motion[:, 6:],
+    }
+    used = [part for name, part in parts.items() if getattr(avatar.layout, name)]
+    values = np.concatenate(used, axis=1).astype(np.float32)
+    far = np.abs(values - avatar.statistics.mean) / avatar.statistics.step
+    sane = np.all(far <= FARTHEST, axis=1)  # False for NaN, too
+    values = np.where(sane[:, None], values, avatar.statistics.mean).astype(np.float32)
+    return FaceStates(track.time, values, (track.confidence > 0) & sane, avatar.layout)

@@ -28,6 +28,7 @@ def save_checkpoint(fit: Fit, path: Path) -> None:
         "optimiser": fit.optimiser.state_dict(),
         "row_optimiser": fit.row_optimiser.state_dict(),
         "generator": fit.generator.get_state(),
+        "jitter": fit.jitter.get_state(),
         "done_steps": fit.done_steps,
         "spent": fit.spent,
         "report": fit.report,
@@ -49,6 +50,7 @@ def load_checkpoint(fit: Fit, path: Path) -> None:
     fit.optimiser.load_state_dict(state["optimiser"])
     fit.row_optimiser.load_state_dict(state["row_optimiser"])
     fit.generator.set_state(state["generator"])
+    fit.jitter.set_state(state["jitter"])
     fit.done_steps, fit.spent, fit.report = state["done_steps"], state["spent"], state["report"]
     if fit.report:
         fit.learn_everything()

@@ -30,6 +30,9 @@ class Drawn:
     colour: Tensor
     matte: Tensor
 
+    def to(self, device: torch.device) -> Drawn:
+        return Drawn(self.points.to(device), self.colour.to(device), self.matte.to(device))
+
 
 # Eyes and mouth as parts of the face box (left, top, right, bottom).
 _EYES = (0.08, 0.18, 0.92, 0.48)

@@ -48,6 +48,8 @@ def finished(
 ) -> Avatar:
     """The avatar, as arrays.  `now`: the time to sign it with."""
     track, layout = fit.track, fit.settings.layout
+    fit.person.cpu()
+    fit.states.cpu()
     motion, corrections = fit.states.corrections(torch.from_numpy(fit.rows))
     matrix = learned(motion, corrections)
     values = fit.states.calibrated_values(torch.from_numpy(fit.rows), matrix)
@@ -65,7 +67,7 @@ def finished(
         window=track.window,
         layout=layout,
         statistics=_statistics(fit, values, report["psnr"]),
-        settings=settings_to_json(fit.settings.fields),
+        settings=settings_to_json(fit.person.settings),
         tensors=tensors,
         report=report,
     )

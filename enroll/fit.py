@@ -33,6 +33,7 @@ from render.allocator import keep_memory
 from render.fields.settings import FieldSettings
 from render.person import Person, SamplingSettings
 from render.picture import head_rectangle, picture, pixel_points
+from render.portrait import chosen_device
 
 Progress = Callable[[float, float, str], None]
 
@@ -58,7 +59,7 @@ class FitSettings:
     held_out: float = 0.06  # share of the frames, at the end, for the report
     report_at: float = 0.92  # share of the budget after which those frames are learned from, too
     checkpoint_every: float = 20.0  # seconds
-    fields: FieldSettings = field(default_factory=FieldSettings)
+    fields: FieldSettings | None = None  # None: as fits `size`
     draw: DrawSettings = field(default_factory=DrawSettings)
     sampling: SamplingSettings = field(default_factory=lambda: SamplingSettings(20, 8))
     layout: StateLayout = field(default_factory=StateLayout)
@@ -69,7 +70,9 @@ class Fit:
 
     def __init__(self, crops: Crops, track: FaceTrack, model: FaceModel, settings: FitSettings):
         torch.manual_seed(settings.seed)
+        self.device = chosen_device(settings.device)
         self.generator = torch.Generator().manual_seed(settings.seed)
+        self.jitter = torch.Generator(self.device).manual_seed(settings.seed)
         self.settings = settings
         self.track = track
         self.images = torch.from_numpy(crops.images)
@@ -77,10 +80,13 @@ class Fit:
         self.training, self.held_out = _split(self.rows, settings.held_out)
         basis = ExpressionBasis.of(track.cut(self.training))
         self.states = FittedStates(track, basis, settings.layout)
-        self.person = Person(settings.fields, track.camera, settings.layout)
+        fields = settings.fields or FieldSettings.of_size(crops.size)
+        self.person = Person(fields, track.camera, settings.layout)
         start_person(self.person, track, model, basis)
         start_pictures(self.person, crops.images, track, model, basis, self.training)
         self._measure_scales()
+        self.person.to(self.device)
+        self.states.to(self.device)
         self.draw = RayDraw(
             self.images,
             torch.from_numpy(track.mask),
@@ -149,11 +155,12 @@ class Fit:
 
     def loss(self, rows: Tensor) -> tuple[Tensor, dict[str, float]]:
         s, person = self.settings, self.person
-        values, penalty = self.states(rows)
+        values, penalty = self.states(rows.to(self.device))
         drive = person.drive(values)
         with torch.no_grad():
             rectangle = head_rectangle(person, drive)
-        near, far = self.draw.head(rows, rectangle), self.draw.behind(rows)
+        near = self.draw.head(rows, rectangle.cpu()).to(self.device)
+        far = self.draw.behind(rows).to(self.device)
         # Over the whole window only what the head cannot cover is torso's and background's alone.
         left, top, right, bottom = rectangle[:, None].unbind(-1)
         u, v = far.points.unbind(-1)
@@ -162,7 +169,7 @@ class Fit:
         consistency = person.consistency(drive.motion)
         behind, torso = person.behind(consistency, drive, torch.cat([near.points, far.points], 1))
         driven = person.head.drive(drive.expression, consistency)
-        layers = person.head_layers(driven, drive, near.points, s.sampling, self.generator)
+        layers = person.head_layers(driven, drive, near.points, s.sampling, self.jitter)
         seen = layers.head + (1 - layers.head_opacity[..., None]) * behind[:, :count]
         fine = (seen - near.colour).square().mean()
         rest = (behind[:, count:] - far.colour).square().mean(-1) * alone
@@ -184,11 +191,11 @@ class Fit:
     def picture_of(self, row: int, size: int, corrected: bool = False) -> np.ndarray:
         """The avatar's picture of a tracked frame, uint8 [size, size, 3]."""
         with torch.no_grad():
-            values, _ = self.states(torch.tensor([row]), corrected=corrected)
-            drive = self.person.drive(values)
-        points = pixel_points(0.0, 0.0, 1.0, 1.0, size, size)
+            rows = torch.tensor([row], device=self.device)
+            drive = self.person.drive(self.states(rows, corrected=corrected)[0])
+        points = pixel_points(0.0, 0.0, 1.0, 1.0, size, size).to(self.device)
         seen = picture(self.person, drive, points, self.settings.sampling)
-        return (seen * 255.0 + 0.5).to(torch.uint8).numpy()
+        return (seen * 255.0 + 0.5).to(torch.uint8).cpu().numpy()
 
 
     def learn_everything(self) -> None:

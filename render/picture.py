@@ -48,7 +48,7 @@ def picture(
     flat = points.reshape(1, -1, 2)
     consistency = person.consistency(drive.motion)
     behind = None if background is None else background.reshape(1, -1, 3)
-    out = torch.empty(flat.shape[1], 3)
+    out = torch.empty(flat.shape[1], 3, device=flat.device)
     for start in range(0, flat.shape[1], TILE):
         tile = slice(start, start + TILE)
         out[tile] = person.behind(

@@ -25,3 +25,13 @@ class FieldSettings:
     background: int = 256
     # Density of a logit of 1, per metre: a surface of one 5 mm sample is opaque at logit 6.
     density_scale: float = 100.0
+
+    @classmethod
+    def of_size(cls, size: int) -> FieldSettings:
+        """Grids for pictures of size x size: the head takes about 5/8 of a window, and a texel
+        finer than a pixel of the pictures learned from holds nothing."""
+        return cls(
+            plane=min(max(size * 5 // 8, 48), 288),
+            torso_plane=min(max(size * 3 // 4, 48), 320),
+            background=min(max(size, 48), 512),
+        )

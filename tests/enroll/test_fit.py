@@ -1,0 +1,122 @@
+"""The fit on a painted person: it learns, it is repeatable, it survives a kill."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from avatar.archive import parse_avatar, avatar_bytes
+from avatar.avatar import Consent
+from avatar.embedding import embed
+from avatar.errors import InputError, VideoError
+from enroll.checkpoint import load_checkpoint, save_checkpoint
+from enroll.crops import Crops
+from enroll.draw import DrawSettings
+from enroll.fit import Fit, FitSettings, fit
+from render.fields.settings import FieldSettings
+from render.metrics import psnr
+from render.person import SamplingSettings
+from render.portrait import Portrait
+
+CONSENT = Consent("self", "a test", "2026-01-01T00:00:00Z", "flag", "1")
+SMALL = FitSettings(
+    size=48,
+    budget=None,
+    steps=60,
+    held_out=0.1,
+    fields=FieldSettings(
+        coarse=(12, 16, 16), plane=48, side=16, channels=8, blend=16, blend_channels=4,
+        warp=(4, 8, 8), hidden=32, torso_plane=48, torso_channels=8, background=48,
+    ),
+    draw=DrawSettings(frames=4, head=160, behind=40),
+    sampling=SamplingSettings(12, 6),
+)  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def fitted(painted):
+    images, track = painted
+    return fit(Crops(images, track.time), track, "Painted", CONSENT, SMALL)
+
+
+def test_it_beats_the_best_still_picture_on_frames_it_has_not_seen(painted, fitted):
+    images, _ = painted
+    unseen, seen = images[-3:], images[:-3]
+    still = np.mean([max(psnr(frame, other) for other in seen) for frame in unseen])
+    assert fitted.report["psnr"] > still
+    assert fitted.report["psnr"] > 22.0
+    assert fitted.report["held_out_frames"] == 3 and fitted.report["steps"] == 60
+
+
+def test_the_archive_renders_the_same_picture(painted, fitted):
+    _, track = painted
+    read = parse_avatar(avatar_bytes(fitted))
+    row = fitted.statistics.mean
+    before = Portrait(fitted, device="cpu").render(row, 48, 48)
+    after = Portrait(read, device="cpu").render(row, 48, 48)
+    assert psnr(before, after) > 40.0
+    codes = embed(read.group("embedding"), track.expression)
+    assert codes.shape == (len(track), 30) and codes[:, :3].std() > 0.01
+
+
+def test_statistics_are_what_the_coder_needs(fitted):
+    s = fitted.statistics
+    width = fitted.layout.width
+    assert s.mean.shape == s.scale.shape == s.step.shape == (width,)
+    assert np.all(s.step > 0) and np.all(np.isfinite(s.step))
+    # The head's place in the picture is felt far more than a gaze that never moved.
+    place = fitted.layout.groups["translation"].start
+    gaze = fitted.layout.groups["gaze"].start
+    assert s.step[place] / s.scale[place] < s.step[gaze] / s.scale[gaze]
+    assert s.history.dtype == np.int16 and s.history.shape == (30, width)
+
+
+def test_a_killed_fit_goes_on_where_it_was(painted, tmp_path):
+    from avatar.morphable import FaceModel
+
+    images, track = painted
+    crops, model = Crops(images, track.time), FaceModel.load()
+    whole = Fit(crops, track, model, SMALL)
+    first = Fit(crops, track, model, SMALL)
+    for step in range(6):
+        whole.step(step / 10)
+    for step in range(3):
+        first.step(step / 10)
+    save_checkpoint(first, tmp_path / "x.checkpoint")
+    second = Fit(crops, track, model, SMALL)
+    load_checkpoint(second, tmp_path / "x.checkpoint")
+    for step in range(3, 6):
+        second.step(step / 10)
+    for (name, ours), theirs in zip(
+        second.person.state_dict().items(), whole.person.state_dict().values(), strict=True
+    ):
+        assert np.array_equal(ours.numpy(), theirs.numpy()), name
+
+
+def test_a_checkpoint_of_another_fit_is_refused(painted, tmp_path):
+    from avatar.morphable import FaceModel
+
+    images, track = painted
+    model = FaceModel.load()
+    run = Fit(Crops(images, track.time), track, model, SMALL)
+    save_checkpoint(run, tmp_path / "x.checkpoint")
+    fewer = track.cut(slice(0, 20))
+    other = Fit(Crops(images[:20], fewer.time), fewer, model, SMALL)
+    with pytest.raises(InputError, match="another fit"):
+        load_checkpoint(other, tmp_path / "x.checkpoint")
+    (tmp_path / "x.checkpoint").write_bytes(b"PK\x03\x04 not one")
+    with pytest.raises(InputError, match="cannot be read"):
+        load_checkpoint(run, tmp_path / "x.checkpoint")
+
+
+def test_frames_without_a_face_are_not_learned_from(painted):
+    images, track = painted
+    lost = replace(track, confidence=np.zeros(len(track), np.float32))
+    with pytest.raises(VideoError, match="no frame"):
+        fit(Crops(images, track.time), lost, "Nobody", CONSENT, SMALL)
+
+
+def test_a_track_of_another_video_is_refused(painted):
+    images, track = painted
+    with pytest.raises(InputError, match="same frames"):
+        fit(Crops(images, track.time + 1), track, "Other", CONSENT, SMALL)

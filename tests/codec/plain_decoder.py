@@ -182,9 +182,7 @@ class Models:
 
     def frame(self, coder: RangeDecoder | None, key: bool, known: list[int] | None) -> list[int]:
         D, past = self.D, self.past
-        x = [
-            [past[0][d] - past[1][d], past[1][d] - past[2][d], -past[0][d]] for d in range(D)
-        ]
+        x = [[past[0][d] - past[1][d], past[1][d] - past[2][d], -past[0][d]] for d in range(D)]
         own = [
             256 * past[0][d] + (sum(self.tap[k][d] * x[d][k] for k in range(3)) >> 8)
             for d in range(D)
@@ -349,8 +347,7 @@ def decode(data: bytes, statistics: dict[str, Any]) -> dict[str, Any]:
         at += r.at
     step = [s * (header.quality / 256) for s in statistics["step"]]
     values = [
-        [single(statistics["mean"][d] + q * step[d]) for d, q in enumerate(row)]
-        for row in symbols
+        [single(statistics["mean"][d] + q * step[d]) for d, q in enumerate(row)] for row in symbols
     ]
     assert all(math.isfinite(v) for row in values for v in row)
     return {

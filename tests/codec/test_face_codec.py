@@ -76,9 +76,7 @@ def test_a_steady_clock_is_almost_free(rate: tuple[int, int], rounding: int) -> 
     phase = (0, rate[0] // 2, rate[0] - 1)[rounding]
     times = [7 + (k * rate[1] * 10**6 + phase) // rate[0] for k in range(250)]
     head = header(layout, rate=rate, rounding=rounding)
-    still = FaceStates(
-        np.array(times), np.zeros((250, 1), np.float32), np.ones(250, bool), layout
-    )
+    still = FaceStates(np.array(times), np.zeros((250, 1), np.float32), np.ones(250, bool), layout)
     statistics = person(layout)
     packets = encode_states(still, statistics, head, PacketSettings(250))
     assert len(packets) == 1 and len(packets[0].payload) < 12

@@ -1,6 +1,6 @@
 """Makes the golden vectors of docs/bitstream.md, section 11.
 
-    PYTHONPATH=.:tests/codec python tests/codec/vectors.py        adds vectors that are not there; never changes one
+PYTHONPATH=.:tests/codec python tests/codec/vectors.py        adds vectors that are not there; never changes one
 """
 
 from __future__ import annotations

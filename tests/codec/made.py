@@ -8,11 +8,12 @@ from avatar.avatar import StateStatistics
 from avatar.face import FaceStates, StateLayout
 from codec.header import StreamHeader
 
+FULL = StateLayout()
 SMALL = StateLayout(code=4, rotation=3, translation=3, gaze=0, lids=2, torso=0)
 DIGEST = bytes(range(16))
 
 
-def talking(frames: int, layout: StateLayout = StateLayout(), seed: int = 0) -> FaceStates:
+def talking(frames: int, layout: StateLayout = FULL, seed: int = 0) -> FaceStates:
     """Second-order autoregressive numbers in their own units, lids that blink."""
     rng = np.random.default_rng(seed)
     width = layout.width
@@ -28,9 +29,7 @@ def talking(frames: int, layout: StateLayout = StateLayout(), seed: int = 0) -> 
     return FaceStates(time, values[50:].astype(np.float32), np.ones(frames, bool), layout)
 
 
-def person(
-    layout: StateLayout = StateLayout(), history: int = 0, step: float = 0.25
-) -> StateStatistics:
+def person(layout: StateLayout = FULL, history: int = 0, step: float = 0.25) -> StateStatistics:
     """The statistics of whoever `talking` shows."""
     past = talking(300, layout, seed=99).values
     mean, scale = past.mean(axis=0), past.std(axis=0)
@@ -41,5 +40,5 @@ def person(
     )
 
 
-def header(layout: StateLayout = StateLayout(), **changes: object) -> StreamHeader:
+def header(layout: StateLayout = FULL, **changes: object) -> StreamHeader:
     return StreamHeader(DIGEST, layout, **changes)  # type: ignore[arg-type]

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from made import DIGEST, SMALL, header, person, talking
 
 from avatar.errors import (
     FacewireError,
@@ -24,7 +25,6 @@ from codec.container import StreamWriter, read_stream, stream_bytes
 from codec.face_codec import PacketSettings, encode_states
 from codec.header import StreamHeader
 from codec.packet import MAX_BODY, AudioPacket, FacePacket, Index, KeyPoint
-from made import DIGEST, SMALL, header, person, talking
 
 OPUS = b"OpusHead\x01\x01\x38\x01\x80\xbb\0\0\0\0\0"
 
@@ -150,7 +150,7 @@ def test_what_is_intact_is_recovered_and_nothing_else() -> None:
         cut = read_stream(data[:length], statistics, recover=True)
         assert cut.damage
         np.testing.assert_array_equal(cut.states.values, whole.values[: cut.frames])
-    rows = {t: v for t, v in zip(whole.time.tolist(), whole.values, strict=True)}
+    rows = dict(zip(whole.time.tolist(), whole.values, strict=True))
     found = []
     for at in rng.integers(start, len(data), 12):
         damaged = bytearray(data)

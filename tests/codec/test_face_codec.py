@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from made import DIGEST, SMALL, header, person, talking
 
 from avatar.errors import MismatchError, StateError, StreamError
 from avatar.face import FaceStates, StateLayout
@@ -16,7 +17,6 @@ from codec.header import StreamHeader
 from codec.packet import FacePacket
 from codec.quantize import Quantizer
 from codec.reference import reference_bytes
-from made import DIGEST, SMALL, header, person, talking
 
 
 def decoded(packets: list[FacePacket], head: StreamHeader, statistics: object) -> FaceStates:

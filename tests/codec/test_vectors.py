@@ -6,12 +6,12 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import plain_decoder
 import pytest
+from vectors import FOLDER, VECTORS, make
 
 from avatar.avatar import StateStatistics
 from codec.container import read_stream
-import plain_decoder
-from vectors import FOLDER, VECTORS, make
 
 NAMES = sorted(VECTORS)
 

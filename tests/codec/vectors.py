@@ -1,6 +1,8 @@
 """Makes the golden vectors of docs/bitstream.md, section 11.
 
-PYTHONPATH=.:tests/codec python tests/codec/vectors.py        adds vectors that are not there; never changes one
+    PYTHONPATH=.:tests/codec python tests/codec/vectors.py
+
+It adds vectors that are not there and never changes one.
 """
 
 from __future__ import annotations
@@ -11,6 +13,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
+from made import DIGEST, SMALL, person, talking
 
 from avatar.avatar import StateStatistics
 from avatar.face import FaceStates, StateLayout, Window
@@ -18,7 +21,6 @@ from codec.container import stream_bytes
 from codec.face_codec import PacketSettings, encode_states
 from codec.header import StreamHeader
 from codec.quantize import Quantizer
-from made import DIGEST, SMALL, person, talking
 
 FOLDER = Path(__file__).parents[1] / "vectors" / "v1"
 

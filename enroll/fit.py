@@ -254,7 +254,8 @@ def fit(
 def _usable(crops: Crops, track: FaceTrack) -> np.ndarray:
     """Frames to learn from: a face in them, and not the frame before once more."""
     seen = track.confidence > 0
-    thumbs = crops.images[:, ::8, ::8].astype(np.int16).reshape(len(crops), -1)
+    stride = max(1, crops.size // 64)
+    thumbs = crops.images[:, ::stride, ::stride].reshape(len(crops), -1).astype(np.int16)
     fresh = np.ones(len(crops), bool)
     fresh[1:] = np.abs(np.diff(thumbs, axis=0)).max(1) > 2
     rows = np.flatnonzero(seen & fresh)

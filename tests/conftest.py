@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 import socket
+import time
 from collections.abc import Callable, Iterable
 from fractions import Fraction
 from pathlib import Path
@@ -24,6 +25,16 @@ import numpy as np
 import pytest
 
 REPOSITORY = Path(__file__).resolve().parent.parent
+
+
+_started = time.monotonic()
+
+
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    """FACEWIRE_TEST_SECONDS: tests not begun by then are skipped, and say so."""
+    limit = float(os.environ.get("FACEWIRE_TEST_SECONDS") or "inf")
+    if time.monotonic() - _started > limit:
+        pytest.skip(f"not reached within {limit:.0f} s (FACEWIRE_TEST_SECONDS)")
 
 
 def _folder(variable: str, name: str) -> Path:

@@ -113,6 +113,7 @@ class HeadField(nn.Module):
 
 
 def _features(height: int, width: int, channels: int) -> Tensor:
-    grid = torch.randn(1, height, width, channels) * 0.1
+    # Faint: what a texel has not learned yet must not show as noise.
+    grid = torch.randn(1, height, width, channels) * 0.02
     grid[..., : COLOUR.stop] = 0.0
     return grid

@@ -47,7 +47,7 @@ class TorsoField(nn.Module):
         s = settings
         self.settings = settings
         self.register_buffer("pivot", torch.tensor([0.5, 0.85]))
-        plane = torch.randn(1, s.torso_plane, s.torso_plane, s.torso_channels) * 0.1
+        plane = torch.randn(1, s.torso_plane, s.torso_plane, s.torso_channels) * 0.02
         plane[..., : COLOUR.stop] = 0.0
         self.plane = nn.Parameter(plane)
         self.warp = nn.Parameter(torch.zeros(s.consistency, s.torso_warp * s.torso_warp * 2))

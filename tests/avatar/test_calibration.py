@@ -19,4 +19,5 @@ def test_noise_teaches_nothing():
     generator = np.random.default_rng(1)
     tracked = generator.normal(0, 0.1, (400, 10))
     matrix = learned(tracked, generator.normal(0, 0.01, (400, 10)))
-    assert np.abs(calibrated(matrix, tracked) - tracked).max() < 0.005
+    # Eleven numbers learned from 400 noisy frames: sqrt(11 / 400) of the noise is left, no more.
+    assert (calibrated(matrix, tracked) - tracked).std() < 0.0025

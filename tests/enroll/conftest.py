@@ -14,8 +14,8 @@ def painted():
     """(images [F, 48, 48, 3] uint8, FaceTrack): a face that wanders and opens its mouth with the
     first expression coefficient, over a blue torso and a dark room."""
     frames, size = 30, 48
-    phase = np.linspace(0, 4 * np.pi, frames)
-    shift = np.stack([0.02 * np.sin(phase), 0.01 * np.cos(phase), np.zeros(frames)], axis=1)
+    phase = np.linspace(0, 5.3 * np.pi, frames)
+    shift = np.stack([0.04 * np.sin(phase), 0.02 * np.cos(0.7 * phase), np.zeros(frames)], axis=1)
     opening = 0.5 + 0.5 * np.sin(3 * phase)
     camera = Pinhole(2.0)
     translation = (shift + [0.0, 0.0, -0.8]).astype(np.float32)

@@ -77,7 +77,7 @@ def enrol(
     from enroll.capture import open_video
     from enroll.crops import Crops, read_crops
     from enroll.fit import FitSettings, fit
-    from enroll.track import TrackPrior
+    from enroll.scene import TrackPrior
     from service.tracking import track_file
 
     check_name(name)
@@ -133,7 +133,7 @@ def _noted(say: Progress, note: str, done: float, total: float) -> None:
 
 def _prior(track: FaceTrack) -> Any:
     """What the first video tells of the person, for tracking the others."""
-    from enroll.track import TrackPrior
+    from enroll.scene import TrackPrior
 
     size = (track.window.width, track.window.height)
     return TrackPrior(track.identity, track.camera, track.window, track.torso_reference, size)

@@ -21,7 +21,8 @@ from codec.face_codec import FaceDecoder, FaceEncoder, PacketSettings
 from codec.header import DIGEST, StreamHeader
 from enroll.capture import Frame, Video, open_video
 from enroll.crops import cut_window
-from enroll.track import CausalTracker, TrackPrior
+from enroll.scene import TrackPrior
+from enroll.track_live import CausalTracker
 from service.latest import Latest
 from service.receiver import Renderer
 from service.states import states_of

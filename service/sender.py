@@ -61,7 +61,7 @@ def encode_video(
     Raises VideoError, NoFaceError, InputError, StorageError.
     """
     from enroll.capture import open_video
-    from enroll.track import TrackPrior
+    from enroll.scene import TrackPrior
     from service.tracking import track_file
 
     track, warnings = track_file(source, TrackPrior.of(avatar), frames, progress)

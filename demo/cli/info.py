@@ -18,7 +18,7 @@ EXAMPLE = "facewire info call.fw --json"
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("file", metavar="FILE", help=".avatar, .fw or .track")
     parser.add_argument("--json", action="store_true", help="for a program to read")
-    parser.add_argument("--mesh", metavar="OUT.glb", help="write the head of a track as a 3D model")
+    parser.add_argument("--mesh", metavar="OUT.glb", help="write the tracked head as a 3D model")
     parser.add_argument(
         "--frame", type=int, default=0, metavar="N", help="of the track, for --mesh"
     )
@@ -87,9 +87,17 @@ def _track(path: Path) -> dict[str, Any]:
 
 
 def _write_mesh(path: Path, target: Path, frame: int) -> None:
-    from enroll.mesh import write_mesh
+    from service.head_model import expression_of, rest, write_head
 
-    write_mesh(path, target, frame)
+    if path.suffix.lower() == ".avatar":
+        from avatar.archive import read_avatar
+
+        write_head(target, read_avatar(path).identity, rest())
+        return
+    from avatar.track_file import read_track
+
+    track = read_track(path)
+    write_head(target, track.identity, expression_of(track, frame))
 
 
 def _show(facts: dict[str, Any], indent: str = "") -> None:

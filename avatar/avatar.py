@@ -58,7 +58,8 @@ class Avatar:
 
     def group(self, prefix: str) -> dict[str, Array]:
         """The tensors below `prefix.`, their names without it."""
-        return {k[len(prefix) + 1 :]: v for k, v in self.tensors.items() if k.startswith(prefix + ".")}
+        start = prefix + "."
+        return {k[len(start) :]: v for k, v in self.tensors.items() if k.startswith(start)}
 
     @property
     def identity(self) -> Array:

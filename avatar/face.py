@@ -45,7 +45,7 @@ class FaceTrack:
     rotation: Array  # [F, 3] float32, rotation vector camera <- head, radians
     translation: Array  # [F, 3] float32, camera <- head, metres
     gaze: Array  # [F, 4] float32, per eye (subject's right, left) iris offset right, up; eye widths
-    lids: Array  # [F, 2] float32, opening of the (subject's right, left) eye; 1 = this person's rest
+    lids: Array  # [F, 2] float32, opening of the (subject's right, left) eye; 1 = at rest
     torso: Array  # [F, 4] float32, shift right, shift down (window sides), roll (rad), log scale
     confidence: Array  # [F] float32, 0 (no face) .. 1
     box: Array  # [F, 4] float32, face box (left, top, right, bottom) in the window

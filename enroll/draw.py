@@ -55,17 +55,23 @@ class RayDraw:
         self.generator = generator
 
     def head(self, rows: Tensor, rectangle: Tensor) -> Drawn:
-        """Rays for the head field: rows [B] of frames, rectangle [B, 4] the head's in the window."""
+        """Rays for the head field: rows [B] of frames, rectangle [B, 4] of the head's box."""
         s = self.settings
         face = self.faces[rows]
         counts = [int(s.head * share) for share in (s.face, s.eyes, s.mouth)]
         counts.append(s.head - sum(counts))
-        grown = torch.cat([face[:, :2] * 1.15 - face[:, 2:] * 0.15,
-                           face[:, 2:] * 1.15 - face[:, :2] * 0.15], dim=-1)
+        grown = torch.cat(
+            [face[:, :2] * 1.15 - face[:, 2:] * 0.15, face[:, 2:] * 1.15 - face[:, :2] * 0.15],
+            dim=-1,
+        )
         places = [grown, _part(face, _EYES), _part(face, _MOUTH), rectangle]
-        return self._at(rows, torch.cat(
-            [self._inside(place, count) for place, count in zip(places, counts, strict=True)], dim=1
-        ))
+        return self._at(
+            rows,
+            torch.cat(
+                [self._inside(place, count) for place, count in zip(places, counts, strict=True)],
+                dim=1,
+            ),
+        )
 
     def behind(self, rows: Tensor) -> Drawn:
         """Rays over the whole window."""

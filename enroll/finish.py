@@ -82,7 +82,9 @@ def _statistics(fit: Fit, values: torch.Tensor, quality: float) -> StateStatisti
     error = 10.0 ** (-quality / 10.0)
     steps = quantiser_steps(slopes, scale, error * _QUANTISATION_SHARE)
     return StateStatistics(
-        mean=mean.numpy(), scale=scale.numpy(), step=steps.numpy(),
+        mean=mean.numpy(),
+        scale=scale.numpy(),
+        step=steps.numpy(),
         history=_history(fit.track.time[fit.rows], values, mean, steps),
     )
 

@@ -117,8 +117,13 @@ class Fit:
 
     def _optimisers(self) -> tuple[torch.optim.Optimizer, torch.optim.Optimizer]:
         s, person = self.settings, self.person
-        grids = [person.head.front, person.head.top, person.head.profile, person.head.coarse,
-                 person.torso.plane]
+        grids = [
+            person.head.front,
+            person.head.top,
+            person.head.profile,
+            person.head.coarse,
+            person.torso.plane,
+        ]
         slow = [person.head.warp, person.torso.warp, person.head.blend, person.background.plane]
         named = {id(p) for p in grids + slow}
         networks = [p for p in person.parameters() if id(p) not in named]
@@ -182,11 +187,15 @@ class Fit:
         matte = matte + ((torso[:, count:] - far.matte).square() * alone).mean()
         grid = person.head.coarse[0, ..., 0]
         rough = sum(grid.diff(dim=d).abs().mean() for d in range(3))
-        loss = (fine + rest + s.coarse_weight * coarse + s.matte_weight * matte
-                + s.prior_weight * penalty + s.smooth_weight * rough)
-        return loss, {
-            "fine": fine.item(), "coarse": coarse.item(), "matte": matte.item()
-        }
+        loss = (
+            fine
+            + rest
+            + s.coarse_weight * coarse
+            + s.matte_weight * matte
+            + s.prior_weight * penalty
+            + s.smooth_weight * rough
+        )
+        return loss, {"fine": fine.item(), "coarse": coarse.item(), "matte": matte.item()}
 
     def picture_of(self, row: int, size: int, corrected: bool = False) -> np.ndarray:
         """The avatar's picture of a tracked frame, uint8 [size, size, 3]."""
@@ -196,7 +205,6 @@ class Fit:
         points = pixel_points(0.0, 0.0, 1.0, 1.0, size, size).to(self.device)
         seen = picture(self.person, drive, points, self.settings.sampling)
         return (seen * 255.0 + 0.5).to(torch.uint8).cpu().numpy()
-
 
     def learn_everything(self) -> None:
         """The held-out frames have been judged: from here on they are learned from, too."""

@@ -85,11 +85,13 @@ def _grid(box: Array, shape: tuple[int, int, int]) -> Array:
 def _inside(points: Array, mesh: Array) -> Array:
     """Density logits of an ellipsoid around the head: 3 inside, falling through 0 to -5."""
     centre = np.array([mesh[:, 0].mean(), mesh[:, 1].mean() + 0.02, 0.0])
-    radius = np.array([
-        0.5 * np.ptp(mesh[:, 0]) + 0.012,
-        0.5 * np.ptp(mesh[:, 1]) + 0.025,
-        float(mesh[:, 2].max()) - 0.01,
-    ])
+    radius = np.array(
+        [
+            0.5 * np.ptp(mesh[:, 0]) + 0.012,
+            0.5 * np.ptp(mesh[:, 1]) + 0.025,
+            float(mesh[:, 2].max()) - 0.01,
+        ]
+    )
     distance = np.linalg.norm((points - centre) / radius, axis=-1)
     return np.clip((1.0 - distance) * 20.0, -5.0, 3.0)
 

@@ -132,9 +132,7 @@ class Person(nn.Module):
             background = self.background(points)
         return background + opacity[..., None] * (colour - background), opacity
 
-    def _between(
-        self, edges: Tensor, origins: Tensor, directions: Tensor
-    ) -> tuple[Tensor, Tensor]:
+    def _between(self, edges: Tensor, origins: Tensor, directions: Tensor) -> tuple[Tensor, Tensor]:
         """Middles of the intervals: in box units [B, R * S, 3], and as t [B, R, S]."""
         middle = 0.5 * (edges[..., 1:] + edges[..., :-1])
         points = origins[:, :, None] + middle[..., None] * directions[:, :, None]

@@ -66,9 +66,7 @@ class Portrait:
         points, inside = _points(width, height, fit)
         drive = self.person.drive(torch.from_numpy(row)[None].to(self.device))
         behind = self._background(background, points)
-        seen = picture(
-            self.person, drive, points.to(self.device), self.settings.sampling, behind
-        )
+        seen = picture(self.person, drive, points.to(self.device), self.settings.sampling, behind)
         out = np.zeros((height, width, 3), np.uint8)
         drawn = (seen * 255.0 + 0.5).to(torch.uint8).cpu().numpy()
         top, left = inside

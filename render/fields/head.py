@@ -51,9 +51,7 @@ class HeadField(nn.Module):
         self.top = nn.Parameter(_features(s.side, s.plane // 2, s.channels))  # over (z, x)
         self.profile = nn.Parameter(_features(s.side, s.plane // 2, s.channels))  # over (z, y)
         self.blend = nn.Parameter(torch.zeros(drivers, s.blend * s.blend * s.blend_channels))
-        self.warp = nn.Parameter(
-            torch.zeros(drivers, s.warp[0] * s.warp[1] * s.warp[2] * 3)
-        )
+        self.warp = nn.Parameter(torch.zeros(drivers, s.warp[0] * s.warp[1] * s.warp[2] * 3))
         self.colour = ColourNetwork(
             s.channels + s.blend_channels + 3, drivers + s.consistency, s.hidden, 3
         )

@@ -5,7 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from avatar.archive import parse_avatar, avatar_bytes
+from avatar.archive import avatar_bytes, parse_avatar
 from avatar.avatar import Consent
 from avatar.embedding import embed
 from avatar.errors import InputError, VideoError

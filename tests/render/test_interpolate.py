@@ -12,11 +12,14 @@ from render.interpolate import (
 
 
 @pytest.mark.parametrize("shared", [True, False])
-@pytest.mark.parametrize("fast, plain, sizes", [
-    (plane_samples, plane_samples_plain, (7, 5)),
-    (volume_samples, volume_samples_plain, (3, 7, 5)),
-    (volume_samples, volume_samples_plain, (1, 4, 2)),
-])
+@pytest.mark.parametrize(
+    "fast, plain, sizes",
+    [
+        (plane_samples, plane_samples_plain, (7, 5)),
+        (volume_samples, volume_samples_plain, (3, 7, 5)),
+        (volume_samples, volume_samples_plain, (1, 4, 2)),
+    ],
+)
 def test_kernels_agree_with_their_twins(fast, plain, sizes, shared):
     torch.manual_seed(0)
     frames, count, channels = 3, 50, 4

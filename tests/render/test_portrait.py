@@ -117,13 +117,16 @@ def test_tiles_do_not_show(portrait, avatar, monkeypatch):
     assert np.abs(portrait.render(avatar.statistics.mean, 40, 40).astype(int) - whole).max() <= 1
 
 
-@pytest.mark.parametrize("bad, error", [
-    ({"width": 15}, InputError),
-    ({"height": 5000}, InputError),
-    ({"fit": "squeeze"}, InputError),
-    ({"background": "beach"}, InputError),
-    ({"background": np.zeros((4, 4), np.uint8)}, InputError),
-])
+@pytest.mark.parametrize(
+    "bad, error",
+    [
+        ({"width": 15}, InputError),
+        ({"height": 5000}, InputError),
+        ({"fit": "squeeze"}, InputError),
+        ({"background": "beach"}, InputError),
+        ({"background": np.zeros((4, 4), np.uint8)}, InputError),
+    ],
+)
 def test_what_cannot_be_drawn_is_refused(portrait, avatar, bad, error):
     with pytest.raises(error):
         portrait.render(avatar.statistics.mean, **({"width": 32, "height": 32} | bad))

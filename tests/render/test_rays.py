@@ -31,9 +31,11 @@ def test_rotations_agree_and_come_back():
     vectors[0] = 0.0
     vectors[1] = [1e-7, 0, 0]
     matrices = rotation_matrix(vectors)
-    np.testing.assert_allclose(rotation_matrices(torch.tensor(vectors)).numpy(), matrices, atol=1e-9)
+    twins = rotation_matrices(torch.tensor(vectors)).numpy()
+    np.testing.assert_allclose(twins, matrices, atol=1e-9)
     np.testing.assert_allclose(rotation_vector(matrices), vectors, atol=1e-7)
-    np.testing.assert_allclose(matrices @ np.swapaxes(matrices, 1, 2), np.eye(3)[None].repeat(50, 0), atol=1e-12)
+    squares = matrices @ np.swapaxes(matrices, 1, 2)
+    np.testing.assert_allclose(squares, np.broadcast_to(np.eye(3), squares.shape), atol=1e-12)
 
 
 def test_the_gradient_at_no_rotation_is_finite():

@@ -7,7 +7,8 @@ from pathlib import Path
 
 from avatar.face import FaceTrack
 from enroll.capture import open_video
-from enroll.scene import TrackPrior, track_video
+from enroll.scene import TrackPrior
+from enroll.track import track_video
 
 SHORT_LOSS = 5  # frames in a row without a face that are not worth a word
 

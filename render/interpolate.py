@@ -1,10 +1,9 @@
 """Linear interpolation in feature planes and volumes: the inner loop of every radiance field.
 
 Grids are channels-last, so that one texel is one contiguous run of memory: on a CPU that, and
-one fused backward pass, is what makes them fast (`torch.nn.functional.grid_sample` spends 30
-times as long on the gradient).  Each operation has two forms, which a test holds together:
-compiled kernels for the CPU (`interpolate_cpu`), and plain torch, which is the reference and
-what runs on a GPU.
+one fused backward pass, is what makes them fast (benchmarks/interpolation.py measures it).  Each
+operation has two forms, which a test holds together: compiled kernels for the CPU
+(`interpolate_cpu`), and plain torch, which is the reference and what runs on a GPU.
 
 Letters: B frames, G grids (B, or 1 shared by all frames), N points a frame, C channels.
 Coordinates are -1..1 with the grid's corners at -1 and 1; points outside take the border.

@@ -185,6 +185,28 @@ class FileVideo:
                 index += 1
         self._conclude(faults, backwards, index)
 
+    def samples(self, count: int) -> list[Frame]:
+        """Up to `count` key frames spread over the whole file, cheap to get; times as in it."""
+        av = _av()
+        found: list[Frame] = []
+        with self._open(av) as container:
+            stream = container.streams.video[0]
+            base = float(stream.time_base or 1e-6)
+            for k in range(count):
+                at = self.info.start / 1e6 + self.info.duration * k / count
+                try:
+                    container.seek(int(at / base), stream=stream)
+                    picture = next(_decoded(av, container, stream, []), None)
+                except (av.FFmpegError, OSError, ValueError):
+                    continue  # a damaged or unseekable file: fewer samples
+                if picture is None or picture.pts is None:
+                    continue
+                time = max(round(picture.pts * base * 1e6) - self.info.start, 0)
+                image = self._image(picture)
+                if image is not None and all(time != other.time for other in found):
+                    found.append(Frame(image, time))
+        return found
+
     def _image(self, picture: Any) -> NDArray[np.uint8] | None:
         """RGB, upright; None if the picture is not as large as the first one."""
         image = picture.to_ndarray(format="rgb24")
@@ -286,7 +308,8 @@ def _checked_range(frames: slice | None) -> tuple[int, int | None]:
 
 def _decoded(av: Any, container: Any, stream: Any, faults: list[str]) -> Iterator[Any]:
     """Pictures in the order shown; appends a reason to `faults` for each packet that fails."""
-    stream.thread_type = "AUTO"
+    if not stream.codec_context.is_open:
+        stream.thread_type = "AUTO"
     in_a_row = 0
     packets = container.demux(stream)
     while in_a_row < MOST_FAULTS:

@@ -12,8 +12,8 @@ def keep_memory() -> None:
     """Lets the C library keep freed memory for the next step instead of giving it back.
 
     Every step makes and frees the same arrays of a few megabytes.  By default glibc maps each
-    afresh, and the page faults take longer than the arithmetic (8 to 10 times as long on a busy
-    virtual machine).  Elsewhere than on glibc this does nothing.
+    afresh, and on a virtual machine the page faults can take longer than the arithmetic.
+    Elsewhere than on glibc this does nothing.
     """
     if not sys.platform.startswith("linux"):
         return

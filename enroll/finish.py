@@ -77,7 +77,7 @@ def _statistics(fit: Fit, values: torch.Tensor, quality: float) -> StateStatisti
     mean, scale = values.mean(0), values.std(0).clamp(min=1e-6)
     some = values[torch.linspace(0, len(values) - 1, 4).long()]
     generator = torch.Generator().manual_seed(fit.settings.seed)
-    points = torch.rand(1, 1500, 2, generator=generator)
+    points = torch.rand(1, 600, 2, generator=generator)
     slopes = picture_slopes(fit.person, some, scale, points, fit.settings.sampling)
     error = 10.0 ** (-quality / 10.0)
     steps = quantiser_steps(slopes, scale, error * _QUANTISATION_SHARE)

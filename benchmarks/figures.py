@@ -5,7 +5,8 @@
 Held-out protocol: an avatar is enrolled on a file cut to the first part of a clip, and judged on
 another file with the rest.  `--work` keeps cuts, avatars and streams, so that a second run of one
 figure does not enrol again; remove the folder to start over.  Enrolment takes --budget seconds
-of wall clock, and the CPU share that it had stands beside each figure.
+of wall clock, and the CPU share that it had stands beside each figure; --steps makes it the same
+on a machine that is busy.
 """
 
 from __future__ import annotations
@@ -53,8 +54,10 @@ class Lab:
         work: Path,
         budget: float,
         run: Callable[..., Ran] = facewire,
+        steps: int | None = None,
     ) -> None:
-        self.source, self.work, self.budget, self._run = source, work, budget, run
+        self.source, self.work, self._run = source, work, run
+        self._effort = ["--steps", str(steps)] if steps else ["--budget", f"{budget:g}"]
         work.mkdir(parents=True, exist_ok=True)
 
     def enrolled(self, clip: str, protocol: str, size: int = 256) -> Enrolled:
@@ -67,7 +70,7 @@ class Lab:
         log = avatar.with_suffix(".cost")
         if not avatar.exists():
             arguments = ["enroll", cut.enrol, "--name", name, "-o", avatar, "--size", str(size)]
-            ran = self._run([*arguments, "--budget", f"{self.budget:g}", "--consent", "self"])
+            ran = self._run([*arguments, *self._effort, "--consent", "self"])
             log.write_text(f"enrolled in {ran.cost}")
         return Enrolled(name, cut, avatar, log.read_text() if log.exists() else "")
 
@@ -285,16 +288,18 @@ def main(words: list[str] | None = None) -> int:
     )
     parser.add_argument("--work", type=Path, default=ROOT / "scratch" / "figures")
     parser.add_argument("--budget", type=float, default=300.0, help="seconds for an enrolment")
+    parser.add_argument("--steps", type=int, help="steps for an enrolment, in place of the budget")
     parser.add_argument("-o", dest="output", type=Path, help="default: WORK/figures.json")
     chosen = parser.parse_args(words)
     source = Path(os.environ.get("FACEWIRE_CLIPS") or ROOT.parent / "shared" / "clips")
     if not source.is_dir():
         print(f"{source} is not there: set FACEWIRE_CLIPS to the folder of clips", file=sys.stderr)
         return 2
-    lab = Lab(source, chosen.work, chosen.budget)
+    lab = Lab(source, chosen.work, chosen.budget, steps=chosen.steps)
     figures, failures = measure(lab, chosen.only or list(CHECKS))
     output = chosen.output or chosen.work / "figures.json"
-    result = {"budget": chosen.budget, "cores": os.cpu_count(), "failures": failures}
+    effort = {"steps": chosen.steps} if chosen.steps else {"budget": chosen.budget}
+    result = effort | {"cores": os.cpu_count(), "failures": failures}
     output.write_text(json.dumps(result | {"figures": [f.values() for f in figures]}, indent=2))
     from rich.console import Console
 

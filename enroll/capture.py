@@ -53,8 +53,14 @@ class Video(Protocol):
     """Frames of one source, in order.  A file can be gone through again, a camera cannot."""
 
     info: VideoInfo
-    damaged: bool  # something could not be decoded; known for certain once iteration has ended
-    warnings: list[str]  # in plain words, for the user
+
+    @property
+    def damaged(self) -> bool:
+        """Something could not be decoded; known for certain once iteration has ended."""
+
+    @property
+    def warnings(self) -> list[str]:
+        """In plain words, for the user."""
 
     def __iter__(self) -> Iterator[Frame]: ...
 
@@ -68,9 +74,9 @@ def open_video(source: str | Path | int, frames: slice | None = None) -> Video:
     the whole video.  Raises VideoError for what is not a readable video or camera, MissingError
     without PyAV.
     """
-    if isinstance(source, int) or str(source).isdigit():
-        return CameraVideo(int(source))
-    return FileVideo(Path(source), frames)
+    if str(source).isdigit():
+        return CameraVideo(int(str(source)))
+    return FileVideo(Path(str(source)), frames)
 
 
 def _av() -> Any:
@@ -133,6 +139,7 @@ class FileVideo:
             )
         if first.rotation % 180:
             width, height = height, width
+        self._promised = int(stream.frames or 0)
         base = float(stream.time_base or 1e-6)
         start = first.pts if first.pts is not None else stream.start_time or 0
         duration = 0.0
@@ -226,10 +233,10 @@ class FileVideo:
                 f"{name} is damaged: {len(faults)} part(s) of it did not decode "
                 f"({faults[0]}); {count} frames are used."
             )
-        elif self._range == (0, None) and 0 < count < 0.9 * self.info.frames:
+        elif self._range == (0, None) and count + backwards < 0.95 * self._promised:
             self.damaged = True
             warnings.append(
-                f"{name} is cut short: its header promises {self.info.frames} frames, "
+                f"{name} is cut short: its header promises {self._promised} frames, "
                 f"{count} decode."
             )
         if backwards:

@@ -234,7 +234,7 @@ def fit(
     run = Fit(crops.at(track.time), track, FaceModel.load(), settings)
     if resume and checkpoint is not None and checkpoint.exists():
         load_checkpoint(run, checkpoint)
-    total = float(settings.steps) if settings.budget is None else settings.budget
+    total = float(settings.steps or 0) if settings.budget is None else settings.budget
     last = saved = clock()
     done = 0.0
     while True:

@@ -148,7 +148,8 @@ def _closest(points: Array, vertices: Array, triangles: Array, tree: Any) -> tup
 
 def _similarity(source: Array, target: Array, weight: Array) -> tuple[float, Array, Array]:
     weight = weight / weight.sum()
-    a, b = source - weight @ source, target - weight @ target
+    a: Array = source - weight @ source
+    b: Array = target - weight @ target
     left, size, right = np.linalg.svd((b * weight[:, None]).T @ a)
     sign = np.array([1.0, 1.0, np.sign(np.linalg.det(left @ right))])
     rotation = (left * sign) @ right

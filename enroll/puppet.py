@@ -17,7 +17,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from avatar.errors import MissingError
-from enroll.landmarks import MESH_POINTS, MediaPipeMesh
+from enroll.landmarks import MESH_POINTS
+from enroll.mesh import MediaPipeMesh
 from enroll.matte import SelfieMatte
 from enroll.sample_script import Performance
 from enroll.warp import backward_map

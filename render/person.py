@@ -50,8 +50,8 @@ class Layers:
 
     head: Tensor  # [B, R, 3] times opacity
     head_opacity: Tensor  # [B, R]
-    coarse: Tensor | None  # [B, R, 3] head by the coarse stage alone, over black
-    coarse_opacity: Tensor | None  # [B, R]
+    coarse: Tensor  # [B, R, 3] head by the coarse stage alone, over black
+    coarse_opacity: Tensor  # [B, R]
     depth: Tensor  # [B, R] metres along the ray, weighted by opacity
 
 

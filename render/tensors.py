@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import asdict
+from typing import Any
 
 import numpy as np
 import torch
@@ -29,7 +30,7 @@ def settings_to_json(settings: FieldSettings) -> dict[str, object]:
 def fields_of(avatar: Avatar) -> Person:
     """The fields of an archive, ready to render.  Raises ArchiveError where they do not fit."""
     try:
-        known = {k: tuple(v) if isinstance(v, list) else v for k, v in avatar.settings.items()}
+        known: dict[str, Any] = {k: tuple(v) if isinstance(v, list) else v for k, v in avatar.settings.items()}
         person = Person(FieldSettings(**known), avatar.camera, avatar.layout)
         arrays = {
             name: torch.from_numpy(np.asarray(value, np.float32).copy())

@@ -94,10 +94,10 @@ def compare_files(
             boxes.append(box)
         if progress:
             progress(index + 1, len(pairing.rows))
-    means = [_mean([row[k] for row in figures]) for k in range(len(_FIGURES))]
+    means = {name: _mean([row[k] for row in figures]) for k, name in enumerate(_FIGURES)}
     still = _stills(Path(enrolled), pairing.region, judged, boxes) if enrolled else {}
     warnings = (*_remarks(out), *filmed.warnings, *shown.warnings)
-    return Comparison(len(figures), *means, still=still, warnings=warnings)
+    return Comparison(len(figures), **means, still=still, warnings=warnings)
 
 
 def times_of(video: Video) -> Array:

@@ -30,7 +30,9 @@ def write_head(
         )
     points = model.vertices(np.asarray(identity), np.asarray(expression))
     mesh = trimesh.Trimesh(points, model.triangles, process=False)
-    write_whole(path, mesh.export(file_type="glb"))
+    data = mesh.export(file_type="glb")
+    assert isinstance(data, bytes)  # as trimesh does for glb
+    write_whole(path, data)
 
 
 def expression_of(track: FaceTrack, frame: int) -> NDArray[np.float32]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import Protocol
+from typing import Any, Protocol
 
 
 class Progress(Protocol):
@@ -35,7 +35,7 @@ def bar(task: str) -> Iterator[Progress]:
         line = shown.add_task(task, total=None, note="")
 
         def update(done: float, total: float = 0.0, note: str = "") -> None:
-            fields = {"note": note} if note else {}
+            fields: dict[str, Any] = {"note": note} if note else {}
             shown.update(line, completed=done, total=total or None, **fields)
 
         yield update

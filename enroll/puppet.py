@@ -18,8 +18,8 @@ from numpy.typing import NDArray
 
 from avatar.errors import MissingError
 from enroll.landmarks import MESH_POINTS
-from enroll.mesh import MediaPipeMesh
 from enroll.matte import SelfieMatte
+from enroll.mesh import MediaPipeMesh
 from enroll.sample_script import Performance
 from enroll.warp import backward_map
 

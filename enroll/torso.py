@@ -44,7 +44,10 @@ def torso_reference(grey: Array, mask: Array, chin: float) -> Array:
 
 
 class TorsoRegistration:
-    """Aligns pictures with one reference (`torso_reference`)."""
+    """Aligns pictures with one reference (`torso_reference`).
+
+    middle: (x, y) in pixels of 64, about which roll and scale are measured.
+    """
 
     def __init__(self, reference: Array, settings: TorsoSettings = TorsoSettings()) -> None:
         self._settings = settings
@@ -63,10 +66,10 @@ class TorsoRegistration:
         gx = 0.5 * (picture[rows, columns + 1] - picture[rows, columns - 1]) if len(rows) else rows
         gy = 0.5 * (picture[rows + 1, columns] - picture[rows - 1, columns]) if len(rows) else rows
         self._x, self._y = columns.astype(np.float64), rows.astype(np.float64)
-        self._middle = (
+        self.middle = (
             (float(self._x.mean()), float(self._y.mean())) if len(rows) else (SIZE / 2, SIZE / 2)
         )
-        x, y = self._x - self._middle[0], self._y - self._middle[1]
+        x, y = self._x - self.middle[0], self._y - self.middle[1]
         # Columns: shift right, shift down, roll (u towards v), log scale; plus brightness.
         self._steepest = np.stack([gx, gy, -gx * y + gy * x, gx * x + gy * y], axis=1)
         self._state = np.zeros(4)
@@ -102,10 +105,10 @@ class TorsoRegistration:
         return self._state / np.array([SIZE, SIZE, 1.0, 1.0])
 
     def _sample(self, picture: Array, state: Array) -> tuple[Array, Array]:
-        x, y = self._x - self._middle[0], self._y - self._middle[1]
+        x, y = self._x - self.middle[0], self._y - self.middle[1]
         c, s = np.exp(state[3]) * np.cos(state[2]), np.exp(state[3]) * np.sin(state[2])
-        u = c * x - s * y + state[0] + self._middle[0]
-        v = s * x + c * y + state[1] + self._middle[1]
+        u = c * x - s * y + state[0] + self.middle[0]
+        v = s * x + c * y + state[1] + self.middle[1]
         inside = (u >= 0) & (u <= SIZE - 1) & (v >= 0) & (v <= SIZE - 1)
         u, v = np.clip(u, 0, SIZE - 1.001), np.clip(v, 0, SIZE - 1.001)
         i, j = v.astype(np.intp), u.astype(np.intp)

@@ -30,7 +30,9 @@ def settings_to_json(settings: FieldSettings) -> dict[str, object]:
 def fields_of(avatar: Avatar) -> Person:
     """The fields of an archive, ready to render.  Raises ArchiveError where they do not fit."""
     try:
-        known: dict[str, Any] = {k: tuple(v) if isinstance(v, list) else v for k, v in avatar.settings.items()}
+        known: dict[str, Any] = {
+            k: tuple(v) if isinstance(v, list) else v for k, v in avatar.settings.items()
+        }
         person = Person(FieldSettings(**known), avatar.camera, avatar.layout)
         arrays = {
             name: torch.from_numpy(np.asarray(value, np.float32).copy())

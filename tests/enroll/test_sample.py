@@ -49,7 +49,7 @@ def test_the_script_turns_nods_blinks_and_speaks() -> None:
 
 
 def test_a_face_is_found_in_every_picture(spread: list[np.ndarray]) -> None:
-    from enroll.landmarks import MediaPipeMesh
+    from enroll.mesh import MediaPipeMesh
 
     source = MediaPipeMesh()
     try:

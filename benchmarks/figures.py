@@ -69,10 +69,18 @@ class Lab:
         avatar = folder / f"{size}.avatar"
         log = avatar.with_suffix(".cost")
         if not avatar.exists():
+            track = self.track(cut.enrol)
             arguments = ["enroll", cut.enrol, "--name", name, "-o", avatar, "--size", str(size)]
-            ran = self._run([*arguments, *self._effort, "--consent", "self"])
+            ran = self._run([*arguments, "--track", track, *self._effort, "--consent", "self"])
             log.write_text(f"enrolled in {ran.cost}")
         return Enrolled(name, cut, avatar, log.read_text() if log.exists() else "")
+
+    def track(self, video: Path) -> Path:
+        """The track of a file, made once: avatars of several sizes learn from one."""
+        path = video.with_suffix(".track")
+        if not path.exists():
+            self._run(["track", video, "-o", path])
+        return path
 
     def stream(self, who: Enrolled, *options: str) -> Path:
         path = who.avatar.with_suffix(f".{''.join(options).replace('-', '') or 'plain'}.fw")
@@ -181,9 +189,7 @@ def fine_avatar(lab: Lab) -> Iterator[Figure]:
     theirs = _number(lab.compared(small, stream, enlarged)["ms_ssim_face"])
     name = "enrolled at 512"
     yield Figure(name, "ms_ssim_face", ours, "", theirs, note=f"Lanczos of 256: {theirs:.4f}")
-    track = lab.work / "podium-10s" / "judge.track"
-    if not track.exists():
-        lab.run("track", small.cut.judge, "-o", track)
+    track = lab.track(small.cut.judge)
     detail, rival = (face_detail(video, track) for video in (sharp, enlarged))
     yield Figure(name, "gradient energy, face", detail, "", rival, note=f"Lanczos: {rival:.1f}")
 

@@ -65,7 +65,7 @@ class Topology:
 def main(arguments: Sequence[str] | None = None) -> None:
     options = _options(arguments)
     topology = read_topology(find_asset("canonical_face_model.obj"))
-    clips = [c for p in options.clips if (c := observe_clip(p, options.every, options.cache))]
+    clips = [c for p in options.clips if (c := observe_clip(p, options))]
     if len(clips) < 2:
         raise SystemExit("Give clips of several people: a mean of one is no model.")
     people = same_people(clips)
@@ -94,6 +94,7 @@ def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("clips", nargs="+", type=Path)
     parser.add_argument("--out", type=Path, required=True)
     parser.add_argument("--every", type=int, default=4, help="take every so many-th frame")
+    parser.add_argument("--first", type=int, help="look at so many frames of a clip (default: all)")
     parser.add_argument("--folds", type=int, default=4, help="parts people are split into (check)")
     parser.add_argument("--cache", type=Path, help="folder that keeps landmarks between runs")
     return parser.parse_args(arguments)
@@ -111,15 +112,15 @@ def read_topology(path: Path) -> Topology:
     return Topology(canonical, mirror, triangles)
 
 
-def observe_clip(path: Path, every: int, cache: Path | None) -> Clip | None:
+def observe_clip(path: Path, options: argparse.Namespace) -> Clip | None:
     """Landmarks of a clip, from the cache where they are there; None where too little is seen."""
-    kept = cache / f"{path.stem}.npz" if cache else None
+    kept = options.cache / f"{path.stem}.npz" if options.cache else None
     if kept is not None and kept.is_file():
         with np.load(kept) as data:
             points, sign = data["points"], data["sign"]
     else:
         try:
-            points, sign = _observe(path, every)
+            points, sign = _observe(path, options.every, options.first)
         except FacewireError as error:
             print(f"{path.name} left out: {error.message}")
             return None
@@ -132,11 +133,11 @@ def observe_clip(path: Path, every: int, cache: Path | None) -> Clip | None:
     return Clip(path.stem, points[rows].astype(np.float64), sign)
 
 
-def _observe(path: Path, every: int) -> tuple[Array, Array]:
+def _observe(path: Path, every: int, first: int | None) -> tuple[Array, Array]:
     from enroll.capture import open_video
     from enroll.mesh import MediaPipeMesh, steady_face
 
-    video = open_video(path)
+    video = open_video(path, slice(0, first) if first else None)
     mesh = MediaPipeMesh(near=steady_face(video))
     found, sign = [], np.zeros(0, np.float32)
     for index, frame in enumerate(video):

@@ -34,6 +34,7 @@ from render.fields.settings import FieldSettings
 from render.person import Person, SamplingSettings
 from render.picture import head_rectangle, picture, pixel_points
 from render.portrait import chosen_device
+from render.tensors import fields_of
 
 Progress = Callable[[float, float, str], None]
 
@@ -68,7 +69,14 @@ class FitSettings:
 class Fit:
     """A fit under way: `step` until done."""
 
-    def __init__(self, crops: Crops, track: FaceTrack, model: FaceModel, settings: FitSettings):
+    def __init__(
+        self,
+        crops: Crops,
+        track: FaceTrack,
+        model: FaceModel,
+        settings: FitSettings,
+        start: Avatar | None = None,
+    ) -> None:
         torch.manual_seed(settings.seed)
         self.device = chosen_device(settings.device)
         self.generator = torch.Generator().manual_seed(settings.seed)
@@ -80,11 +88,15 @@ class Fit:
         self.training, self.held_out = _split(self.rows, settings.held_out)
         basis = ExpressionBasis.of(track.cut(self.training))
         self.states = FittedStates(track, basis, settings.layout)
-        fields = settings.fields or FieldSettings.of_size(crops.size)
-        self.person = Person(fields, track.camera, settings.layout)
-        start_person(self.person, track, model, basis)
-        start_pictures(self.person, crops.images, track, model, basis, self.training)
-        self._measure_scales()
+        if start is not None:
+            self.states.go_on_from(start)
+            self.person = fields_of(start).train().requires_grad_(True)
+        else:
+            fields = settings.fields or FieldSettings.of_size(crops.size)
+            self.person = Person(fields, track.camera, settings.layout)
+            start_person(self.person, track, model, basis)
+            start_pictures(self.person, crops.images, track, model, basis, self.training)
+            self._measure_scales()
         self.person.to(self.device)
         self.states.to(self.device)
         self.draw = RayDraw(
@@ -109,8 +121,9 @@ class Fit:
             beside = torch.cat([values[:, columns["gaze"]], values[:, columns["lids"]]], -1)
             if beside.shape[1]:
                 person.mean[k:] = beside.mean(0)
-                # Three deviations are one: a blink is far from the mean of the lids.
-                person.scale[k:] = 3.0 * beside.std(0).clamp(min=0.02)
+                # Three deviations are one: a blink is far from the mean of the lids.  Eyes that
+                # hardly moved in the enrolment must not be driven far when they do.
+                person.scale[k:] = 3.0 * beside.std(0).clamp(min=0.06)
             motion = self.person.drive(values).motion
             person.consistency.mean.copy_(motion.mean(0))
             person.consistency.scale.copy_(motion.std(0).clamp(min=1e-3))
@@ -220,18 +233,20 @@ def fit(
     progress: Progress | None = None,
     checkpoint: Path | None = None,
     resume: bool = False,
+    start: Avatar | None = None,
     clock: Callable[[], float] = time.monotonic,
 ) -> Avatar:
     """Fits an avatar to the frames of a track.
 
     crops: pictures of the track's window, one for each of its frames.  progress(done, total,
     note): seconds, or steps where the budget is None.  checkpoint: kept up to date, so that
-    `resume` after a kill loses at most `checkpoint_every` seconds.  Raises VideoError where no
-    frame shows a face, InputError where crops and track differ.
+    `resume` after a kill loses at most `checkpoint_every` seconds.  start: an avatar to go on
+    from, whose camera and identity the track has.  Raises VideoError where no frame shows a face,
+    InputError where crops and track differ, MismatchError where track and `start` do.
     """
     keep_memory()
     say = progress or (lambda done, total, note: None)
-    run = Fit(crops.at(track.time), track, FaceModel.load(), settings)
+    run = Fit(crops.at(track.time), track, FaceModel.load(), settings, start)
     if resume and checkpoint is not None and checkpoint.exists():
         load_checkpoint(run, checkpoint)
     total = float(settings.steps or 0) if settings.budget is None else settings.budget

@@ -6,7 +6,9 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from avatar.avatar import Avatar
 from avatar.calibration import calibrated
+from avatar.errors import MismatchError
 from avatar.face import EXPRESSIONS, FaceTrack, StateLayout
 from enroll.embedding import AttentionEmbedding
 from enroll.initial import ExpressionBasis, linear_path
@@ -26,6 +28,7 @@ class FittedStates(nn.Module):
     def __init__(self, track: FaceTrack, basis: ExpressionBasis, layout: StateLayout) -> None:
         super().__init__()
         self.layout = layout
+        self._identity = track.identity.astype(np.float32)
         for name in ("expression", "rotation", "translation", "gaze", "lids", "torso"):
             values = torch.from_numpy(np.ascontiguousarray(getattr(track, name), np.float32))
             self.register_buffer(name, values)
@@ -38,6 +41,24 @@ class FittedStates(nn.Module):
         self.coefficients = nn.Embedding(len(track), EXPRESSIONS, sparse=True)
         nn.init.zeros_(self.motion.weight)
         nn.init.zeros_(self.coefficients.weight)
+
+    def go_on_from(self, avatar: Avatar) -> None:
+        """Takes an avatar's embedding.  Raises MismatchError where the track is not of that
+        avatar's face model, shape and layout: its numbers would mean something else."""
+        if avatar.layout != self.layout:
+            raise MismatchError(
+                "the avatar to go on from sends other groups of numbers",
+                "Enrol anew, without --from.",
+            )
+        if not np.array_equal(avatar.identity, self._identity):
+            raise MismatchError(
+                "the track was not made for the avatar to go on from",
+                "Leave --track away: the video is then tracked with that avatar's face.",
+            )
+        arrays = avatar.group("embedding")
+        self.embedding.load_state_dict(
+            {name: torch.from_numpy(np.array(a, np.float32)) for name, a in arrays.items()}
+        )
 
     def forward(self, rows: Tensor, corrected: bool = True) -> tuple[Tensor, Tensor]:
         """Rows [B] -> states [B, D], and the corrections' penalty (mean squared units)."""

@@ -85,9 +85,10 @@ class TorsoRegistration:
         picture = grey.astype(np.float64)
         state = self._state.copy()
         settings = self._settings
+        weight = np.ones(len(self._template))
         for _ in range(settings.steps):
             seen, inside = self._sample(picture, state)
-            gain, offset = _brightness(seen[inside], self._template[inside])
+            gain, offset = _brightness(seen, self._template, weight * inside)
             away = gain * seen + offset - self._template
             spread = 1.4826 * np.median(np.abs(away[inside])) + 1.0 if inside.any() else 1.0
             weight = np.where(inside, _tukey(away / (settings.tukey * spread)), 0.0)
@@ -122,12 +123,17 @@ def _tukey(t: Array) -> Array:
     return np.where(np.abs(t) < 1, (1 - t * t) ** 2, 0.0)
 
 
-def _brightness(seen: Array, template: Array) -> tuple[float, float]:
-    """Gain near 1 and offset that match exposure, from medians."""
-    if len(seen) == 0:
+def _brightness(seen: Array, template: Array, weight: Array) -> tuple[float, float]:
+    """Gain near 1 and offset that match exposure, over what did not turn out to be an outlier."""
+    total = weight.sum()
+    if total <= 0:
         return 1.0, 0.0
-    gain = float(np.clip(np.std(template) / max(float(np.std(seen)), 1e-3), 0.8, 1.25))
-    return gain, float(np.median(template - gain * seen))
+    weight = weight / total
+    means = weight @ seen, weight @ template
+    spreads = (np.sqrt(weight @ (x - m) ** 2) for x, m in zip((seen, template), means))
+    theirs, ours = (float(s) for s in spreads)
+    gain = float(np.clip(ours / max(theirs, 1e-3), 0.8, 1.25))
+    return gain, float(means[1] - gain * means[0])
 
 
 def _composed(state: Array, update: Array) -> Array:

@@ -121,6 +121,7 @@ def enrol(
         progress=progress,
         checkpoint=checkpoint_of(target),
         resume=resume,
+        start=start,
     )
     avatar = write_avatar(avatar, target)
     checkpoint_of(target).unlink(missing_ok=True)

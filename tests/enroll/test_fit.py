@@ -8,7 +8,7 @@ import pytest
 from avatar.archive import avatar_bytes, parse_avatar
 from avatar.avatar import Consent
 from avatar.embedding import embed
-from avatar.errors import InputError, VideoError
+from avatar.errors import InputError, MismatchError, VideoError
 from enroll.checkpoint import load_checkpoint, save_checkpoint
 from enroll.crops import Crops
 from enroll.draw import DrawSettings
@@ -106,6 +106,18 @@ def test_a_checkpoint_of_another_fit_is_refused(painted, tmp_path):
     (tmp_path / "x.checkpoint").write_bytes(b"PK\x03\x04 not one")
     with pytest.raises(InputError, match="cannot be read"):
         load_checkpoint(run, tmp_path / "x.checkpoint")
+
+
+def test_it_goes_on_from_an_avatar(painted, fitted):
+    images, track = painted
+    crops, known = Crops(images, track.time), parse_avatar(avatar_bytes(fitted))
+    few = replace(SMALL, steps=2)
+    anew = fit(crops, track, "Painted", CONSENT, few)
+    further = fit(crops, track, "Painted", CONSENT, few, start=known)
+    assert further.report["psnr"] > anew.report["psnr"] + 1.0
+    other = replace(track, identity=track.identity + 1)
+    with pytest.raises(MismatchError, match="not made for the avatar"):
+        fit(crops, other, "Painted", CONSENT, few, start=known)
 
 
 def test_frames_without_a_face_are_not_learned_from(painted):

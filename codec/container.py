@@ -19,8 +19,10 @@ from avatar.avatar import StateStatistics
 from avatar.errors import MismatchError, StorageError, StreamError
 from avatar.face import FaceStates
 from codec.bits import ByteReader, varint
+from codec.call_packet import CALL_KINDS, CallPacket
+from codec.call_recording import recorded_states
 from codec.face_codec import FaceDecoder
-from codec.header import CODEC_NAMES, DIGEST, StreamHeader
+from codec.header import CODEC_NAMES, DIGEST, PROFILE_CALL, StreamHeader
 from codec.packet import (
     AUDIO,
     FACE_DELTA,
@@ -65,6 +67,13 @@ class StreamWriter:
         self._frames += packet.frames
         seed = self._header.crc if packet.key else self._crc
         self._crc = self._chunk(packet.kind, bytes(packet), seed)
+
+    def write_call(self, packet: CallPacket) -> None:
+        """A call's face packet, in a recording of a call (section 10.8)."""
+        if packet.key:
+            self._keys.append(KeyPoint(self._frames, packet.time, self._offset))
+        self._frames += packet.frames
+        self._chunk(packet.kind, bytes(packet), self._header.crc)
 
     def write_audio(self, time: int, data: bytes) -> None:
         """One Opus packet; they are gathered into chunks of up to a second."""
@@ -148,7 +157,8 @@ class Chunk:
 class Stream:
     """A stream that was read.
 
-    faces: the packets that can be decoded, in order; audio: (microseconds, Opus packet).
+    faces: the packets that can be decoded, in order, or of a recorded call those in `calls`;
+    audio: (microseconds, Opus packet).
     damage: what was wrong, empty for a whole stream; only `recover` lets it be otherwise.
     """
 
@@ -161,10 +171,11 @@ class Stream:
     audio_bytes: int
     damage: tuple[str, ...] = ()
     statistics: StateStatistics | None = None
+    calls: tuple[CallPacket, ...] = ()
 
     @property
     def frames(self) -> int:
-        return sum(packet.frames for packet in self.faces)
+        return sum(packet.frames for packet in (*self.faces, *self.calls))
 
     @property
     def states(self) -> FaceStates:
@@ -173,6 +184,8 @@ class Stream:
             raise MismatchError(
                 "face states can be decoded with their avatar alone", "Name it with --avatar."
             )
+        if self.header.profile == PROFILE_CALL:
+            return recorded_states(self.calls, self.statistics, self.header)
         decoder = FaceDecoder(self.statistics, self.header)
         parts = [decoder.decode(packet) for packet in self.faces]
         width = self.header.layout.width
@@ -204,8 +217,8 @@ class Stream:
             "audio_kbps": self.audio_bytes * per_second,
             "header_bytes": self.header_bytes,
             "size_bytes": self.size,
-            "packets": len(self.faces),
-            "keys": sum(packet.key for packet in self.faces),
+            "packets": len(self.faces) + len(self.calls),
+            "keys": sum(packet.key for packet in (*self.faces, *self.calls)),
             "quality": self.header.quality / 256,
             "profile": ("file", "call")[self.header.profile],
             "layout": dict(self.header.layout.__dict__),
@@ -237,6 +250,7 @@ def read_stream(
         )
     reader = _Reader(data, header, start, recover)
     faces: list[FacePacket] = []
+    calls: list[CallPacket] = []
     audio: list[tuple[int, bytes]] = []
     audio_bytes = len(header.audio or b"")
     index = None
@@ -244,13 +258,15 @@ def read_stream(
         base = chunk.offset + chunk.size - 4 - len(chunk.body)
         if chunk.kind in (FACE_KEY, FACE_DELTA):
             faces.append(FacePacket.parse(chunk.kind, chunk.body, base))
+        elif chunk.kind in CALL_KINDS:
+            calls.append(CallPacket.parse(chunk.kind, chunk.body, base))
         elif chunk.kind == AUDIO:
             packet = AudioPacket.parse(chunk.body, base)
             audio += zip(packet.times, packet.data, strict=True)
             audio_bytes += chunk.size
         elif chunk.kind == INDEX:
             index = Index.parse(chunk.body, base)
-            _check_index(index, faces, chunk.offset, reader)
+            _check_index(index, [*faces, *calls], chunk.offset, reader)
     overhead = start + (len(data) - reader.index_offset if index is not None else 0)
     return Stream(
         header,
@@ -262,6 +278,7 @@ def read_stream(
         audio_bytes,
         tuple(reader.damage),
         statistics,
+        tuple(calls),
     )
 
 
@@ -278,7 +295,9 @@ def _read(path: Path) -> bytes:
     return data
 
 
-def _check_index(index: Index, faces: list[FacePacket], offset: int, reader: _Reader) -> None:
+def _check_index(
+    index: Index, faces: list[FacePacket | CallPacket], offset: int, reader: _Reader
+) -> None:
     frames = sum(packet.frames for packet in faces)
     keys = sum(packet.key for packet in faces)
     if frames != index.frames or keys != len(index.keys):
@@ -296,6 +315,8 @@ class _Reader:
     def __init__(self, data: bytes, header: StreamHeader, start: int, recover: bool) -> None:
         self._data = data
         self._seed = header.crc
+        call = header.profile == PROFILE_CALL
+        self._faces = CALL_KINDS if call else frozenset((FACE_KEY, FACE_DELTA))
         self._start = start
         self._recover = recover
         self.damage: list[str] = []
@@ -326,10 +347,13 @@ class _Reader:
                 self.damage.append(error.message)
                 at, face_crc = self._resume(at + 1), -1
                 continue
-            if chunk.kind in (FACE_KEY, FACE_DELTA):
+            if chunk.kind in self._faces:
                 face_crc = crc
-            elif chunk.kind not in (AUDIO, INDEX) and chunk.kind < SKIPPABLE:
-                self.report(f"a chunk of the unknown kind {chunk.kind}", "kind", at)
+            elif chunk.kind not in (AUDIO, INDEX):
+                if chunk.kind < SKIPPABLE:
+                    self.report(f"a chunk of the unknown kind {chunk.kind}", "kind", at)
+                at += chunk.size
+                continue
             if chunk.kind == INDEX:
                 self.index_offset = at
             yield chunk
@@ -355,7 +379,7 @@ class _Reader:
     def _resume(self, at: int) -> int:
         """The next offset where a chunk that needs no other one is intact."""
         while at < len(self._data):
-            if self._data[at] in (FACE_KEY, AUDIO, INDEX):
+            if self._data[at] in (FACE_KEY, AUDIO, INDEX) or self._data[at] in CALL_KINDS:
                 try:
                     self._chunk(at, [self._seed])
                     return at

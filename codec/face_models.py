@@ -16,13 +16,14 @@ from codec.quantize import BOUND, Quantizer
 
 _KEY_GROUP = len(GROUPS)  # section 8.2: key frames have counters of their own
 _ACTIVITY_ONE = 256
+LEAP = 4  # section 10.3: frames that history's leaps go over
 
 
 class FaceModels:
     """The coder's knowledge after some frames.  `fork` copies it; `key` marks a fresh start."""
 
-    def __init__(self, quantizer: Quantizer, layout: StateLayout) -> None:
-        """Cold, then taught by the avatar's history (section 9)."""
+    def __init__(self, quantizer: Quantizer, layout: StateLayout, call: bool = False) -> None:
+        """Cold, then taught by the avatar's history (section 9; in a call also section 10.3)."""
         width = layout.width
         self.width = width
         self._groups = [i for i, name in enumerate(GROUPS) for _ in range(getattr(layout, name))]
@@ -30,12 +31,13 @@ class FaceModels:
         self._predictor = Predictor(width)
         self._symbols = SymbolModels(width, _KEY_GROUP + 1)
         self._visible = FlagModel(2, 1 << 15)
-        self._fast = [4096] * width  # section 8.2: averages, 1/4096 steps
-        self._slow = [4096] * width
+        # Section 8.2: averages, 1/4096 steps; of steps and of leaps (section 10.3).
+        self._fast = [[4096] * width for _ in range(2)]
+        self._slow = [[4096] * width for _ in range(2)]
         self._recent = [0] * width
         self._activity = _ACTIVITY_ONE
         self._seen = 1
-        self._learn_history(quantizer)
+        self._learn_history(quantizer.history(), call)
 
     def fork(self) -> FaceModels:
         """An independent copy."""
@@ -44,19 +46,23 @@ class FaceModels:
         other._predictor = self._predictor.fork()
         other._symbols = self._symbols.fork()
         other._visible = self._visible.fork()
-        other._fast, other._slow = self._fast.copy(), self._slow.copy()
+        other._fast = [a.copy() for a in self._fast]
+        other._slow = [a.copy() for a in self._slow]
         other._recent = self._recent.copy()
         return other
 
-    def _learn_history(self, quantizer: Quantizer) -> None:
+    def _learn_history(self, history: Ints, call: bool) -> None:
         class Listener:
             def code(self, level: int, bit: int | None) -> int:
                 assert bit is not None
                 return bit
 
-        history = quantizer.history()
+        listener = Listener()
         for row, symbols in enumerate(history):
-            self.frame(Listener(), symbols, key=row == 0)
+            self.frame(listener, symbols, key=row == 0)
+        for start in range(min(LEAP, len(history)) if call else 0):
+            for row, symbols in enumerate(history[start::LEAP]):
+                self.frame(listener, symbols, key=row == 0, leap=True)
         self._seen = 1
         self._activity = _ACTIVITY_ONE
 
@@ -65,15 +71,18 @@ class FaceModels:
         self._seen = self._visible.code(coder, flag, self._seen)
         return bool(self._seen)
 
-    def frame(self, coder: Coder, symbols: Ints | None, key: bool) -> Ints:
-        """Codes one visible frame's [D] symbols (section 8); a decoder passes None."""
+    def frame(self, coder: Coder, symbols: Ints | None, key: bool, leap: bool = False) -> Ints:
+        """Codes one visible frame's [D] symbols (section 8); a decoder passes None.
+
+        leap: it follows a state that lies several packets back (section 10.3).
+        """
         known: list[int] | None = None if symbols is None else symbols.tolist()
         predictor = self._predictor
         if key:
             own: list[int] = [0] * self.width
         else:
-            own = predictor.own().tolist()
-        out, errors = self._numbers(coder, known, own, key)
+            own = predictor.own(leap).tolist()
+        out, errors = self._numbers(coder, known, own, key, leap)
         result = np.array(out, np.int64)
         if key:
             predictor.restart(result)
@@ -82,9 +91,10 @@ class FaceModels:
         return result
 
     def _numbers(
-        self, coder: Coder, known: list[int] | None, own: list[int], key: bool
+        self, coder: Coder, known: list[int] | None, own: list[int], key: bool, leap: bool
     ) -> tuple[list[int], list[int]]:
-        fast, slow, recent, groups = self._fast, self._slow, self._recent, self._groups
+        fast, slow = self._fast[leap], self._slow[leap]
+        recent, groups = self._recent, self._groups
         rows, code = self._predictor.rows, self._symbols.code
         cross = np.zeros(self.width, np.int64)
         moved = 0

@@ -46,7 +46,7 @@ def scale_index(average: int) -> int:
     return 0 if index < 0 else index if index < SCALES else SCALES - 1
 
 
-def _first_counters() -> tuple[list[int], list[int]]:
+def first_counters() -> tuple[list[int], list[int]]:
     """Section 8.5: a counter's start for "zero" and "more" at each scale, as for a geometric
     distribution with that mean."""
     zero, more = [], []
@@ -61,7 +61,7 @@ class SymbolModels:
     """Counters and mixing weights for a layout of `width` numbers in `groups` classes."""
 
     def __init__(self, width: int, groups: int) -> None:
-        zero, more = _first_counters()
+        zero, more = first_counters()
 
         def start(scales: int, inner: int) -> list[int]:
             kinds = [zero, [ONE // 2] * scales] + [more] * (KINDS - 2)
@@ -169,8 +169,8 @@ class SymbolModels:
 class FlagModel:
     """One adaptive bit a context (section 8.6)."""
 
-    def __init__(self, contexts: int, start: int) -> None:
-        self._p = [start] * contexts
+    def __init__(self, contexts: int, start: int, starts: list[int] | None = None) -> None:
+        self._p = [start] * contexts if starts is None else starts
         self._n = [0] * contexts
 
     def fork(self) -> FlagModel:

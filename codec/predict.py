@@ -29,7 +29,8 @@ class Predictor:
         self.width = width
         self.started = False
         self._past = np.zeros((TAPS, width), np.int64)  # q of the last frames, newest first
-        self._taps = np.zeros((TAPS, width), np.int64)
+        self._taps = np.zeros((2, TAPS, width), np.int64)  # section 10.3: steps, leaps
+        self._leap = 0
         self._cross = np.zeros((width, width), np.int64)  # [j, d]: row j is what e_j adds to d
         self._lower = np.triu(np.ones((width, width), np.int64), 1)
         self._inputs = np.zeros((TAPS, width), np.int64)
@@ -45,11 +46,15 @@ class Predictor:
         other.rows = list(other._cross)
         return other
 
-    def own(self) -> Ints:
-        """Section 7.1: every number from its own past.  [D] in 1/256 steps."""
+    def own(self, leap: bool = False) -> Ints:
+        """Section 7.1: every number from its own past.  [D] in 1/256 steps.
+
+        leap: over the frames between an acknowledged state and this one (section 10.3).
+        """
         a, b, c = self._past
         self._inputs = np.stack([a - b, b - c, -a])
-        self._own = (a << 8) + ((self._taps * self._inputs).sum(axis=0) >> 8)
+        self._leap = int(leap)
+        self._own = (a << 8) + ((self._taps[self._leap] * self._inputs).sum(axis=0) >> 8)
         return self._own
 
     def restart(self, symbols: Ints) -> None:
@@ -64,8 +69,9 @@ class Predictor:
         """
         x = self._inputs
         own = np.clip((symbols << 8) - self._own, -ERROR_LIMIT, ERROR_LIMIT)
-        self._taps += (4 * own * x) // ((x * x).sum(axis=0) + 2)
-        np.clip(self._taps, -_WEIGHT_LIMIT, _WEIGHT_LIMIT, out=self._taps)
+        taps = self._taps[self._leap]
+        taps += (4 * own * x) // ((x * x).sum(axis=0) + 2)
+        np.clip(taps, -_WEIGHT_LIMIT, _WEIGHT_LIMIT, out=taps)
 
         squares = errors * errors
         energy = np.cumsum(squares) - squares + (4 << 16)

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from avatar.errors import StreamError
 from codec.bits import unzigzag, zigzag
 from codec.models import Coder, FlagModel, code_raw
+from codec.packet import MAX_TIME
 
 _BITS = 55  # length classes of a deviation in microseconds
 _REANCHOR = 4096  # section 8.7: a frame this far off the clock starts it anew
@@ -43,9 +44,10 @@ class Clock:
         self.time = self._anchor = time
         self._ticks = 0
 
-    def tick(self, coder: Coder, time: int | None) -> int:
-        """Codes the next frame's time, microseconds."""
-        self._ticks += 1
+    def tick(self, coder: Coder, time: int | None, skipped: int = 0) -> int:
+        """Codes the next frame's time, microseconds.  skipped: frames that went before it
+        elsewhere (section 10.3)."""
+        self._ticks += 1 + skipped
         due = self._anchor + tick_time(self._ticks, self._rate, self._rounding)
         value = None if time is None else zigzag(time - due)
         length = None if value is None else (value + 1).bit_length() - 1
@@ -56,8 +58,8 @@ class Clock:
                 raise StreamError("a frame's time is out of bounds", field="frame time")
         low = code_raw(coder, None if value is None else value + 1 - (1 << bits), bits)
         deviation = unzigzag((1 << bits) - 1 + low)
-        if due + deviation <= self.time:
-            raise StreamError("frame times do not rise", field="frame time")
+        if not self.time < due + deviation <= MAX_TIME:
+            raise StreamError("frame times do not rise, or leave bounds", field="frame time")
         self.time = due + deviation
         if abs(deviation) >= _REANCHOR:
             self._anchor, self._ticks = self.time, 0

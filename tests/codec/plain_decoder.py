@@ -5,6 +5,7 @@ It shares no code with the package.  `Damage` is whatever the document calls dam
 
 from __future__ import annotations
 
+import copy
 import math
 import struct
 import zlib
@@ -146,7 +147,9 @@ class Counter:  # 8.4
 
 
 class Models:
-    def __init__(self, widths: list[int], statistics: dict[str, Any], quality: int) -> None:
+    def __init__(
+        self, widths: list[int], statistics: dict[str, Any], quality: int, call: bool = False
+    ) -> None:
         self.group = [g for g, width in enumerate(widths) for _ in range(width)]
         self.D = len(self.group)
         step = [s * (quality / 256) for s in statistics["step"]]
@@ -155,16 +158,22 @@ class Models:
             for d in range(self.D)
         ]
         self.past = [[0] * self.D for _ in range(3)]
-        self.tap = [[0] * self.D for _ in range(3)]
+        self.taps = [[[0] * self.D for _ in range(3)] for _ in range(2)]
         self.cross = [[0] * self.D for _ in range(self.D)]
-        self.fast, self.slow = [4096] * self.D, [4096] * self.D
+        self.fasts = [[4096] * self.D for _ in range(2)]
+        self.slows = [[4096] * self.D for _ in range(2)]
         self.recent = [0] * self.D
         self.activity = 256
         self.counters: dict[tuple[Any, ...], Counter] = {}
         self.weights: dict[tuple[int, int], list[int]] = {}
+        rows: list[list[int]] = []
         for row, h in enumerate(statistics["history"]):
             q = [clamp((128 * x + quality) // (2 * quality), -32767, 32767) for x in h]
+            rows.append(q)
             self.frame(None, row == 0, q)
+        for start in range(4 if call else 0):  # 10.4
+            for row, q in enumerate(rows[start::4]):
+                self.frame(None, row == 0, q, leap=True)
         self.activity = 256
 
     def counter(self, key: tuple[Any, ...]) -> Counter:  # 8.5
@@ -180,8 +189,11 @@ class Models:
             self.counters[key] = Counter(p)
         return self.counters[key]
 
-    def frame(self, coder: RangeDecoder | None, key: bool, known: list[int] | None) -> list[int]:
+    def frame(
+        self, coder: RangeDecoder | None, key: bool, known: list[int] | None, leap: bool = False
+    ) -> list[int]:
         D, past = self.D, self.past
+        self.tap, self.fast, self.slow = self.taps[leap], self.fasts[leap], self.slows[leap]
         x = [[past[0][d] - past[1][d], past[1][d] - past[2][d], -past[0][d]] for d in range(D)]
         own = [
             256 * past[0][d] + (sum(self.tap[k][d] * x[d][k] for k in range(3)) >> 8)
@@ -320,6 +332,7 @@ def decode(data: bytes, statistics: dict[str, Any]) -> dict[str, Any]:
     audio: list[tuple[int, bytes]] = []
     at, face_crc = header.size, None
     state: Any = None
+    call = Call(header, statistics) if header.profile == 1 else None
     while True:
         r = Bytes(data[at:])
         kind, body = r.u(1), b""
@@ -330,6 +343,11 @@ def decode(data: bytes, statistics: dict[str, Any]) -> dict[str, Any]:
         if kind in (1, 2):
             face_crc = zlib.crc32(data[at : at + r.at - 4], seed)
             state = _packet(header, statistics, kind, body, state, times, visible, symbols)
+        elif call is not None and (32 <= kind <= 36 or 40 <= kind <= 44):
+            call.packet(kind, body)
+            times = sorted(call.rows)
+            visible = [call.rows[t][1] for t in times]
+            symbols = [call.rows[t][0] for t in times]
         elif kind == 3:
             b, last = Bytes(body), 0
             while b.at < len(body):
@@ -351,6 +369,7 @@ def decode(data: bytes, statistics: dict[str, Any]) -> dict[str, Any]:
     ]
     assert all(math.isfinite(v) for row in values for v in row)
     return {
+        "marks": call.marks if call is not None else [],
         "times": times,
         "visible": visible,
         "symbols": symbols,
@@ -420,3 +439,90 @@ def _time(header: Header, coder: RangeDecoder, state: Any) -> int:  # 8.7
     if abs(difference) >= 4096:
         state["anchor"], state["ticks"] = due + difference, 0
     return int(due + difference)
+
+
+class Call:  # 10
+    def __init__(self, header: Header, statistics: dict[str, Any]) -> None:
+        self.header, self.newest = header, 0
+        self.held: dict[int, Any] = {}
+        self.rows: dict[int, tuple[list[int], bool]] = {}
+        self.marks: list[tuple[int, list[int]]] = []
+        models = Models(header.widths, statistics, header.quality, call=True)
+        self.taught = {
+            "models": models,
+            "fresh": True,
+            "seen": 1,
+            "flags": [Counter(32768), Counter(32768)],
+            "lengths": [Counter(8192) for _ in range(55)],
+            "row": [0] * models.D,
+            "mark": [self.mark_counter(a, kind) for a in models.key_scale for kind in range(3)],
+        }
+
+    @staticmethod
+    def mark_counter(a: int, kind: int) -> Counter:  # 10.3
+        i = scale(a >> 3)
+        m = (((2 + (i & 1)) << (6 + (i >> 1))) * 5) // 4
+        return Counter([268435456 // (4096 + (3 * m) // 2), 32768, (65536 * m) // (m + 4096)][kind])
+
+    def packet(self, kind: int, body: bytes) -> None:  # 10.2, 10.3
+        b, frames = Bytes(body), (kind - 32) % 8 + 1
+        low, distance = b.u(1), b.u(1)
+        if distance == 0:
+            number = b.varint() * 256 + low
+            state = copy.deepcopy(self.taught)
+            state["anchor"], state["ticks"] = b.time(), 0
+        else:
+            near = [
+                n for n in range(max(0, self.newest - 128), self.newest + 129) if n % 256 == low
+            ]
+            number = min(near, key=lambda n: (abs(n - self.newest), n))
+            if number - distance not in self.held:
+                raise Damage("reference")
+            state = copy.deepcopy(self.held[number - distance])
+        self.newest = max(self.newest, number)
+        coder = RangeDecoder(body[b.at :])
+        skipped = max(0, distance - 1) * frames
+        first = []
+        for i in range(frames):
+            if distance == 0 and i == 0:
+                time = state["anchor"]
+            else:
+                state["ticks"] += skipped if i == 0 else 0
+                time = _time(self.header, coder, state)
+            flag = state["flags"][state["seen"]]
+            state["seen"] = coder.decide(stretch(flag.p))
+            flag.learn(state["seen"])
+            if state["seen"]:
+                leap = i == 0 and skipped > 0
+                state["row"] = state["models"].frame(coder, state["fresh"], None, leap)
+                state["fresh"] = False
+            if time in self.rows:
+                raise Damage("time")
+            self.rows[time] = (state["row"], bool(state["seen"]))
+            first = first or [time, state["row"]]
+        if kind >= 40:
+            back = coder.raw(6)
+            coarse = [
+                clamp(
+                    q + 8 * self.mark_number(coder, state["mark"][3 * d : 3 * d + 3]), -32767, 32767
+                )
+                for d, q in enumerate(first[1])
+            ]
+            ago = 1000000 * self.header.d * back * frames // self.header.n
+            self.marks.append((first[0] - ago, coarse))
+        self.held[number] = state
+
+    def mark_number(self, coder: RangeDecoder, counters: list[Counter]) -> int:
+        def decide(kind: int) -> int:
+            bit = coder.decide(stretch(counters[kind].p))
+            counters[kind].learn(bit)
+            return bit
+
+        if decide(0):
+            return 0
+        above, n = decide(1), 0
+        while n < 12 and decide(2):
+            n += 1
+        if n == 12:
+            n += coder.gamma()
+        return n + 1 if above else -n - 1

@@ -10,6 +10,7 @@ from __future__ import annotations
 import hashlib
 import json
 from dataclasses import replace
+from io import BytesIO
 from pathlib import Path
 
 import numpy as np
@@ -17,9 +18,12 @@ from made import DIGEST, SMALL, person, talking
 
 from avatar.avatar import StateStatistics
 from avatar.face import FaceStates, StateLayout, Window
-from codec.container import stream_bytes
+from codec.call_packet import CallPacket
+from codec.call_recording import encode_call
+from codec.container import StreamWriter, read_stream, stream_bytes
 from codec.face_codec import PacketSettings, encode_states
-from codec.header import StreamHeader
+from codec.header import PROFILE_CALL, StreamHeader
+from codec.predict import Ints
 from codec.quantize import Quantizer
 
 FOLDER = Path(__file__).parents[1] / "vectors" / "v1"
@@ -68,12 +72,42 @@ def sound() -> tuple[FaceStates, StateStatistics, StreamHeader, PacketSettings]:
     return talking(25, layout, seed=4), person(layout), header, PacketSettings(10)
 
 
-VECTORS = {f.__name__: f for f in (steady, taught, gaps, wide, sound)}
+def call() -> tuple[FaceStates, StateStatistics, StreamHeader, list[CallPacket]]:
+    states, statistics = talking(40, seed=7), person(history=16)
+    header = StreamHeader(DIGEST, profile=PROFILE_CALL)
+    return states, statistics, header, encode_call(states, statistics, header)
+
+
+def marks() -> tuple[FaceStates, StateStatistics, StreamHeader, list[CallPacket]]:
+    """32 packets; 12 is lost, 17 starts anew, 21 comes after 22."""
+    states, statistics = talking(64, SMALL, seed=8), person(SMALL, history=9)
+    visible = np.ones(64, bool)
+    visible[[0, 1, 2, 31, 40, 41]] = False
+    time = states.time + np.random.default_rng(9).integers(-3, 3, 64) * 4000
+    states = replace(states, time=time, visible=visible)
+    header = StreamHeader(DIGEST, SMALL, profile=PROFILE_CALL)
+    parts = [
+        FaceStates(time[rows], states.values[rows], visible[rows], SMALL)
+        for rows in (slice(34), slice(34, 64))
+    ]
+    packets = encode_call(parts[0], statistics, header, 3, 2, 2, lost=frozenset([12]))
+    packets += encode_call(parts[1], statistics, header, 2, 2, 3, first=17)
+    packets[20], packets[21] = packets[21], packets[20]
+    return states, statistics, header, packets
+
+
+FILES = {f.__name__: f for f in (steady, taught, gaps, wide, sound)}
+CALLS = {f.__name__: f for f in (call, marks)}
+VECTORS = [*FILES, *CALLS]
 
 
 def make(name: str) -> tuple[bytes, dict[str, object]]:
     """The stream and what a decoder must give."""
-    states, statistics, header, settings = VECTORS[name]()
+    return make_file(name) if name in FILES else make_call(name)
+
+
+def make_file(name: str) -> tuple[bytes, dict[str, object]]:
+    states, statistics, header, settings = FILES[name]()
     packets = encode_states(states, statistics, header, settings)
     audio = [(int(states.time[0]) + 20_000 * i, bytes([i] * (i % 7))) for i in range(20)]
     duration = int(states.time[-1] - states.time[0])
@@ -85,16 +119,32 @@ def make(name: str) -> tuple[bytes, dict[str, object]]:
         if states.visible[f]:
             last = symbols[f]
         symbols[f] = last
-    values = quantizer.values(symbols)
-    return data, {
+    shown = replace(states, values=quantizer.values(symbols))
+    return data, expected(shown, symbols, statistics)
+
+
+def make_call(name: str) -> tuple[bytes, dict[str, object]]:
+    states, statistics, header, packets = CALLS[name]()
+    file = BytesIO()
+    writer = StreamWriter(file, header)
+    for packet in packets:
+        writer.write_call(packet)
+    writer.close(int(states.time[-1] - states.time[0]))
+    shown = read_stream(file.getvalue(), statistics).states
+    symbols = Quantizer(statistics, header.quality).symbols(shown.values)
+    return file.getvalue(), expected(shown, symbols, statistics)
+
+
+def expected(shown: FaceStates, symbols: Ints, statistics: StateStatistics) -> dict[str, object]:
+    return {
         "mean": [float(x).hex() for x in statistics.mean],
         "scale": [float(x).hex() for x in statistics.scale],
         "step": [float(x).hex() for x in statistics.step],
         "history": statistics.history.tolist(),
-        "times": states.time.tolist(),
-        "visible": states.visible.tolist(),
+        "times": shown.time.tolist(),
+        "visible": shown.visible.tolist(),
         "symbols": symbols.tolist(),
-        "values_sha256": hashlib.sha256(values.astype("<f4").tobytes()).hexdigest(),
+        "values_sha256": hashlib.sha256(shown.values.astype("<f4").tobytes()).hexdigest(),
     }
 
 
@@ -103,6 +153,6 @@ if __name__ == "__main__":
     for name in VECTORS:
         stream = FOLDER / f"{name}.fw"
         if not stream.exists():
-            data, expected = make(name)
+            data, golden = make(name)
             stream.write_bytes(data)
-            stream.with_suffix(".json").write_text(json.dumps(expected, separators=(",", ":")))
+            stream.with_suffix(".json").write_text(json.dumps(golden, separators=(",", ":")))

@@ -76,11 +76,11 @@ ASSETS = {
             "619a316812",
         ),
         Asset(
-            "2DFAN4-cd938726ad.zip",
+            "2DFAN4-11f355bf06.pth.tar",
             "face-alignment's 68 landmarks",
             "BSD-3-Clause",
             "adrianbulat.com/downloads/python-fan",
-            "cd938726ad",
+            "11f355bf06",
         ),
     )
 }

@@ -258,7 +258,7 @@ def without_pose(
     for clip in clips:
         seen = clip.points * upright
         a = seen - np.einsum("v,fvk->fk", weight, seen)[:, None]
-        left, _, right = np.linalg.svd(np.einsum("v,fvi,vj->fij", weight, mean - weight @ mean, a))
+        left, _, right = np.linalg.svd(np.einsum("v,vi,fvj->fij", weight, mean - weight @ mean, a))
         turn = rotation_vector((left @ right).transpose(0, 2, 1))
         size = np.log(np.sqrt(np.einsum("v,fvk->f", weight, a**2)))[:, None]
         place = clip.points[:, :SKIN_POINTS, :2].mean(axis=1)

@@ -28,6 +28,7 @@ def gaze_and_lids(
 
     points: [B, 478, 3] landmarks in the window.  neutral: [478, 3] the person at rest; an opening
     of 1 is that of this shape.  rotation [B, 3, 3], translation [B, 3]: camera <- head.
+    A source without irises gives a gaze of 0, straight ahead.
     """
     gaze, lids = [], []
     for (outer, inner), iris, pairs in zip(CORNERS, IRISES, LIDS, strict=True):
@@ -35,11 +36,11 @@ def gaze_and_lids(
         at = _in_head(points[:, used], neutral[used, 2], rotation, translation, camera)
         width = np.maximum(np.linalg.norm(at[:, 0] - at[:, 1], axis=1), 1e-4)
         gaze.append((at[:, 2] - 0.5 * (at[:, 0] + at[:, 1])) / width[:, None])
-        opening = np.mean(at[:, 3 : 3 + len(pairs), 1] - at[:, 3 + len(pairs) :, 1], axis=1)
+        opening = np.nanmean(at[:, 3 : 3 + len(pairs), 1] - at[:, 3 + len(pairs) :, 1], axis=1)
         rest = np.mean([neutral[a, 1] - neutral[b, 1] for a, b in pairs])
         rest_width = float(np.linalg.norm(neutral[outer, :2] - neutral[inner, :2]))
         lids.append(opening / width / max(float(rest) / rest_width, 0.05))
-    return np.concatenate(gaze, axis=1), np.stack(lids, axis=1)
+    return np.nan_to_num(np.concatenate(gaze, axis=1)), np.stack(lids, axis=1)
 
 
 def _in_head(

@@ -80,8 +80,8 @@ class PoseFit:
     def start(self, points: Array, neutral: Array, camera: Pinhole) -> Poses:
         """Poses from the landmarks' own depth, taken as a weak perspective picture."""
         count = len(points)
-        seen = points[:, :_V] * np.array([1, -1, -1], np.float32)
         neutral = neutral[:_V]
+        seen = _completed(points[:, :_V], neutral) * np.array([1, -1, -1], np.float32)
         weight = self._precision / self._precision.sum()
         centre_seen = np.einsum("v,bvk->bk", weight, seen)
         centre = weight @ neutral
@@ -128,7 +128,7 @@ class PoseFit:
         """[B] root mean square distance of landmark and model over the skin, window sides."""
         seen = self._turned(neutral, poses) + poses.translation[:, None]
         away = camera.project(seen) - points[:, :_V, :2]
-        return np.asarray(np.sqrt(np.mean(np.sum(away * away, axis=-1), axis=1)))
+        return np.asarray(np.sqrt(np.nanmean(np.sum(away * away, axis=-1), axis=1)))
 
     def fit_all(self, points: Array, neutral: Array, camera: Pinhole) -> Poses:
         """`fit` for any number of frames, a few at a time: their matrices stay in the cache."""
@@ -336,6 +336,23 @@ class _Linear:
         parts = np.stack([mean[:, k, m] for k, m in _PAIRS], axis=1)
         flat = parts @ self._gram.reshape(len(_PAIRS), -1)
         return np.asarray(flat.reshape(-1, self.size, self.size))
+
+
+def _completed(points: Array, neutral: Array) -> Array:
+    """Landmarks [B, V, 3] with what a source leaves out (NaN): the neutral face, moved, scaled and
+    turned in the picture's plane onto the points that are there."""
+    there = np.isfinite(points).all(axis=2)
+    if there.all():
+        return points
+    out = points.copy()
+    shape = neutral * np.array([1, -1, -1], np.float32)
+    for frame, known in zip(out, np.isfinite(points[..., 0]), strict=True):
+        a, b = shape[known, :2] @ [1, 1j], frame[known, :2] @ [1, 1j]
+        onto = np.vdot(a - a.mean(), b - b.mean()) / np.vdot(a - a.mean(), a - a.mean())
+        guess = onto * (shape[:, :2] @ [1, 1j] - a.mean()) + b.mean()
+        whole = np.stack([guess.real, guess.imag, abs(onto) * shape[:, 2]], axis=1)
+        frame[:] = np.where(np.isfinite(frame), frame, whole)
+    return out
 
 
 def _columns(poses: Poses) -> tuple[Array, Array, Array, Array]:

@@ -27,12 +27,13 @@ def read_frames(points: Array, poses: Poses, torso: Array, scene: Scene) -> Arra
 def confidence_of(poses: Poses, points: Array, found: Array, settings: TrackSettings) -> Array:
     """[B] above 0 .. 1: how well the model explains the landmarks, times how sure their source
     was."""
-    height = np.ptp(points[:, :SKIN_POINTS, 1], axis=1)
+    box = boxes(points)
+    height = box[:, 3] - box[:, 1]
     relative = poses.error / np.maximum(height, 1e-6) / settings.error_scale
     return np.asarray(np.clip(found * np.exp(-(relative**2)), 0.01, 1.0))
 
 
 def boxes(points: Array) -> Array:
-    """[B, 4] left, top, right, bottom of the face in the window."""
+    """[B, 4] left, top, right, bottom of the face in the window, over the points there are."""
     xy = points[:, :SKIN_POINTS, :2]
-    return np.concatenate([xy.min(axis=1), xy.max(axis=1)], axis=1)
+    return np.concatenate([np.nanmin(xy, axis=1), np.nanmax(xy, axis=1)], axis=1)

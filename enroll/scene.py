@@ -122,7 +122,7 @@ def window_for(points: Array, size: tuple[int, int], prior: TrackPrior | None = 
     width, height = size
     side = min(width, height)
     skin = points[:, :SKIN_POINTS, :2]
-    x, y = np.median(0.5 * (skin.min(axis=1) + skin.max(axis=1)), axis=0)
+    x, y = np.median(0.5 * (np.nanmin(skin, axis=1) + np.nanmax(skin, axis=1)), axis=0)
     left = round(float(np.clip(x - side / 2, 0, width - side)))
     top = round(float(np.clip(y - side / 2, 0, height - side)))
     return Window(float(left), float(top), float(side), width, height)

@@ -79,7 +79,7 @@ def track_observations(
 ) -> FaceTrack:
     """The offline track of what was seen; size: width and height of the source, pixels."""
     settings = settings or TrackSettings()
-    found = np.isfinite(seen.points[:, 0, 0])
+    found = np.isfinite(seen.points[..., 0]).any(axis=1)
     # A picture shown again has nothing new to tell; the very first one cannot be.
     rows = np.nonzero(found & ~seen.repeated)[0]
     if len(rows) == 0:
@@ -98,7 +98,8 @@ def track_observations(
     else:
         usual = _usual(poses)
         frame = rows[usual]
-        reference = torso_reference(grey[frame], mask[frame], float(points[usual, :468, 1].max()))
+        chin = float(boxes(points[usual : usual + 1])[0, 3])
+        reference = torso_reference(grey[frame], mask[frame], chin)
     registration = TorsoRegistration(reference, settings.torso_fit)
     torso = np.array([registration.step(picture) for picture in grey[rows]])
     measured = read_frames(points, poses, torso, scene)

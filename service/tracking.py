@@ -7,6 +7,7 @@ from pathlib import Path
 
 from avatar.face import FaceTrack
 from enroll.capture import open_video
+from enroll.landmarks import LandmarkSource
 from enroll.scene import TrackPrior
 from enroll.track import track_video
 
@@ -20,14 +21,16 @@ def track_file(
     prior: TrackPrior | None = None,
     frames: slice | None = None,
     progress: Progress | None = None,
+    landmarks: LandmarkSource | None = None,
 ) -> tuple[FaceTrack, list[str]]:
     """The face track of a video file, or of a range of its frames, and warnings in plain words.
 
-    Raises VideoError for what cannot be read, NoFaceError where nobody is seen.
+    landmarks: another source than MediaPipe.  Raises VideoError for what cannot be read,
+    NoFaceError where nobody is seen.
     """
     video = open_video(Path(path), frames=frames)
     try:
-        track = track_video(video, prior=prior, progress=progress)
+        track = track_video(video, prior=prior, progress=progress, landmarks=landmarks)
     finally:
         video.close()
     return track, [*video.warnings, *_losses(track, video.info.name)]

@@ -6,6 +6,7 @@ import sys
 from collections.abc import Sequence
 
 from avatar.errors import FacewireError
+from demo.cli.chatter import silence
 from demo.cli.missing import as_missing
 from demo.cli.parser import make_parser, with_angles
 
@@ -13,7 +14,12 @@ INTERRUPTED = 130  # 128 + SIGINT, as shells have it
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Runs one command; returns its exit code (those of `avatar.errors`, 130 after Ctrl-C)."""
+    """Runs one command; returns its exit code (those of `avatar.errors`, 130 after Ctrl-C).
+
+    argv: None where this is the process's own command, which then also keeps libraries quiet.
+    """
+    if argv is None:
+        silence()
     words = list(sys.argv[1:] if argv is None else argv)
     arguments = make_parser().parse_args(with_angles(words))
     try:

@@ -14,6 +14,12 @@ EXAMPLE = "facewire track talk.mp4 -o talk.track"
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("video", metavar="VIDEO")
     parser.add_argument("-o", dest="output", metavar="TRACK", help="default: VIDEO.track here")
+    parser.add_argument(
+        "--landmarks",
+        choices=("mediapipe", "face-alignment"),
+        default="mediapipe",
+        help="the network that finds the face (default: %(default)s)",
+    )
 
 
 def run(arguments: argparse.Namespace) -> None:
@@ -22,8 +28,13 @@ def run(arguments: argparse.Namespace) -> None:
     from avatar.track_file import write_track
     from service.tracking import track_file
 
+    landmarks = None
+    if arguments.landmarks == "face-alignment":
+        from enroll.alignment import AlignmentLandmarks
+
+        landmarks = AlignmentLandmarks()
     with bar("Tracking") as progress:
-        track, warnings = track_file(source, progress=progress)
+        track, warnings = track_file(source, progress=progress, landmarks=landmarks)
     write_track(track, target)
     for warning in warnings:
         say(warning)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import os
 import subprocess
 import sys
 
@@ -197,3 +198,19 @@ def test_as_a_program(tmp_path):
     )
     assert done.returncode == 2
     assert done.stderr == "facewire: no.fw does not exist\nCheck the name of the file.\n"
+
+
+def test_what_libraries_print_behind_pythons_back_is_not_shown():
+    code = (
+        "import os, sys; from demo.cli.chatter import silence; silence();"
+        "os.write(2, b'C++ was here'); print('ours', file=sys.stderr)"
+    )
+    for chatter, heard in (("0", "ours\n"), ("1", "C++ was hereours\n")):
+        done = subprocess.run(
+            [sys.executable, "-c", code],
+            capture_output=True,
+            text=True,
+            check=True,
+            env={**os.environ, "FACEWIRE_CHATTER": chatter},
+        )
+        assert done.stderr == heard

@@ -17,7 +17,8 @@ from typing import Any
 # pictures, where a pool of threads that wait for each other costs more than it gives.
 for _name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
     os.environ.setdefault(_name, "1")
-os.environ.setdefault("NUMBA_NUM_THREADS", str(min(2, os.cpu_count() or 1)))
+_others = "PYTEST_XDIST_WORKER" in os.environ  # who have the other cores
+os.environ.setdefault("NUMBA_NUM_THREADS", "1" if _others else str(min(2, os.cpu_count() or 1)))
 os.environ.setdefault("GLOG_minloglevel", "2")
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 

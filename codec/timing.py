@@ -44,6 +44,12 @@ class Clock:
         self.time = self._anchor = time
         self._ticks = 0
 
+    def nearest(self, time: int) -> int:
+        """The time of the tick that lies nearest to `time`."""
+        frames, seconds = self._rate
+        ticks = round((time - self._anchor) * frames / (seconds * 1_000_000))
+        return self._anchor + tick_time(ticks, self._rate, self._rounding)
+
     def tick(self, coder: Coder, time: int | None, skipped: int = 0) -> int:
         """Codes the next frame's time, microseconds.  skipped: frames that went before it
         elsewhere (section 10.3)."""

@@ -1,0 +1,236 @@
+"""The receiver's half of a call: datagrams in, states to show out, feedback back.  No I/O and no
+clock.
+
+    receiver = FaceReceiver()
+    receiver.hold(digest, statistics)                        # an avatar that is at hand
+    for event in receiver.receive(now, datagram): ...
+    for datagram in receiver.poll(now): ...                  # answers and feedback
+    shown = receiver.show(now)                               # at every picture
+
+Times are microseconds; sections are those of docs/bitstream.md.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from avatar.avatar import StateStatistics
+from avatar.errors import InputError, StreamError
+from codec.call_codec import CallCodec, CallContent, HeldStates
+from codec.call_packet import CALL_KINDS, TURN, CallPacket
+from codec.header import DIGEST, VERSION
+from codec.session.datagram import FALLBACK as FALLBACK_KINDS
+from codec.session.datagram import Answer, Datagram, Feedback, Message, Offer
+from codec.session.events import AVATAR, FALLBACK, Event, FallbackData, HandOver, Offered
+from codec.session.playout import Playout, PlayoutSettings, Shown
+
+
+@dataclass(frozen=True)
+class ReceiverSettings:
+    """feedback: least time between two; repeat: between requests for a key or an offer; report:
+    between reports of loss; blackout: packets missing in a row that are not counted as loss, for
+    no redundancy helps then; silence: without face packets after which fallback messages take
+    over; all times in microseconds.  check: as the sender's."""
+
+    feedback: int = 30_000
+    repeat: int = 100_000
+    report: int = 500_000
+    blackout: int = 16
+    silence: int = 300_000
+    check: bool = True
+    playout: PlayoutSettings = PlayoutSettings()
+
+
+class FaceReceiver:
+    """Receives one face from one sender."""
+
+    def __init__(
+        self,
+        settings: ReceiverSettings = ReceiverSettings(),
+        fallback: frozenset[int] = frozenset(),
+    ) -> None:
+        """fallback: kinds of messages, 16 to 31, that it can read."""
+        self._settings = settings
+        self._fallback = fallback
+        self._avatars: dict[bytes, StateStatistics] = {}
+        self._offer: Offer | None = None
+        self._answer_due = False
+        self._codec: CallCodec | None = None
+        self._playout: Playout | None = None
+        self._mode = FALLBACK
+        self._key_wanted = self._offer_wanted = False
+        self._asked: int | None = None  # when a key or an offer was last asked for
+        self._news = False  # packets since the last feedback
+        self._sent: int | None = None
+        self._face_at: int | None = None
+        self._face_time = 0
+        self._restart()
+
+    def hold(self, digest: str, statistics: StateStatistics) -> None:
+        """An avatar that is at hand from now on.  digest: hex, as `Avatar.digest`."""
+        short = bytes.fromhex(digest)[:DIGEST]
+        if len(short) != DIGEST:
+            raise InputError(f"call: {digest!r} is no avatar's digest")
+        self._avatars[short] = statistics
+        if self._offer is not None and self._offer.header.digest == short:
+            self._take(self._offer)
+
+    def receive(self, now: int, datagram: bytes) -> list[Event]:
+        """Takes what the sender sent.
+
+        Raises StreamError and VersionError for damage; what came before it in the datagram is
+        taken.  A packet that leans on one which is not held is no error: a key is asked for.
+        """
+        events: list[Event] = []
+        for message in Datagram.parse(datagram, self._settings.check).messages:
+            if message.kind in CALL_KINDS:
+                events += self._face(CallPacket.parse(message.kind, message.body), now)
+            elif message.kind == Offer.kind:
+                events += self._offered(Offer.parse(message.body))
+            elif message.kind in FALLBACK_KINDS:
+                events += self._other(message, now)
+        return events
+
+    def poll(self, now: int) -> list[bytes]:
+        """What is due to the sender.  Call it after `receive`, and every few tens of ms."""
+        out: list[Message] = []
+        if self._answer_due and self._offer is not None:
+            self._answer_due = False
+            out.append(Message(Answer.kind, bytes(self._answer(self._offer))))
+        feedback = self._feedback(now)
+        if feedback is not None:
+            out.append(Message(Feedback.kind, bytes(feedback)))
+        return [Datagram(tuple(out)).to_bytes(self._settings.check)] if out else []
+
+    def show(self, now: int) -> Shown | None:
+        """What to show at `now`; None before the first frame of the avatar."""
+        return None if self._playout is None else self._playout.show(now)
+
+    @property
+    def delay(self) -> int:
+        """Microseconds that frames wait to be shown, beyond the quickest way here."""
+        return 0 if self._playout is None else self._playout.delay
+
+    @property
+    def loss(self) -> float:
+        """Share of packets lost of late."""
+        return self._loss
+
+    def _offered(self, offer: Offer) -> list[Event]:
+        self._answer_due, self._offer_wanted = True, False
+        if offer == self._offer:
+            return []
+        self._take(offer)
+        return [Offered(offer.header.digest, offer.fallback)]
+
+    def _take(self, offer: Offer) -> None:
+        self._offer, self._answer_due = offer, True
+        statistics = self._avatars.get(offer.header.digest)
+        self._codec = self._playout = None
+        if statistics is None or not offer.versions[0] <= VERSION <= offer.versions[1]:
+            return
+        header = offer.header
+        self._codec = CallCodec(statistics, header)
+        period = header.rate[1] * 1_000_000 // header.rate[0]
+        neutral = np.asarray(statistics.mean, np.float32)
+        self._playout = Playout(neutral, max(1, period), self._settings.playout)
+        self._restart()
+
+    def _restart(self) -> None:
+        self._held = HeldStates()
+        self._seen: set[int] = set()
+        self._top = self._counted = -1  # greatest number that came; at the last report
+        self._got = self._missed = 0
+        self._loss = 0.0
+        self._reported = 0
+        self._report: int | None = None
+
+    def _answer(self, offer: Offer) -> Answer:
+        fits = offer.versions[0] <= VERSION <= offer.versions[1]
+        return Answer(
+            VERSION if fits else 0,
+            self._codec is not None,
+            self._fallback & offer.fallback,
+            offer.header.digest,
+        )
+
+    def _face(self, packet: CallPacket, now: int) -> list[Event]:
+        if self._codec is None or self._playout is None:
+            self._offer_wanted = self._offer is None
+            return []
+        number = packet.number(max(self._top, 0))
+        if packet.key and number < self._top - TURN // 2:
+            self._restart()  # the sender began anew
+        if number in self._seen:
+            return []
+        try:
+            content = self._held.decode(self._codec, packet, number)
+        except StreamError:
+            self._key_wanted = True
+            return []
+        self._key_wanted = False
+        self._count(number, now)
+        self._news = True
+        self._fill(self._playout, content, now, packet.frames)
+        self._face_at, self._face_time = now, int(content.times[-1])
+        if self._mode == AVATAR:
+            return []
+        self._mode = AVATAR
+        return [HandOver(AVATAR, int(content.times[0]))]
+
+    def _fill(self, playout: Playout, content: CallContent, now: int, frames: int) -> None:
+        assert self._codec is not None
+        values = self._codec.quantizer.values(content.symbols)
+        for time, row, visible in zip(content.times, values, content.visible, strict=True):
+            playout.add(int(time), row, bool(visible))
+        if content.mark is not None:
+            coarse = self._codec.quantizer.values(content.mark.symbols)
+            playout.add(content.mark.time, coarse, True, exact=False)
+        playout.arrived(now, int(content.times[-1]), frames, self._loss)
+
+    def _count(self, number: int, now: int) -> None:
+        """Books the packet; every `report` the share of lost ones is made of the books."""
+        self._seen.add(number)
+        if len(self._seen) > 4 * TURN:
+            self._seen = {n for n in self._seen if n > self._top - 2 * TURN}
+        if self._top < 0:
+            self._top = self._counted = number - 1
+        gap = number - self._top - 1
+        self._missed += gap if 0 < gap <= self._settings.blackout else 0
+        if gap < 0:
+            self._missed = max(0, self._missed - 1)  # it was late, not lost
+        self._got += 1
+        self._top = max(self._top, number)
+        if now - self._reported >= self._settings.report and self._got + self._missed >= 10:
+            share = self._missed / (self._got + self._missed)
+            self._loss += (share - self._loss) / 3
+            self._got = self._missed = 0
+            self._reported, self._report = now, round(self._loss * 255)
+
+    def _feedback(self, now: int) -> Feedback | None:
+        wanted = self._key_wanted or self._offer_wanted
+        s = self._settings
+        asks = wanted and (self._asked is None or now - self._asked >= s.repeat)
+        news = self._news and (self._sent is None or now - self._sent >= s.feedback)
+        if not (asks or news):
+            return None
+        if wanted:
+            self._asked = now
+        self._sent, self._news = now, False
+        report, self._report = self._report, None
+        flags = {"key": self._key_wanted, "offer": self._offer_wanted, "loss": report}
+        if not self._held:
+            return Feedback(None, **flags)
+        top = self._held.top
+        held = sum(1 << i for i in range(8) if top - 1 - i in self._held)
+        return Feedback(top % TURN, held, **flags)
+
+    def _other(self, message: Message, now: int) -> list[Event]:
+        events: list[Event] = []
+        silent = self._face_at is None or now - self._face_at > self._settings.silence
+        if self._mode == AVATAR and silent:
+            self._mode = FALLBACK
+            events.append(HandOver(FALLBACK, self._face_time))
+        return [*events, FallbackData(message.kind, message.body)]

@@ -1,0 +1,276 @@
+"""The sender's half of a call: states in, datagrams out, feedback in.  No I/O and no clock.
+
+    sender = FaceSender(statistics, header)
+    for datagram in sender.send(now, time, values): ...      # every frame
+    for datagram in sender.poll(now): ...                    # offers, now and then
+    for event in sender.receive(now, datagram): ...          # what comes back
+
+Times are microseconds; sections are those of docs/bitstream.md.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from avatar.avatar import StateStatistics
+from avatar.errors import InputError, StateError
+from codec.call_codec import CallCodec, CallState, Mark
+from codec.call_packet import CALL_FRAMES, TURN
+from codec.coarse import BACK_BITS, SPREAD, mark_due
+from codec.header import VERSION, StreamHeader
+from codec.packet import MAX_TIME
+from codec.predict import Ints
+from codec.session.datagram import Answer, Datagram, Feedback, Message, Offer
+from codec.session.events import AVATAR, FALLBACK, Answered, Event, HandOver
+
+
+@dataclass(frozen=True)
+class SenderSettings:
+    """frames: a packet, 1 to 5.  distance: packets, the farthest that one leans back (section
+    10.6).  snap: the share of a period by which a frame's time may be moved to the steady clock's,
+    for a camera that trembles costs more bits than it is worth.  marks: microseconds from mark
+    to mark.  eager: reported loss from which on marks go out before they are known to be missed.
+    check: datagrams carry a checksum; leave it off where they are encrypted.  offers:
+    microseconds between offers.  acknowledged: False for a sender that hears nothing: packets lean
+    on the last key packet, and one is sent every `refresh` microseconds.
+    """
+
+    frames: int = 1
+    distance: int = 96
+    snap: float = 0.25
+    marks: int = 200_000
+    eager: float = 0.03
+    check: bool = True
+    offers: int = 200_000
+    acknowledged: bool = True
+    refresh: int = 1_000_000
+
+
+@dataclass(frozen=True)
+class _Sent:
+    number: int
+    at: int
+    shown: Ints | None  # the last frame's symbols where there is a face
+
+
+class FaceSender:
+    """Sends one face to one receiver."""
+
+    def __init__(
+        self,
+        statistics: StateStatistics,
+        header: StreamHeader,
+        settings: SenderSettings = SenderSettings(),
+        fallback: frozenset[int] = frozenset(),
+    ) -> None:
+        """header: of profile 1.  fallback: kinds of messages, 16 to 31, that it could send."""
+        if not 1 <= settings.frames <= CALL_FRAMES:
+            raise InputError(f"call: {settings.frames} frames a packet; 1 to {CALL_FRAMES} are")
+        self._codec = CallCodec(statistics, header)
+        self._settings = settings
+        self._offer = Offer((VERSION, VERSION), fallback, header)
+        self._offered: int | None = None
+        self._answer: Answer | None = None
+        self._driver = True
+        self._mode = FALLBACK
+        period = header.rate[1] * 1_000_000 / header.rate[0]
+        self._period = period
+        marks = round(settings.marks / (period * settings.frames))
+        self._mark_period = max(1, min(((1 << BACK_BITS) - 1) // SPREAD, marks))
+        self._waiting: list[tuple[int, Ints | None]] = []
+        self._last = -MAX_TIME - 1
+        self._number = 0
+        self._barrier = 0  # acknowledgements of packets before it came from a lost receiver
+        self._reference: CallState | None = None
+        self._held: dict[int, CallState] = {}
+        self._log: deque[_Sent] = deque(maxlen=128)
+        self._acknowledged: set[int] = set()
+        self._key_at = 0
+        self.loss = 0.0
+        self.round_trip: int | None = None
+
+    @property
+    def carries(self) -> frozenset[str]:
+        """What the receiver needs now: "avatar", "fallback", or both during a hand-over."""
+        if not self._ready():
+            return frozenset([FALLBACK])
+        return frozenset([AVATAR] if self._mode == AVATAR else [AVATAR, FALLBACK])
+
+    def drive(self, owner: bool, now: int) -> list[Event]:
+        """Says whether the face before the camera is the avatar's owner; nobody else may move
+        it."""
+        self._driver = owner
+        return self._settle(now)
+
+    def send(
+        self, now: int, time: int, values: NDArray[np.floating], visible: bool = True
+    ) -> list[bytes]:
+        """Takes a frame; gives the datagram that it completes, if it does.
+
+        time: of capture, microseconds, rising.  values: [D], ignored where not visible.
+        Raises StateError for what cannot be sent; the frame is then not taken.
+        """
+        values = np.asarray(values)
+        width = self._codec.header.layout.width
+        if values.shape != (width,):
+            raise StateError(f"face state: {values.shape} numbers where the layout has {width}")
+        if not self._last < time <= MAX_TIME:
+            raise StateError(
+                f"face state: time {time} does not follow {self._last}",
+                "Give frames in the order of their times, in microseconds.",
+            )
+        symbols = self._codec.quantizer.symbols(values) if visible else None
+        if not self._ready():
+            return []
+        self._last = self._snapped(int(time))
+        self._waiting.append((self._last, symbols))
+        return self.flush(now) if len(self._waiting) >= self._settings.frames else []
+
+    def flush(self, now: int) -> list[bytes]:
+        """Sends the frames that wait for their packet to fill."""
+        if not self._waiting:
+            return []
+        number, reference = self._number, self._leant_on(now)
+        mark = self._mark(number, now)
+        packet, state = self._codec.encode(number, self._waiting, reference, mark)
+        seen = self._waiting[-1][1]
+        self._log.append(_Sent(number, now, seen))
+        self._waiting, self._number = [], number + 1
+        if reference is None:
+            self._key_at = now
+        if self._settings.acknowledged:
+            self._held[number] = state
+            self._held.pop(number - self._settings.distance, None)
+        elif reference is None:
+            self._reference = state
+        return [self._wrap(Message(packet.kind, bytes(packet)))]
+
+    def send_fallback(self, kind: int, body: bytes) -> list[bytes]:
+        """A fallback's message, where the receiver needs and can read it."""
+        if kind not in self._offer.fallback:
+            raise InputError(f"call: the fallback's kind {kind} was not offered")
+        wanted = self._answer is not None and kind in self._answer.fallback
+        return [self._wrap(Message(kind, body))] if wanted and FALLBACK in self.carries else []
+
+    def poll(self, now: int) -> list[bytes]:
+        """Offers, until one is answered.  Call it every few tens of milliseconds."""
+        due = self._offered is None or now - self._offered >= self._settings.offers
+        if self._answer is not None or not due:
+            return []
+        self._offered = now
+        return [self._wrap(Message(Offer.kind, bytes(self._offer)))]
+
+    def receive(self, now: int, datagram: bytes) -> list[Event]:
+        """Takes what the receiver sent.  Raises StreamError for damage; nothing is then taken."""
+        events: list[Event] = []
+        for message in Datagram.parse(datagram, self._settings.check).messages:
+            if message.kind == Answer.kind:
+                events += self._answered(Answer.parse(message.body), now)
+            elif message.kind == Feedback.kind:
+                events += self._heard(Feedback.parse(message.body), now)
+        return events
+
+    def _ready(self) -> bool:
+        if not self._settings.acknowledged:
+            return self._driver
+        answer = self._answer
+        return answer is not None and answer.avatar and answer.version > 0 and self._driver
+
+    def _settle(self, now: int) -> list[Event]:
+        """Section 10.7: goes over to the avatar once its packets arrive, and back at once."""
+        arrives = not self._settings.acknowledged or self._reference is not None
+        to = AVATAR if self._ready() and arrives else FALLBACK
+        if not self._ready():
+            self._forget()
+            self._waiting.clear()
+        if to == self._mode:
+            return []
+        self._mode = to
+        return [HandOver(to, now)]
+
+    def _forget(self) -> None:
+        """The receiver's states are not known any more: key packets until one arrives."""
+        self._reference, self._barrier = None, self._number
+        self._held.clear()
+
+    def _answered(self, answer: Answer, now: int) -> list[Event]:
+        if answer.digest != self._offer.header.digest:
+            self._offered = None  # it speaks of another offer: repeat ours
+            return []
+        if answer.version not in (0, VERSION):
+            return []
+        changed, self._answer = answer != self._answer, answer
+        events: list[Event] = [Answered(answer.version, answer.avatar)] if changed else []
+        return events + self._settle(now)
+
+    def _heard(self, feedback: Feedback, now: int) -> list[Event]:
+        if feedback.offer:
+            self._answer = None
+        if feedback.loss is not None:
+            self.loss = feedback.loss / 255
+        newest = self._number - 1
+        if feedback.low is not None and newest >= 0:
+            top = newest - (newest - feedback.low) % TURN
+            numbers = [top] + [top - 1 - i for i in range(8) if feedback.held >> i & 1]
+            for number in numbers:
+                self._acknowledge(number)
+            self._time(top, now)
+        if feedback.key and self._reference is not None and self._settings.acknowledged:
+            self._forget()
+        return self._settle(now)
+
+    def _acknowledge(self, number: int) -> None:
+        self._acknowledged.add(number)
+        if len(self._acknowledged) > 512:
+            self._acknowledged = {n for n in self._acknowledged if n > self._number - 256}
+        state = self._held.get(number)
+        if state is None or number < self._barrier:
+            return
+        if self._reference is None or number > self._reference.number:
+            self._reference = state
+            self._held = {n: s for n, s in self._held.items() if n > number}
+
+    def _time(self, number: int, now: int) -> None:
+        for sent in reversed(self._log):
+            if sent.number == number:
+                sample = now - sent.at
+                old = self.round_trip
+                self.round_trip = sample if old is None else min(sample, (7 * old + sample) // 8)
+                return
+
+    def _leant_on(self, now: int) -> CallState | None:
+        reference, s = self._reference, self._settings
+        if reference is None:
+            return None
+        if not s.acknowledged and now - self._key_at >= s.refresh:
+            return None
+        return reference if self._number - reference.number <= s.distance else None
+
+    def _mark(self, number: int, now: int) -> Mark | None:
+        """Section 10.5: the mark that is due, unless the receiver has it or is about to."""
+        due = mark_due(number, self._mark_period)
+        back = number - due
+        sent = self._log[-back] if due >= 0 and back <= len(self._log) else None
+        if sent is None or sent.shown is None or due in self._acknowledged:
+            return None
+        if now - sent.at > 2 * SPREAD * self._settings.marks:
+            return None
+        young = now - sent.at < 2 * (self.round_trip or 0)
+        if young and self.loss < self._settings.eager and self._settings.acknowledged:
+            return None
+        return Mark(back, sent.shown)
+
+    def _snapped(self, time: int) -> int:
+        """A frame's time, moved to the steady clock where it lies near it."""
+        if self._reference is None:
+            return time
+        steady = self._reference.clock.nearest(time)
+        near = abs(time - steady) <= self._settings.snap * self._period
+        return steady if near and steady > self._last else time
+
+    def _wrap(self, message: Message) -> bytes:
+        return Datagram((message,)).to_bytes(self._settings.check)

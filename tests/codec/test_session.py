@@ -1,0 +1,280 @@
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from made import DIGEST, person, talking
+from network import MS, TINY
+
+from avatar.errors import FormatError, InputError, StateError, StreamError
+from codec.header import PROFILE_CALL, StreamHeader
+from codec.session import FaceReceiver, FaceSender, ReceiverSettings, SenderSettings
+from codec.session.datagram import Answer, Datagram, Feedback, Message, Offer
+from codec.session.events import Answered, FallbackData, HandOver, Offered
+from codec.session.playout import Playout, PlayoutSettings
+
+HEAD = StreamHeader(DIGEST, TINY, profile=PROFILE_CALL)
+STATISTICS = person(TINY, history=8)
+STATES = talking(100, TINY)
+H264, MTTF = 16, 17
+OFFER = Offer((1, 3), frozenset([H264, 31]), HEAD)
+
+
+class Pair:
+    """A sender and a receiver with nothing between them but 20 ms a step, 40 ms a frame."""
+
+    def __init__(self, held: bool = True, fallback: frozenset[int] = frozenset()) -> None:
+        self.sender = FaceSender(STATISTICS, HEAD, fallback=fallback)
+        self.receiver = FaceReceiver(fallback=fallback)
+        if held:
+            self.receiver.hold(DIGEST.hex(), STATISTICS)
+        self.now, self.frame = 0, 0
+        self.ours: list[object] = []
+        self.theirs: list[object] = []
+        self.sent: list[bytes] = []
+
+    def step(self, fallback: int | None = None, deliver: bool = True) -> None:
+        self.now += 40 * MS
+        out = self.sender.poll(self.now)
+        i = self.frame % len(STATES)
+        out += self.sender.send(self.now, self.frame * 40_000, STATES.values[i])
+        if fallback is not None:
+            out += self.sender.send_fallback(fallback, b"picture")
+        self.frame += 1
+        self.sent += out
+        for data in out if deliver else []:
+            self.theirs += self.receiver.receive(self.now + 20 * MS, data)
+        for data in self.receiver.poll(self.now + 20 * MS) if deliver else []:
+            self.ours += self.sender.receive(self.now + 39 * MS, data)
+
+
+@pytest.mark.parametrize("check", [False, True])
+@pytest.mark.parametrize("messages", [
+    (Message(32, b"abc"),), (Message(39, b""), Message(0, b"x" * 300), Message(127, b"")),
+])  # fmt: skip
+def test_datagrams_come_back(messages: tuple[Message, ...], check: bool) -> None:
+    datagram = Datagram(messages)
+    data = datagram.to_bytes(check)
+    assert Datagram.parse(data, check) == datagram
+    assert len(Datagram((Message(32, b"abc"),)).to_bytes(check)) == 4 + 2 * check
+    if check:
+        for i in range(len(data)):
+            with pytest.raises(StreamError):
+                Datagram.parse(data[:i], check)
+            with pytest.raises(StreamError, match="checksum"):
+                Datagram.parse(data[:i] + bytes([data[i] ^ 0x40]) + data[i + 1 :], check)
+
+
+@pytest.mark.parametrize("message", [
+    OFFER,
+    Answer(0, False, frozenset(), DIGEST),
+    Answer(1, True, frozenset([16, 31]), DIGEST),
+    Feedback(None, key=True, offer=True),
+    Feedback(255, 0b1010_0001, loss=17),
+    Feedback(0),
+])  # fmt: skip
+def test_messages_come_back_and_prefixes_are_refused(message: Offer | Answer | Feedback) -> None:
+    data = bytes(message)
+    assert type(message).parse(data) == message
+    for length in range(len(data)):
+        with pytest.raises(StreamError) as caught:
+            type(message).parse(data[:length])
+        assert caught.value.field
+    if not isinstance(message, Offer):
+        with pytest.raises(StreamError, match="too many"):
+            type(message).parse(data + b"\0")
+
+
+@pytest.mark.parametrize(("kind", "data", "message"), [
+    (Offer, b"\0\1" + bytes(OFFER)[2:], "versions"),
+    (Offer, b"\2\1" + bytes(OFFER)[2:], "versions"),
+    (Offer, bytes(OFFER)[:4] + b"\1" + bytes(OFFER)[5:], "fallback"),
+    (Offer, bytes(OFFER)[:6] + bytes(replace(HEAD, profile=0)), "alone"),
+    (Offer, bytes(OFFER) + b"\0", "alone"),
+    (Answer, b"\1\2" + bytes(20), "holds 2"),
+    (Feedback, b"\x10\0\0", "flags"),
+    (Feedback, b"\4\1\0", "nothing"),
+])  # fmt: skip
+def test_wrong_messages_are_refused(kind: type, data: bytes, message: str) -> None:
+    with pytest.raises(StreamError, match=message):
+        kind.parse(data)
+
+
+def test_what_cannot_be_sent() -> None:
+    for wrong in ((), (Message(128, b""),)):
+        with pytest.raises(InputError, match="message"):
+            Datagram(wrong)
+    with pytest.raises(InputError, match="16 to 31"):
+        bytes(Offer((1, 1), frozenset([32]), HEAD))
+    with pytest.raises(InputError, match="frames"):
+        FaceSender(STATISTICS, HEAD, SenderSettings(frames=6))
+    with pytest.raises(InputError, match="digest"):
+        FaceReceiver().hold("abcd", STATISTICS)
+    pair = Pair()
+    for _ in range(3):
+        pair.step()
+    values = STATES.values[0]
+    with pytest.raises(StateError, match="number 1"):
+        pair.sender.send(0, 10**7, np.where(np.arange(4) == 1, np.nan, values))
+    with pytest.raises(StateError, match="does not follow"):
+        pair.sender.send(0, 40_000, values)
+    with pytest.raises(StateError, match="numbers"):
+        pair.sender.send(0, 10**7, values[:2])
+    with pytest.raises(InputError, match="not offered"):
+        pair.sender.send_fallback(20, b"")
+    pair.step()
+    assert pair.theirs
+
+
+def test_a_call_begins_with_an_offer_and_an_answer() -> None:
+    pair = Pair()
+    for _ in range(6):
+        pair.step()
+    assert pair.theirs == [Offered(DIGEST, frozenset()), HandOver("avatar", 40_000)]
+    assert pair.ours[0] == Answered(1, True)
+    assert [type(e) for e in pair.ours] == [Answered, HandOver]
+    assert pair.sender.carries == {"avatar"}
+    assert pair.sender.round_trip == 39 * MS
+    kinds = [Datagram.parse(data, True).messages[0].kind for data in pair.sent]
+    assert kinds == [Offer.kind, 32, 32, 32, 32, 32]
+    assert all(len(data) < 20 for data in pair.sent[3:])
+
+
+def test_the_fallback_carries_until_the_avatar_is_there_and_again_when_it_must_not_be() -> None:
+    pair = Pair(held=False, fallback=frozenset([H264, MTTF]))
+    for _ in range(4):
+        pair.step(MTTF)
+    assert pair.sender.carries == {"fallback"}
+    assert pair.ours == [Answered(1, False)]
+    assert pair.theirs[1:] == [FallbackData(MTTF, b"picture")] * 3
+    assert pair.receiver.show(pair.now) is None
+    pair.theirs.clear()
+    pair.receiver.hold(DIGEST.hex(), STATISTICS)
+    pair.step(MTTF)
+    pair.step(MTTF)  # both: the avatar's first packet is not acknowledged yet
+    pair.step(MTTF)
+    kinds = [type(e) for e in pair.theirs]
+    assert kinds == [FallbackData, HandOver, FallbackData]
+    assert pair.sender.carries == {"avatar"}
+    assert pair.receiver.show(pair.now + 20 * MS) is not None
+
+    pair.theirs.clear()
+    assert pair.sender.drive(False, pair.now) == [HandOver("fallback", pair.now)]
+    for _ in range(10):
+        pair.step(H264)
+    assert HandOver("fallback", 240_000) in pair.theirs
+    assert FallbackData(H264, b"picture") in pair.theirs
+    pair.sender.drive(True, pair.now)
+    pair.theirs.clear()
+    for _ in range(4):
+        pair.step(H264)
+    assert any(isinstance(e, HandOver) and e.to == "avatar" for e in pair.theirs)
+
+
+def test_a_receiver_that_began_anew_gets_an_offer_and_a_key() -> None:
+    pair = Pair()
+    for _ in range(8):
+        pair.step()
+    pair.receiver = FaceReceiver()
+    pair.receiver.hold(DIGEST.hex(), STATISTICS)
+    pair.theirs.clear()
+    for _ in range(8):
+        pair.step()
+    assert [type(e) for e in pair.theirs] == [Offered, HandOver]
+    assert pair.sender.carries == {"avatar"}
+
+
+def test_a_sender_that_began_anew_is_followed() -> None:
+    pair = Pair()
+    for _ in range(200):
+        pair.step(deliver=pair.frame < 5 or pair.frame > 190)
+    pair.sender = FaceSender(STATISTICS, HEAD)
+    before = pair.receiver.show(pair.now)
+    for _ in range(12):
+        pair.step()
+    after = pair.receiver.show(pair.now + 20 * MS)
+    assert before is not None and after is not None and after.how == "exact"
+    assert after.time > before.time + 300 * MS
+
+
+def test_lost_keys_are_sent_until_one_arrives() -> None:
+    pair = Pair()
+    pair.step()
+    for _ in range(4):
+        pair.step(deliver=False)
+    sent = [Datagram.parse(d, True).messages[0].body for d in pair.sent[1:]]
+    assert [body[1] for body in sent] == [0] * 4
+    for _ in range(3):
+        pair.step()
+    assert pair.sent[-1][2] == 1  # leans on the one before
+
+
+def test_a_newer_sender_is_answered_with_no_version() -> None:
+    receiver = FaceReceiver(ReceiverSettings(check=False))
+    receiver.hold(DIGEST.hex(), STATISTICS)
+    newer = Offer((2, 3), frozenset([H264]), HEAD)
+    events = receiver.receive(0, Datagram((Message(37, bytes(newer)),)).to_bytes(False))
+    assert events == [Offered(DIGEST, frozenset([H264]))]
+    (reply,) = receiver.poll(0)
+    (message,) = Datagram.parse(reply, False).messages
+    assert Answer.parse(message.body) == Answer(0, False, frozenset(), DIGEST)
+
+
+def test_damage_is_refused_and_changes_nothing() -> None:
+    pair = Pair()
+    for _ in range(5):
+        pair.step()
+    before = pair.receiver.show(pair.now)
+    for data in (b"", b"\x20", bytes(30), pair.sent[-1][:-1]):
+        with pytest.raises(FormatError):
+            pair.receiver.receive(pair.now, data)
+        with pytest.raises(FormatError):
+            pair.sender.receive(pair.now, data)
+    assert before is not None
+    np.testing.assert_array_equal(pair.receiver.show(pair.now).values, before.values)  # type: ignore[union-attr]
+
+
+def test_concealment_holds_and_then_goes_to_neutral() -> None:
+    neutral = np.zeros(2, np.float32)
+    settings = PlayoutSettings()
+    playout = Playout(neutral, 40_000, settings)
+    assert playout.show(0) is None
+    values = np.array([4.0, -8.0], np.float32)
+    playout.add(0, values, True)
+    playout.arrived(1_000_000, 0, 1, 0.0)
+    late = [playout.show(1_040_000 + t) for t in range(0, 2_000_001, 100_000)]
+    sizes = [float(np.abs(s.values).max()) for s in late if s is not None]
+    assert sizes[:3] == [8.0] * 3 and sizes == sorted(sizes, reverse=True)
+    assert sizes[5] == pytest.approx(4.0) and sizes[-1] < 0.2
+    assert [s.how for s in late if s is not None][-1] == "neutral"
+    # What comes then is blended in, and is right at its own time.
+    playout.add(2_200_000, values, True)
+    first = playout.show(1_040_000 + 2_150_000)
+    assert first is not None and 0 < first.values[0] < 4.0
+    last = playout.show(1_040_000 + 2_200_000)
+    assert last is not None and last.how == "exact" and last.values[0] == 4.0
+
+
+def test_a_face_that_goes_is_not_bridged() -> None:
+    playout = Playout(np.zeros(1, np.float32), 40_000)
+    for i, seen in enumerate((True, False, True)):
+        playout.add(40_000 * i, np.full(1, i, np.float32), seen)
+        playout.arrived(40_000 * i, 40_000 * i, 1, 0.0)
+    shown = [playout.show(40_000 + t) for t in (20_000, 60_000)]
+    assert [(s.visible, s.values[0]) for s in shown if s is not None] == [(True, 0.0), (False, 1.0)]
+
+
+def test_exact_frames_replace_coarse_ones() -> None:
+    playout = Playout(np.zeros(1, np.float32), 40_000)
+    one = np.ones(1, np.float32)
+    playout.add(0, one, True)
+    playout.add(80_000, 3 * one, True, exact=False)
+    playout.arrived(80_000, 80_000, 1, 0.0)
+    shown = playout.show(80_000)
+    assert shown is not None and shown.how == "coarse"
+    playout.add(82_000, 5 * one, True)
+    playout.add(60_000, 9 * one, True, exact=False)
+    shown = playout.show(120_000)
+    assert shown is not None and shown.how == "bridged"
+    assert shown.values[0] == pytest.approx(1 + 4 * 80 / 82)

@@ -5,9 +5,9 @@
 
 Round trip 100 ms, 25 frames a second.  Without a track the states are made up (second-order noise
 with blinks).  exact, filled, held: shares of the pictures that come from frames that arrived, from
-those around lost ones or coarse marks, and from concealment.  Errors are RMS in quantiser steps over
-all pictures: mean, 95th percentile, worst.  kbps: the sender's datagrams alone; on the wire: with
-IPv4, UDP, DTLS and SCTP (109 bytes a datagram); back: the receiver's, on the wire too.
+those around lost ones or coarse marks, and from concealment.  Errors are RMS in quantiser steps,
+over all pictures: mean, 95th percentile, worst.  kbps: the sender's datagrams alone; on the wire:
+with IPv4, UDP, DTLS and SCTP (93 bytes a datagram); back: the receiver's, on the wire too.
 """
 
 from __future__ import annotations

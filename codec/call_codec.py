@@ -26,7 +26,7 @@ from codec.header import PROFILE_CALL, StreamHeader
 from codec.models import Coder
 from codec.packet import MAX_TIME
 from codec.predict import Ints
-from codec.quantize import Quantizer
+from codec.quantize import quantizer_of
 from codec.timing import Clock, tick_time
 
 
@@ -117,7 +117,7 @@ class CallCodec:
         if header.profile != PROFILE_CALL:
             raise MismatchError("the header is that of a file", "Offer a header of profile 1.")
         self.header = header
-        self.quantizer = Quantizer(statistics, header.quality)
+        self.quantizer = quantizer_of(statistics, header)
         self._taught = FaceModels(self.quantizer, header.layout, call=True)
         self._marks = MarkModels(self.quantizer.key_scales())
         self._clock = Clock(header.rate, header.rounding)

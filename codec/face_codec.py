@@ -17,21 +17,23 @@ from avatar.avatar import StateStatistics
 from avatar.errors import MismatchError, StateError, StreamError
 from avatar.face import FaceStates
 from codec.entropy import BinaryDecoder, BinaryEncoder
-from codec.face_models import FaceModels
+from codec.face_models import FaceModels, Thrift
 from codec.header import StreamHeader
 from codec.packet import MAX_BODY, MAX_FRAMES, MAX_TIME, FacePacket
 from codec.predict import Ints
-from codec.quantize import Quantizer
+from codec.quantize import quantizer_of
 from codec.timing import Clock
 
 
 @dataclass(frozen=True)
 class PacketSettings:
     """frames: in a packet; fewer reach a reader sooner, each packet costs about 8 bytes.
-    key_interval: seconds between key packets, where a reader can begin."""
+    key_interval: seconds between key packets, where a reader can begin.  bit_price: 0 for the
+    nearest symbols; more takes cheaper ones where they are almost as near (`Thrift.price`)."""
 
     frames: int = 100
     key_interval: float = 30.0
+    bit_price: float = 0.0
 
 
 class _Coding:
@@ -45,7 +47,7 @@ class _Coding:
                 "Decode with the avatar that the stream was made for.",
             )
         self.header = header
-        self.quantizer = Quantizer(statistics, header.quality)
+        self.quantizer = quantizer_of(statistics, header)
         self._taught = FaceModels(self.quantizer, header.layout)
         self._clock = Clock(header.rate, header.rounding)
         self.restart()
@@ -93,12 +95,16 @@ class FaceEncoder:
                 "Give frames in the order of their times, in microseconds.",
             )
         symbols = self._coding.quantizer.symbols(values) if visible else None
+        thrift = None
+        if visible and self._settings.bit_price > 0:
+            positions = self._coding.quantizer.positions(values).tolist()
+            thrift = Thrift(positions, self._settings.bit_price)
         done = self.flush() if self._key_due(time) else []
-        self._add(int(time), symbols)
+        self._add(int(time), symbols, thrift)
         full = self._frames >= min(self._settings.frames, MAX_FRAMES)
         return done + self.flush() if full or self._coder.size > MAX_BODY // 2 else done
 
-    def _add(self, time: int, symbols: Ints | None) -> None:
+    def _add(self, time: int, symbols: Ints | None, thrift: Thrift | None) -> None:
         coding = self._coding
         if self._key_due(time):
             self._key, self._key_time = True, time
@@ -107,7 +113,7 @@ class FaceEncoder:
         else:
             coding.clock.tick(self._coder, time)
         if coding.models.visible(self._coder, symbols is not None) and symbols is not None:
-            coding.symbols = coding.models.frame(self._coder, symbols, coding.fresh)
+            coding.symbols = coding.models.frame(self._coder, symbols, coding.fresh, thrift=thrift)
             coding.fresh = False
         self._last = time
         self._frames += 1

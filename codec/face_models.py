@@ -6,6 +6,8 @@ whatever coder it is given, and learns from it.  Sections are those of docs/bits
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import numpy as np
 
 from avatar.errors import StreamError
@@ -17,6 +19,16 @@ from codec.quantize import BOUND, Quantizer
 _KEY_GROUP = len(GROUPS)  # section 8.2: key frames have counters of their own
 _ACTIVITY_ONE = 256
 LEAP = 4  # section 10.3: frames that history's leaps go over
+
+
+@dataclass(frozen=True)
+class Thrift:
+    """Rate-distortion optimised quantisation of one frame: a symbol beside the nearest is taken
+    where the bits saved are worth it.  positions: [D] before rounding.  price: of a bit, in
+    squared steps: one costs the picture the same in every number (`StateStatistics.step`)."""
+
+    positions: list[float]
+    price: float
 
 
 class FaceModels:
@@ -71,10 +83,18 @@ class FaceModels:
         self._seen = self._visible.code(coder, flag, self._seen)
         return bool(self._seen)
 
-    def frame(self, coder: Coder, symbols: Ints | None, key: bool, leap: bool = False) -> Ints:
+    def frame(
+        self,
+        coder: Coder,
+        symbols: Ints | None,
+        key: bool,
+        leap: bool = False,
+        thrift: Thrift | None = None,
+    ) -> Ints:
         """Codes one visible frame's [D] symbols (section 8); a decoder passes None.
 
         leap: it follows a state that lies several packets back (section 10.3).
+        thrift: the encoder may choose other symbols; what it chose is returned.
         """
         known: list[int] | None = None if symbols is None else symbols.tolist()
         predictor = self._predictor
@@ -82,7 +102,7 @@ class FaceModels:
             own: list[int] = [0] * self.width
         else:
             own = predictor.own(leap).tolist()
-        out, errors = self._numbers(coder, known, own, key, leap)
+        out, errors = self._numbers(coder, known, own, key, leap, thrift)
         result = np.array(out, np.int64)
         if key:
             predictor.restart(result)
@@ -91,7 +111,13 @@ class FaceModels:
         return result
 
     def _numbers(
-        self, coder: Coder, known: list[int] | None, own: list[int], key: bool, leap: bool
+        self,
+        coder: Coder,
+        known: list[int] | None,
+        own: list[int],
+        key: bool,
+        leap: bool,
+        thrift: Thrift | None,
     ) -> tuple[list[int], list[int]]:
         fast, slow = self._fast[leap], self._slow[leap]
         recent, groups = self._recent, self._groups
@@ -115,6 +141,16 @@ class FaceModels:
             activity = half_octave((moved + before) // (d + 6) + 5) - 12
             activity = 0 if activity < 0 else 7 if activity > 7 else activity
             deviation = None if known is None else sign * (known[d] - base)
+            if thrift is not None and deviation:
+                # Only the neighbour on the prediction's side can be cheaper for what it costs.
+                near = deviation - 1 if deviation > 0 else deviation + 1
+                bits = self._symbols.costs(
+                    (deviation, near), d, group, scales, fraction, activity, last
+                )
+                exact = sign * (thrift.positions[d] - base)
+                farther = (exact - near) ** 2 - (exact - deviation) ** 2
+                if farther < thrift.price * (bits[0] - bits[1]):
+                    deviation = near
             deviation = code(coder, deviation, d, group, scales, fraction, activity, last)
             symbol = base + sign * deviation
             if not -BOUND <= symbol <= BOUND:

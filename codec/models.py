@@ -12,7 +12,7 @@ from __future__ import annotations
 from typing import Protocol
 
 from avatar.errors import StreamError
-from codec.entropy import ONE, SQUASH, STRETCH, TOP
+from codec.entropy import COST, ONE, SQUASH, STRETCH, TOP
 from codec.predict import ERROR_LIMIT
 
 KINDS = 6  # section 8.1: zero, side, and four of "more"
@@ -125,6 +125,50 @@ class SymbolModels:
         low = code_raw(coder, rest & ((1 << low_bits) - 1) if known else None, low_bits)
         magnitude = (count << low_bits) + low + 1
         return magnitude if above else -magnitude
+
+    def costs(
+        self,
+        deviations: tuple[int, ...],
+        number: int,
+        group: int,
+        scales: tuple[int, int],
+        fraction: int,
+        activity: int,
+        recent: int,
+    ) -> list[float]:
+        """Bits that each of some deviations would take now; nothing is learned.
+
+        For an encoder that chooses between them; never on the wire.
+        """
+        fast, slow = scale_index(scales[0]), scale_index(scales[1])
+        a = (group * KINDS * SCALES + fast) * FRACTIONS + fraction
+        b = slow * ACTIVITIES + activity
+        c = number * KINDS * RECENT + recent
+        low_bits = max(0, (scales[0] >> 12).bit_length() - 1)
+
+        def cost(kind: int, bit: bool) -> float:
+            weights = self._weights[group * KINDS + kind]
+            x = STRETCH[self._by_scale[a + kind * SCALES * FRACTIONS] >> 4]
+            y = STRETCH[self._by_frame[b + kind * SCALES * ACTIVITIES] >> 4]
+            z = STRETCH[self._by_number[c + kind * RECENT] >> 4]
+            level = (weights[0] * x + weights[1] * y + weights[2] * z + (weights[3] << 8)) >> 16
+            level = max(-TOP, min(TOP, level))
+            return COST[(level if bit else -level) + TOP]
+
+        out = []
+        for deviation in deviations:
+            bits = cost(0, deviation == 0)
+            if deviation:
+                bits += cost(1, deviation > 0) + low_bits
+                more = (abs(deviation) - 1) >> low_bits
+                for count in range(min(more, _UNARY)):
+                    bits += cost(min(count + 2, KINDS - 1), True)
+                if more < _UNARY:
+                    bits += cost(min(more + 2, KINDS - 1), False)
+                else:
+                    bits += 2 * (more - _UNARY + 1).bit_length() - 1
+            out.append(bits)
+        return out
 
     def _decide(
         self, coder: Coder, bit: int | bool | None, weights_at: int, a: int, b: int, c: int

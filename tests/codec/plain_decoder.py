@@ -148,7 +148,12 @@ class Counter:  # 8.4
 
 class Models:
     def __init__(
-        self, widths: list[int], statistics: dict[str, Any], quality: int, call: bool = False
+        self,
+        widths: list[int],
+        statistics: dict[str, Any],
+        quality: int,
+        call: bool = False,
+        half_floats: bool = False,
     ) -> None:
         self.group = [g for g, width in enumerate(widths) for _ in range(width)]
         self.D = len(self.group)
@@ -157,6 +162,9 @@ class Models:
             clamp(round_half_even(statistics["scale"][d] * 3276.8 / step[d]), 0, 1 << 26)
             for d in range(self.D)
         ]
+        if half_floats:  # 13
+            self.key_scale = [1 << 24] * self.D
+            statistics = {**statistics, "history": []}
         self.past = [[0] * self.D for _ in range(3)]
         self.taps = [[[0] * self.D for _ in range(3)] for _ in range(2)]
         self.cross = [[0] * self.D for _ in range(self.D)]
@@ -292,6 +300,13 @@ def round_half_even(x: float) -> int:
     return round(x)  # Python's round of a float to an integer is exact and half to even
 
 
+def half_float(symbol: int) -> float:  # 13
+    if abs(symbol) > 31743:
+        raise Damage("half")
+    value = float(struct.unpack("<e", struct.pack("<H", abs(symbol)))[0])
+    return -value if symbol < 0 else value
+
+
 def single(x: float) -> float:
     """The nearest binary32."""
     return float(struct.unpack("<f", struct.pack("<f", x))[0])
@@ -364,9 +379,11 @@ def decode(data: bytes, statistics: dict[str, Any]) -> dict[str, Any]:
             raise Damage("kind")
         at += r.at
     step = [s * (header.quality / 256) for s in statistics["step"]]
-    values = [
-        [single(statistics["mean"][d] + q * step[d]) for d, q in enumerate(row)] for row in symbols
-    ]
+
+    def value(d: int, q: int) -> float:
+        return half_float(q) if header.codec == 1 else single(statistics["mean"][d] + q * step[d])
+
+    values = [[value(d, q) for d, q in enumerate(row)] for row in symbols]
     assert all(math.isfinite(v) for row in values for v in row)
     return {
         "marks": call.marks if call is not None else [],
@@ -390,7 +407,8 @@ def _packet(
         raise Damage("frames")
     if kind == 1:
         start = b.time()
-        models = Models(header.widths, statistics, header.quality)
+        half_floats = header.codec == 1
+        models = Models(header.widths, statistics, header.quality, False, half_floats)
         state = {
             "models": models,
             "flags": [Counter(32768), Counter(32768)],
@@ -447,7 +465,7 @@ class Call:  # 10
         self.held: dict[int, Any] = {}
         self.rows: dict[int, tuple[list[int], bool]] = {}
         self.marks: list[tuple[int, list[int]]] = []
-        models = Models(header.widths, statistics, header.quality, call=True)
+        models = Models(header.widths, statistics, header.quality, True, header.codec == 1)
         self.taught = {
             "models": models,
             "fresh": True,

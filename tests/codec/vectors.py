@@ -22,9 +22,9 @@ from codec.call_packet import CallPacket
 from codec.call_recording import encode_call
 from codec.container import StreamWriter, read_stream, stream_bytes
 from codec.face_codec import PacketSettings, encode_states
-from codec.header import PROFILE_CALL, StreamHeader
+from codec.header import CODEC_LOSSLESS16, PROFILE_CALL, StreamHeader
 from codec.predict import Ints
-from codec.quantize import Quantizer
+from codec.quantize import Quantizer, quantizer_of
 
 FOLDER = Path(__file__).parents[1] / "vectors" / "v1"
 
@@ -72,6 +72,15 @@ def sound() -> tuple[FaceStates, StateStatistics, StreamHeader, PacketSettings]:
     return talking(25, layout, seed=4), person(layout), header, PacketSettings(10)
 
 
+def half() -> tuple[FaceStates, StateStatistics, StreamHeader, PacketSettings]:
+    layout = StateLayout(code=30, rotation=9, translation=3, gaze=0, lids=0, torso=0)
+    states = talking(20, layout, seed=11)
+    values = states.values.astype(np.float16).astype(np.float32)
+    values[3, :4] = [0.0, 6e-8, 65504.0, -65504.0]
+    header = StreamHeader(DIGEST, layout, codec=CODEC_LOSSLESS16)
+    return replace(states, values=values), person(layout), header, PacketSettings()
+
+
 def call() -> tuple[FaceStates, StateStatistics, StreamHeader, list[CallPacket]]:
     states, statistics = talking(40, seed=7), person(history=16)
     header = StreamHeader(DIGEST, profile=PROFILE_CALL)
@@ -96,7 +105,7 @@ def marks() -> tuple[FaceStates, StateStatistics, StreamHeader, list[CallPacket]
     return states, statistics, header, packets
 
 
-FILES = {f.__name__: f for f in (steady, taught, gaps, wide, sound)}
+FILES = {f.__name__: f for f in (steady, taught, gaps, wide, sound, half)}
 CALLS = {f.__name__: f for f in (call, marks)}
 VECTORS = [*FILES, *CALLS]
 
@@ -112,7 +121,7 @@ def make_file(name: str) -> tuple[bytes, dict[str, object]]:
     audio = [(int(states.time[0]) + 20_000 * i, bytes([i] * (i % 7))) for i in range(20)]
     duration = int(states.time[-1] - states.time[0])
     data = stream_bytes(header, packets, duration, audio if header.audio else ())
-    quantizer = Quantizer(statistics, header.quality)
+    quantizer = quantizer_of(statistics, header)
     symbols = quantizer.symbols(states.values)
     last = np.zeros(states.layout.width, np.int64)
     for f in range(len(states)):
@@ -131,7 +140,7 @@ def make_call(name: str) -> tuple[bytes, dict[str, object]]:
         writer.write_call(packet)
     writer.close(int(states.time[-1] - states.time[0]))
     shown = read_stream(file.getvalue(), statistics).states
-    symbols = Quantizer(statistics, header.quality).symbols(shown.values)
+    symbols = quantizer_of(statistics, header).symbols(shown.values)
     return file.getvalue(), expected(shown, symbols, statistics)
 
 

@@ -152,10 +152,10 @@ def _on_camera(track: FaceTrack, prior: Any) -> FaceTrack:
 
 def _joined(tracks: Sequence[FaceTrack]) -> FaceTrack:
     first = tracks[0]
-    if any(len(t.identity) != len(first.identity) for t in tracks):
+    if any(not np.array_equal(t.identity, first.identity) for t in tracks):
         raise MismatchError(
-            "the tracks were made with different face models",
-            "Track the videos again with this version.",
+            "each of the tracks found a face shape of its own, so that their numbers differ",
+            "Leave --track away: the videos are then tracked with one shape.",
         )
     rows = {name: np.concatenate([getattr(t, name) for t in tracks]) for name in _PER_FRAME}
     return replace(first, **rows)

@@ -175,7 +175,11 @@ class Stream:
 
     @property
     def frames(self) -> int:
-        return sum(packet.frames for packet in (*self.faces, *self.calls))
+        return sum(packet.frames for packet in self._packets)
+
+    @property
+    def _packets(self) -> list[FacePacket | CallPacket]:
+        return [*self.faces, *self.calls]
 
     @property
     def states(self) -> FaceStates:
@@ -217,8 +221,8 @@ class Stream:
             "audio_kbps": self.audio_bytes * per_second,
             "header_bytes": self.header_bytes,
             "size_bytes": self.size,
-            "packets": len(self.faces) + len(self.calls),
-            "keys": sum(packet.key for packet in (*self.faces, *self.calls)),
+            "packets": len(self._packets),
+            "keys": sum(packet.key for packet in self._packets),
             "quality": self.header.quality / 256,
             "profile": ("file", "call")[self.header.profile],
             "layout": dict(self.header.layout.__dict__),

@@ -220,12 +220,12 @@ class FaceReceiver:
             self._asked = now
         self._sent, self._news = now, False
         report, self._report = self._report, None
-        flags = {"key": self._key_wanted, "offer": self._offer_wanted, "loss": report}
+        key, offer = self._key_wanted, self._offer_wanted
         if not self._held:
-            return Feedback(None, **flags)
+            return Feedback(None, 0, key, offer, report)
         top = self._held.top
         held = sum(1 << i for i in range(8) if top - 1 - i in self._held)
-        return Feedback(top % TURN, held, **flags)
+        return Feedback(top % TURN, held, key, offer, report)
 
     def _other(self, message: Message, now: int) -> list[Event]:
         events: list[Event] = []

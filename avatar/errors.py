@@ -5,7 +5,8 @@
     |  |- VideoError                a video that cannot be read, or holds too little
     |  |  `- NoFaceError            nobody to follow in it
     |  |- StateError                face states with NaN, infinities or absurd values
-    |  `- ConsentError              enrolment without anybody's consent
+    |  |- ConsentError              enrolment without anybody's consent
+    |  `- TakenError                a name that another has already
     |- FormatError              3   bytes that are not what they claim to be
     |  |- ArchiveError              a damaged or foreign .avatar
     |  |- TrackError                a damaged or foreign .track
@@ -13,7 +14,8 @@
     |  `- VersionError              written by a newer Facewire
     |- MismatchError            4   sound parts that do not belong together
     |- MissingError             5   a package or a file that is not installed
-    `- StorageError             6   the disk is full or cannot be written
+    |- StorageError             6   the disk is full or cannot be written
+    `- AccessError              7   a wrong password or token
 
 A message names the fault; `cure` says what to do about it.  The command line prints both and
 exits with the class's code.  Anything else that escapes is a bug.
@@ -53,6 +55,10 @@ class ConsentError(InputError):
     pass
 
 
+class TakenError(InputError):
+    pass
+
+
 class FormatError(FacewireError):
     exit_code = 3
 
@@ -89,3 +95,7 @@ class MissingError(FacewireError):
 
 class StorageError(FacewireError):
     exit_code = 6
+
+
+class AccessError(FacewireError):
+    exit_code = 7

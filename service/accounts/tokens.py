@@ -1,0 +1,82 @@
+"""Tokens: what a program shows instead of a password.
+
+A token is 32 random bytes in base64 behind "fw_".  Only its SHA-256 is stored: of 256 random
+bits there is nothing to guess, so no slow hash is needed.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import secrets
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from sqlalchemy import select, update
+from sqlalchemy.orm import Session
+
+from avatar.errors import AccessError, InputError
+from service.store.models import Token
+
+# What each scope allows.
+SCOPES = {
+    "account": "tokens, the audit log and erasure",
+    "avatars:read": "seeing and fetching avatars",
+    "avatars:write": "adding and deleting avatars, enrolling",
+    "grants": "letting others have an avatar",
+}
+LONGEST = 366 * 86_400.0  # seconds
+_CURE = "Sign in again: POST /v1/sessions."
+
+
+@dataclass(frozen=True)
+class Bearer:
+    """Who showed a sound token."""
+
+    user: str
+    token: str  # its id
+    scopes: frozenset[str]
+    expires: float
+
+
+def issue(
+    session: Session, user: str, scopes: Iterable[str], span: float, label: str, now: float
+) -> tuple[str, Token]:
+    """A token for `span` seconds; its text is told this once.  Raises InputError."""
+    wanted = sorted(set(scopes))
+    unknown = [scope for scope in wanted if scope not in SCOPES]
+    if unknown or not wanted:
+        raise InputError("a token needs one scope or more", f"Choose of: {', '.join(SCOPES)}.")
+    if not 0 < span <= LONGEST:
+        raise InputError("a token lasts a year at most", "Give a shorter time.")
+    text = "fw_" + secrets.token_urlsafe(32)
+    token = Token(
+        user_id=user,
+        digest=_digest(text),
+        label=label,
+        scopes=" ".join(wanted),
+        created=now,
+        expires=now + span,
+        revoked=None,
+    )
+    session.add(token)
+    session.flush()
+    return text, token
+
+
+def bearer_of(session: Session, text: str, now: float) -> Bearer:
+    """Whose token it is.  Raises AccessError, with one message whatever was wrong."""
+    token = session.scalar(select(Token).where(Token.digest == _digest(text)))
+    if token is None or token.revoked is not None or now >= token.expires:
+        raise AccessError("the token is not known, has expired or was revoked", _CURE)
+    return Bearer(token.user_id, token.id, frozenset(token.scopes.split()), token.expires)
+
+
+def revoke(session: Session, token: Token, now: float) -> None:
+    """Stops it from now on; again is no fault."""
+    session.execute(
+        update(Token).where(Token.id == token.id, Token.revoked.is_(None)).values(revoked=now)
+    )
+
+
+def _digest(text: str) -> str:
+    return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()

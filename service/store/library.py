@@ -1,0 +1,96 @@
+"""Users' keys and avatars: what is sealed, opened and destroyed."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from sqlalchemy import delete, select
+from sqlalchemy.orm import Session
+
+from avatar.archive import parse_avatar
+from avatar.errors import InputError
+from service.store.blobs import BlobFolder
+from service.store.keys import KEY_BYTES, MasterKey
+from service.store.models import Event, Grant, Job, Lease, StoredAvatar, Token, User
+from service.store.sealed import SealedFile
+
+
+@dataclass(frozen=True)
+class Library:
+    """The sealed files of all users.  Sessions are the caller's, who commits."""
+
+    master: MasterKey
+    blobs: BlobFolder
+
+    def new_user(self, session: Session, name: str, password: str, now: float) -> User:
+        """A user with a fresh key.  password: its hash."""
+        user = User(name=name, password=password, wrapped_key=b"", created=now)
+        session.add(user)
+        user.id = secrets.token_hex(16)
+        user.wrapped_key = self.master.wrapped(secrets.token_bytes(KEY_BYTES), user.id)
+        session.flush()
+        return user
+
+    def key_of(self, session: Session, user: str) -> bytes:
+        """Raises InputError where there is no such user any more, MismatchError."""
+        stored = session.scalar(select(User.wrapped_key).where(User.id == user))
+        if stored is None:
+            raise InputError("there is no such user", "Register first.")
+        return self.master.unwrapped(stored, user)
+
+    def put(self, session: Session, user: str, data: Iterable[bytes]) -> str:
+        """Seals bytes under the user's key; returns the blob's name."""
+        return self.blobs.put(data, self.key_of(session, user))
+
+    def open(self, session: Session, user: str, blob: str) -> SealedFile:
+        """What `put` sealed.  Raises StorageError, ArchiveError."""
+        return self.blobs.open(blob, self.key_of(session, user))
+
+    def add_avatar(self, session: Session, owner: str, data: bytes, now: float) -> StoredAvatar:
+        """An archive's bytes, checked and sealed.  Raises ArchiveError, VersionError."""
+        avatar = parse_avatar(data)
+        stored = StoredAvatar(
+            owner_id=owner,
+            name=avatar.name,
+            digest=avatar.digest,
+            size=len(data),
+            blob=self.put(session, owner, [data]),
+            created=now,
+        )
+        session.add(stored)
+        session.flush()
+        return stored
+
+    def remove_avatar(self, session: Session, avatar: StoredAvatar) -> str:
+        """Takes the avatar and its grants out.  Returns the blob, to be removed after commit."""
+        grants = select(Grant.id).where(Grant.avatar_id == avatar.id)
+        session.execute(delete(Lease).where(Lease.grant_id.in_(grants)))
+        session.execute(delete(Grant).where(Grant.avatar_id == avatar.id))
+        session.delete(avatar)
+        session.flush()
+        return avatar.blob
+
+    def erase_user(self, session: Session, user: str) -> list[str]:
+        """Destroys the user's key and every row of theirs; from the commit on, nothing that was
+        sealed for them can be opened.  Returns their blobs, to be removed after it.
+
+        What they did to others' avatars stays in the others' log, under an id without a name.
+        `Database.scrub` afterwards takes the key out of the database's journal.
+        """
+        avatars = select(StoredAvatar.id).where(StoredAvatar.owner_id == user)
+        grants = select(Grant.id).where(Grant.avatar_id.in_(avatars) | (Grant.holder_id == user))
+        blobs = set(session.scalars(select(StoredAvatar.blob).where(StoredAvatar.owner_id == user)))
+        for job in session.scalars(select(Job).where(Job.owner_id == user)):
+            blobs |= {blob for blob in (job.inputs, job.checkpoint) if blob}
+        session.execute(delete(Lease).where(Lease.grant_id.in_(grants)))
+        session.execute(
+            delete(Grant).where(Grant.avatar_id.in_(avatars) | (Grant.holder_id == user))
+        )
+        session.execute(delete(StoredAvatar).where(StoredAvatar.owner_id == user))
+        session.execute(delete(Job).where(Job.owner_id == user))
+        session.execute(delete(Token).where(Token.user_id == user))
+        session.execute(delete(Event).where(Event.owner_id == user))
+        session.execute(delete(User).where(User.id == user))
+        return sorted(blobs)

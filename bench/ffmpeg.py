@@ -5,6 +5,8 @@ from __future__ import annotations
 import subprocess
 import tempfile
 from collections.abc import Iterable, Iterator, Sequence
+from functools import lru_cache
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -80,3 +82,30 @@ def read_frames(arguments: Sequence[str], width: int, height: int) -> Iterator[N
         raise ToolError(f"ffmpeg failed with exit code {process.returncode}", output)
     if data:
         raise ToolError(f"ffmpeg's last picture is cut short at {len(data)} bytes", output)
+
+
+@lru_cache(maxsize=2)
+def _offered(kind: Literal["encoders", "filters"]) -> frozenset[str]:
+    done = subprocess.run(
+        [ffmpeg_program(), "-hide_banner", f"-{kind}"],
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        errors="replace",
+        check=False,
+    )
+    if done.returncode:
+        raise ToolError(f"ffmpeg does not say which {kind} it has", done.stderr)
+    # A row is flags, name and the rest; the legend above has no name where rows have it.
+    return frozenset(row.split()[1] for row in done.stdout.splitlines() if len(row.split()) > 2)
+
+
+def missing_in_ffmpeg(kind: Literal["encoders", "filters"], name: str) -> str:
+    """"" where ffmpeg is there and has this encoder or filter, otherwise "needs ..."."""
+    try:
+        there = name in _offered(kind)
+    except MissingError:
+        return "needs the package imageio-ffmpeg"
+    except ToolError as error:
+        return f"needs an ffmpeg that runs: {error.message.splitlines()[0]}"
+    return "" if there else f"needs an ffmpeg built with {name}"

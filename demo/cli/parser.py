@@ -6,6 +6,7 @@ import argparse
 from importlib import metadata
 
 from demo.cli import (
+    bench,
     compare,
     decode,
     demo,
@@ -28,6 +29,7 @@ COMMANDS = {
     "mirror": mirror,
     "info": info,
     "demo": demo,
+    "bench": bench,
     "doctor": doctor,
 }
 

@@ -1,0 +1,68 @@
+"""Every metric that the lab knows: what is here, and what each of the others needs."""
+
+from __future__ import annotations
+
+from functools import partial
+
+from avatar.errors import InputError
+from bench.ffmpeg import missing_in_ffmpeg
+from bench.metrics.by_ffmpeg import vmaf, xpsnr
+from bench.metrics.difference import l1
+from bench.metrics.gmsd import gmsd
+from bench.metrics.metric import Metric, each
+from bench.plugins import METRICS, plugins
+from render.metrics import ms_ssim, psnr, ssim
+
+HERE = (
+    Metric("L1", "of 1", False, "mean absolute difference", each(l1)),
+    Metric("PSNR", "dB", True, "over all pixels and channels of RGB", each(psnr)),
+    Metric("SSIM", "of 1", True, "Wang et al. 2004, Gaussian window, RGB", each(ssim)),
+    Metric("MS-SSIM", "of 1", True, "Wang et al. 2003, five scales, RGB", each(ms_ssim)),
+    Metric("GMSD", "", False, "Xue et al. 2014, luma", each(gmsd)),
+    Metric(
+        "VMAF", "of 100", True, "libvmaf, vmaf_v0.6.1", vmaf,
+        partial(missing_in_ffmpeg, "filters", "libvmaf"),
+    ),
+    Metric(
+        "XPSNR", "dB", True, "Helmrich et al. 2020", xpsnr,
+        partial(missing_in_ffmpeg, "filters", "xpsnr"),
+    ),
+)  # fmt: skip
+
+# Networks whose weights are not ours to bring: (name, rising, paper).  A plug-in of the same name
+# takes its place.
+ABSENT = (
+    ("LPIPS", False, "Zhang et al. 2018"),
+    ("DISTS", False, "Ding et al. 2020"),
+    ("FVD", False, "Unterthiner et al. 2018"),
+    ("TOPIQ", True, "Chen et al. 2024"),
+    ("MANIQA", True, "Yang et al. 2022"),
+    ("FAVOR", True, ""),
+    ("IFQA", True, "Jo et al. 2023"),
+    ("MSVGG", False, "multi-scale VGG features"),
+)
+
+
+def metrics() -> dict[str, Metric]:
+    """By name: ours, then those that need weights, with plug-ins in place of what they name."""
+    known = {metric.name: metric for metric in HERE}
+    for name, rising, source in ABSENT:
+        known[name] = _unavailable(name, rising, source, f"needs {name}'s weights, in a plug-in")
+    for plugin in plugins(METRICS, Metric):
+        if plugin.value is None:
+            known.setdefault(plugin.name, _unavailable(plugin.name, True, "", plugin.fault))
+        elif plugin.value.name not in {metric.name for metric in HERE}:
+            known[plugin.value.name] = plugin.value
+    return known
+
+
+def metric(name: str) -> Metric:
+    """The metric of this name.  Raises InputError where there is none."""
+    known = metrics()
+    if name not in known:
+        raise InputError(f"there is no metric {name!r}", f"Choose from {', '.join(known)}.")
+    return known[name]
+
+
+def _unavailable(name: str, rising: bool, source: str, needs: str) -> Metric:
+    return Metric(name, "", rising, source, None, lambda: needs)

@@ -1,6 +1,6 @@
 """A call under loss: what is shown, how wrong it is, and what it costs.
 
-    PYTHONPATH=.:tests/codec python benchmarks/call_loss.py [--seconds 20] [--frames 1] [--json]
+    python -m benchmarks.call_loss [--seconds 20] [--frames 1] [--json]
         [--track CLIP.track --avatar NAME.avatar] [--layout full|tiny]
 
 Round trip 100 ms, 25 frames a second.  Without a track the states are made up (second-order noise
@@ -18,11 +18,11 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from made import FULL, person, talking
-from network import MS, OVERHEAD, TINY, GilbertElliott, Run, call, independent
 
 from avatar.avatar import StateStatistics
 from avatar.face import FaceStates
+from bench.made_states import FULL, person, talking
+from bench.simulated_call import MS, OVERHEAD, TINY, GilbertElliott, Run, call, independent
 from codec.session import SenderSettings
 
 PATHS: dict[str, dict[str, Any]] = {

@@ -1,4 +1,4 @@
-"""Lets the codec's tests import what they share: made, vectors, plain_decoder."""
+"""Lets the codec's tests import what they share: vectors, plain_decoder."""
 
 from __future__ import annotations
 

@@ -4,12 +4,12 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from made import FULL, SMALL, header, person, talking
 from vectors import make_call
 
 from avatar.avatar import StateStatistics
 from avatar.errors import InputError, MismatchError, StateError, StreamError
 from avatar.face import FaceStates, StateLayout
+from bench.made_states import FULL, SMALL, header, person, talking
 from codec.call_codec import HELD, CallCodec, CallState, HeldStates, Mark
 from codec.call_packet import CALL_KINDS, CallPacket
 from codec.call_recording import encode_call, recorded_states

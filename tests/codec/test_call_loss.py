@@ -10,8 +10,8 @@ from functools import lru_cache
 
 import numpy as np
 import pytest
-from network import MS, GilbertElliott, Run, call, independent
 
+from bench.simulated_call import MS, GilbertElliott, Run, call, independent
 from codec.session import SenderSettings
 
 SETTLED = 1_500 * MS  # after the start

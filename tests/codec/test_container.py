@@ -9,7 +9,6 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from made import DIGEST, SMALL, header, person, talking
 
 from avatar.errors import (
     FacewireError,
@@ -21,6 +20,7 @@ from avatar.errors import (
     VersionError,
 )
 from avatar.face import StateLayout, Window
+from bench.made_states import DIGEST, SMALL, header, person, talking
 from codec.container import StreamWriter, read_stream, stream_bytes
 from codec.face_codec import PacketSettings, encode_states
 from codec.header import StreamHeader

@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from made import DIGEST, SMALL, header, person, talking
 
 from avatar.errors import MismatchError, StateError, StreamError
 from avatar.face import FaceStates, StateLayout
+from bench.made_states import DIGEST, SMALL, header, person, talking
 from codec.entropy import CostMeter
 from codec.face_codec import FaceDecoder, FaceEncoder, PacketSettings, encode_states
 from codec.face_models import FaceModels

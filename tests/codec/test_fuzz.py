@@ -9,10 +9,10 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from made import DIGEST, person, talking
-from network import TINY
 
 from avatar.errors import FormatError, StateError
+from bench.made_states import DIGEST, person, talking
+from bench.simulated_call import TINY
 from codec.call_codec import CallCodec, CallState, Mark
 from codec.call_packet import CALL_KINDS, CallPacket
 from codec.call_recording import encode_call

@@ -4,10 +4,10 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from made import DIGEST, person, talking
-from network import MS, TINY
 
 from avatar.errors import FormatError, InputError, StateError, StreamError
+from bench.made_states import DIGEST, person, talking
+from bench.simulated_call import MS, TINY
 from codec.header import PROFILE_CALL, StreamHeader
 from codec.session import FaceReceiver, FaceSender, ReceiverSettings, SenderSettings
 from codec.session.datagram import Answer, Datagram, Feedback, Message, Offer

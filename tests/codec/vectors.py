@@ -14,10 +14,10 @@ from io import BytesIO
 from pathlib import Path
 
 import numpy as np
-from made import DIGEST, SMALL, person, talking
 
 from avatar.avatar import StateStatistics
 from avatar.face import FaceStates, StateLayout, Window
+from bench.made_states import DIGEST, SMALL, person, talking
 from codec.call_packet import CallPacket
 from codec.call_recording import encode_call
 from codec.container import StreamWriter, read_stream, stream_bytes

@@ -1,4 +1,4 @@
-"""A small network for the call's tests and benchmark: seeded, in virtual time, no sockets."""
+"""A call over a simulated network: seeded, in virtual time, no sockets."""
 
 from __future__ import annotations
 
@@ -7,11 +7,11 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 import numpy as np
-from made import DIGEST, person, talking
 
 from avatar.avatar import StateStatistics
 from avatar.errors import FacewireError
 from avatar.face import FaceStates, StateLayout
+from bench.made_states import DIGEST, person, talking
 from codec.header import PROFILE_CALL, StreamHeader
 from codec.quantize import Quantizer
 from codec.session import FaceReceiver, FaceSender, ReceiverSettings, SenderSettings

@@ -1,4 +1,4 @@
-"""Made-up people for the codec's tests: states that move as speech does, with blinks."""
+"""Made-up people, for tests and benchmarks without film: states that move as speech does."""
 
 from __future__ import annotations
 

@@ -18,6 +18,12 @@ _EXTRAS = {
     "face_alignment": "enroll",
     "imageio_ffmpeg": "bench",
     "PIL": "bench",
+    "fastapi": "api",
+    "uvicorn": "api",
+    "sqlalchemy": "api",
+    "alembic": "api",
+    "argon2": "api",
+    "cryptography": "api",
 }
 
 

@@ -16,6 +16,7 @@ from demo.cli import (
     info,
     mirror,
     render,
+    serve,
     track,
 )
 
@@ -27,6 +28,7 @@ COMMANDS = {
     "compare": compare,
     "render": render,
     "mirror": mirror,
+    "serve": serve,
     "info": info,
     "demo": demo,
     "bench": bench,
@@ -40,7 +42,7 @@ and is rendered at any size."""
 
 _CODES = """exit codes: 0 done, 2 the input or the command cannot be used, 3 a damaged or foreign
 file, 4 parts that do not belong together, 5 something is not installed, 6 the disk is
-full or cannot be written, 130 interrupted"""
+full or cannot be written, 7 a wrong password or token, 130 interrupted"""
 
 
 def make_parser() -> argparse.ArgumentParser:

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Iterable, Iterator
-from typing import IO, Protocol
+from typing import IO
 
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
@@ -58,15 +58,6 @@ class Sealer:
             raise ArchiveError(
                 f"sealed file: chunk {index} does not open: a wrong key, or damage", _CURE
             ) from None
-
-
-class Readable(Protocol):
-    """Something of `size` bytes, any part of which can be read."""
-
-    @property
-    def size(self) -> int: ...
-
-    def read(self, start: int, stop: int) -> Iterator[bytes]: ...
 
 
 class SealedFile:

@@ -1,0 +1,48 @@
+"""facewire serve"""
+
+from __future__ import annotations
+
+import argparse
+import os
+
+from service.api.settings import described, settings_from
+
+HELP = "serve accounts, avatars and grants over HTTP"
+EXAMPLE = "facewire serve --port 8710"
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--host", metavar="ADDRESS", help="over FACEWIRE_HOST")
+    parser.add_argument("--port", type=int, metavar="N", help="over FACEWIRE_PORT")
+    settings = "\n".join(
+        f"  {name}{f' (default: {default})' if default else ''}\n      {about}"
+        for name, default, about in described()
+    )
+    parser.epilog = (
+        "environment:\n"
+        f"{settings}\n\n"
+        "Put a proxy with TLS before it, and keep the master key apart from the data's backups.\n\n"
+        f"{parser.epilog or ''}"
+    )
+
+
+def run(arguments: argparse.Namespace) -> None:
+    given = {"FACEWIRE_HOST": arguments.host, "FACEWIRE_PORT": arguments.port}
+    chosen = {name: str(value) for name, value in given.items() if value is not None}
+    settings = settings_from({**os.environ, **chosen})
+
+    import uvicorn
+
+    from service.api.app import make_app
+
+    app = make_app(settings)
+    print(f"http://{settings.host}:{settings.port}/openapi.json tells what it serves", flush=True)
+    uvicorn.run(
+        app,
+        host=settings.host,
+        port=settings.port,
+        access_log=False,  # addresses of who fetched whose face are not written down
+        server_header=False,
+        timeout_graceful_shutdown=20,
+        h11_max_incomplete_event_size=32_768,
+    )

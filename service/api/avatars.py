@@ -1,0 +1,166 @@
+"""Avatars: added by their owner, fetched by the owner and by whom the owner lets."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Annotated
+
+from fastapi import APIRouter, Query, Request, Response
+from fastapi.concurrency import run_in_threadpool
+from sqlalchemy import func, select
+from sqlalchemy.orm import Session
+from starlette.background import BackgroundTask
+from starlette.responses import StreamingResponse
+
+from avatar.errors import InputError
+from service.accounts.tokens import Bearer
+from service.api.context import NO_AVATAR, Context, Shared, asking, own_avatar
+from service.api.problems import problem, refuse
+from service.api.ranges import Unsatisfiable, is_among, wanted_range
+from service.api.shapes import AvatarShown, Id
+from service.store import audit, grants
+from service.store.models import Grant, Lease, StoredAvatar, User
+from service.store.sealed import Resealed, SealedFile
+
+router = APIRouter(prefix="/v1/avatars", tags=["avatars"])
+Reader = Annotated[Bearer, asking("avatars:read")]
+Writer = Annotated[Bearer, asking("avatars:write")]
+
+
+@router.post("", status_code=201)
+async def add(request: Request, me: Writer, context: Shared) -> AvatarShown:
+    """The body is an .avatar archive as it is.  It is checked, then sealed under your key."""
+    if context.uploads.locked():
+        raise refuse(503, "Others are sending avatars; try again.", {"Retry-After": "5"})
+    async with context.uploads:
+        data = await request.body()
+        return await run_in_threadpool(_add, context, me.user, data)
+
+
+def _add(context: Context, user: str, data: bytes) -> AvatarShown:
+    with context.database.write() as session:
+        count = select(func.count()).where(StoredAvatar.owner_id == user)
+        if (session.scalar(count) or 0) >= context.settings.avatars:
+            raise refuse(409, "You have as many avatars as you may; delete one first.")
+        avatar = context.library.add_avatar(session, user, data, context.clock())
+        audit.note(session, user, "avatar.added", avatar.id, user, context.clock())
+        return AvatarShown.of(avatar, session.get_one(User, user).name)
+
+
+@router.get("")
+def list_avatars(me: Reader, context: Shared) -> list[AvatarShown]:
+    """Yours, and those that you may fetch now."""
+    now = context.clock()
+    held = select(Grant.avatar_id).where(
+        Grant.holder_id == me.user, Grant.revoked.is_(None), Grant.expires > now
+    )
+    mine = (StoredAvatar.owner_id == me.user) | StoredAvatar.id.in_(held)
+    query = select(StoredAvatar, User.name).join(User, User.id == StoredAvatar.owner_id)
+    with context.database.read() as session:
+        rows = session.execute(query.where(mine).order_by(StoredAvatar.created.desc()).limit(500))
+        return [AvatarShown.of(avatar, owner) for avatar, owner in rows]
+
+
+@router.get("/{id}")
+def show(id: Id, me: Reader, context: Shared) -> AvatarShown:
+    with context.database.read() as session:
+        avatar = _visible(session, id, me.user, context.clock())
+        return AvatarShown.of(avatar, session.get_one(User, avatar.owner_id).name)
+
+
+@router.delete("/{id}", status_code=204)
+def delete(id: Id, me: Writer, context: Shared) -> None:
+    with context.database.write() as session:
+        blob = context.library.remove_avatar(session, own_avatar(session, id, me.user))
+        audit.note(session, me.user, "avatar.deleted", id, me.user, context.clock())
+    context.library.blobs.remove(blob)
+
+
+@router.api_route("/{id}/archive", methods=["GET", "HEAD"], response_class=Response)
+def fetch(
+    id: Id,
+    request: Request,
+    me: Reader,
+    context: Shared,
+    lease: Annotated[str | None, Query(pattern="^[0-9a-f]{32}$")] = None,
+) -> Response:
+    """The archive: plain for its owner, sealed under the lease's key for who holds a grant."""
+    now = context.clock()
+    with context.database.write() as session:
+        avatar = _visible(session, id, me.user, now)
+        source, tag = _source(session, context, avatar, me.user, lease, now)
+        headers = {
+            "ETag": tag,
+            "Accept-Ranges": "bytes",
+            "Cache-Control": "private, no-cache",
+            "Content-Disposition": f'attachment; filename="{id}.avatar"',
+            "X-Content-Type-Options": "nosniff",
+        }
+        try:
+            if is_among(tag, request.headers.get("if-none-match")):
+                source.close()
+                return Response(status_code=304, headers=headers)
+            sought = request.headers.get("range")
+            if request.headers.get("if-range", tag) != tag:
+                sought = None
+            part = wanted_range(sought, source.size)
+        except Unsatisfiable:
+            source.close()
+            return problem(
+                416, "The range lies behind the end.", {"Content-Range": f"bytes */{source.size}"}
+            )
+        if request.method == "GET":
+            audit.note(session, me.user, "avatar.fetched", avatar.id, avatar.owner_id, now)
+    start, stop = part or (0, source.size)
+    headers["Content-Length"] = str(stop - start)
+    if part:
+        headers["Content-Range"] = f"bytes {start}-{stop - 1}/{source.size}"
+    status = 206 if part else 200
+    if request.method == "HEAD":
+        source.close()
+        return Response(status_code=status, headers=headers, media_type="application/octet-stream")
+    return StreamingResponse(
+        _pieces(source, start, stop), status, headers, "application/octet-stream",
+        background=BackgroundTask(source.close),
+    )  # fmt: skip
+
+
+def _pieces(source: SealedFile | Resealed, start: int, stop: int) -> Iterator[bytes]:
+    try:
+        yield from source.read(start, stop)
+    finally:  # also when the client has gone
+        source.close()
+
+
+def _source(
+    session: Session,
+    context: Context,
+    avatar: StoredAvatar,
+    user: str,
+    lease: str | None,
+    now: float,
+) -> tuple[SealedFile | Resealed, str]:
+    """What is sent, and its entity tag."""
+    if lease is None:
+        if avatar.owner_id != user:
+            raise refuse(403, f"Ask for a lease first: POST /v1/avatars/{avatar.id}/leases.")
+        return context.library.open(session, user, avatar.blob), f'"{avatar.digest}"'
+    lent = session.get(Lease, lease)
+    given = session.get(Grant, lent.grant_id) if lent else None
+    if lent is None or given is None or given.holder_id != user or given.avatar_id != avatar.id:
+        raise refuse(404, "There is no such lease of yours.")
+    try:
+        source = grants.open_leased(session, context.library, avatar, lent, now)
+    except InputError as error:
+        raise refuse(403, f"{error.message[:1].upper()}{error.message[1:]}. {error.cure}") from None
+    return source, f'"{avatar.digest[:32]}-{lease}"'
+
+
+def _visible(session: Session, id: str, user: str, now: float) -> StoredAvatar:
+    """The avatar if the user may see it; 404 else."""
+    avatar = session.get(StoredAvatar, id)
+    if avatar is None or (
+        avatar.owner_id != user and grants.standing(session, id, user, now) is None
+    ):
+        raise refuse(404, NO_AVATAR)
+    return avatar

@@ -1,0 +1,71 @@
+"""What routes share, and who is asking."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Annotated, Any
+
+from fastapi import Depends, Request
+from sqlalchemy.orm import Session
+
+from service.accounts import tokens
+from service.accounts.passwords import Passwords
+from service.accounts.tokens import Bearer
+from service.api.problems import refuse
+from service.api.settings import ServiceSettings
+from service.store.database import Database
+from service.store.library import Library
+from service.store.models import StoredAvatar
+
+
+@dataclass(frozen=True)
+class Context:
+    """clock: seconds since 1970."""
+
+    settings: ServiceSettings
+    database: Database
+    library: Library
+    passwords: Passwords
+    clock: Callable[[], float]
+    uploads: asyncio.Semaphore
+
+
+def context_of(request: Request) -> Context:
+    context = request.app.state.context
+    assert isinstance(context, Context)
+    return context
+
+
+Shared = Annotated[Context, Depends(context_of)]
+
+
+def asking(scope: str) -> Any:
+    """A dependency: the bearer of a token with this scope.  401 without one, 403 without it."""
+
+    def bearer(request: Request, context: Shared) -> Bearer:
+        kind, _, text = request.headers.get("authorization", "").partition(" ")
+        if kind.lower() != "bearer" or not text:
+            raise refuse(401, "Send the header Authorization: Bearer TOKEN.", _BEARER)
+        with context.database.read() as session:
+            found = tokens.bearer_of(session, text.strip(), context.clock())
+        if scope not in found.scopes:
+            raise refuse(403, f"The token does not have the scope {scope}.", _BEARER)
+        return found
+
+    return Depends(bearer)
+
+
+_BEARER = {"WWW-Authenticate": "Bearer"}
+
+
+def own_avatar(session: Session, avatar: str, user: str) -> StoredAvatar:
+    """The avatar if it is the user's; 404 for another's as for none, so that ids tell nothing."""
+    found = session.get(StoredAvatar, avatar)
+    if found is None or found.owner_id != user:
+        raise refuse(404, NO_AVATAR)
+    return found
+
+
+NO_AVATAR = "There is no such avatar, or it is not for you."

@@ -1,0 +1,94 @@
+"""Errors as RFC 9457 has them: application/problem+json, and nothing that was sent in them."""
+
+from __future__ import annotations
+
+import logging
+from http import HTTPStatus
+from typing import Any
+
+from fastapi import FastAPI, Request
+from fastapi.exceptions import RequestValidationError
+from starlette.exceptions import HTTPException
+from starlette.responses import JSONResponse, Response
+
+from avatar.errors import (
+    AccessError,
+    FacewireError,
+    FormatError,
+    InputError,
+    StorageError,
+    TakenError,
+)
+
+_log = logging.getLogger("facewire.api")
+
+# The first class that an error is decides.
+_STATUS: tuple[tuple[type[FacewireError], int], ...] = (
+    (AccessError, 401),
+    (TakenError, 409),
+    (InputError, 422),
+    (FormatError, 422),
+    (StorageError, 507),
+)
+
+
+def problem(
+    status: int, detail: str, headers: dict[str, str] | None = None, **more: Any
+) -> JSONResponse:
+    body = {"type": "about:blank", "title": HTTPStatus(status).phrase, "status": status}
+    if detail:
+        body["detail"] = detail
+    return JSONResponse(
+        body | more, status, {"Cache-Control": "no-store"} | (headers or {}),
+        media_type="application/problem+json",
+    )  # fmt: skip
+
+
+def refuse(status: int, detail: str, headers: dict[str, str] | None = None) -> HTTPException:
+    """To be raised inside a route."""
+    return HTTPException(status, detail, headers)
+
+
+def add_handlers(app: FastAPI) -> None:
+    app.add_exception_handler(HTTPException, _http)
+    app.add_exception_handler(RequestValidationError, _invalid)
+    app.add_exception_handler(FacewireError, _ours)
+    app.add_exception_handler(Exception, _bug)
+
+
+async def _http(request: Request, error: Exception) -> Response:
+    assert isinstance(error, HTTPException)
+    headers = dict(error.headers) if error.headers else None
+    return problem(error.status_code, error.detail, headers)
+
+
+async def _invalid(request: Request, error: Exception) -> Response:
+    """Where and what, but never the value: it may be a password."""
+    assert isinstance(error, RequestValidationError)
+    found = [
+        {"at": ".".join(str(part) for part in one["loc"])[:200], "what": one["msg"]}
+        for one in error.errors()[:20]
+    ]
+    return problem(422, "The request does not have the form that is documented.", errors=found)
+
+
+async def _ours(request: Request, error: Exception) -> Response:
+    assert isinstance(error, FacewireError)
+    status = next((status for kind, status in _STATUS if isinstance(error, kind)), 500)
+    if status == 500:
+        return await _bug(request, error)
+    if status == 507:
+        _log.error("storage: %s", error.message)  # a path on the server is not the client's affair
+        return problem(status, "The server cannot store or read this now.")
+    headers = {"WWW-Authenticate": "Bearer"} if status == 401 else None
+    return problem(status, " ".join(f"{_sentence(error.message)} {error.cure}".split()), headers)
+
+
+async def _bug(request: Request, error: Exception) -> Response:
+    # The type alone: a message may hold what was sent.
+    _log.error("%s %s: %s", request.method, request.url.path, type(error).__name__)
+    return problem(500, "The server failed; this has been logged.")
+
+
+def _sentence(text: str) -> str:
+    return text[:1].upper() + text[1:] + ("" if text.endswith(".") else ".")

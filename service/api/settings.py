@@ -1,0 +1,89 @@
+"""The server's settings, each from one environment variable."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import Field, dataclass, field, fields
+from pathlib import Path
+from typing import Any
+
+from avatar.errors import InputError
+
+PREFIX = "FACEWIRE_"
+
+
+def _of(default: Any, about: str, secret: bool = False) -> Any:
+    return field(default=default, metadata={"help": about}, repr=not secret)
+
+
+@dataclass(frozen=True)
+class ServiceSettings:
+    """The variable of a field is its name in capitals behind FACEWIRE_."""
+
+    data: Path = _of(Path("facewire-data"), "folder of the database and the sealed files")
+    database: str = _of(
+        "", "URL of the database; without it SQLite in the data folder", secret=True
+    )
+    master_key: str = _of("", "32 bytes in base64, over all users' keys", secret=True)
+    master_key_file: str = _of(
+        "", "file with the master key, made if missing; without it master.key in the data folder"
+    )
+    host: str = _of("127.0.0.1", "address to listen on")
+    port: int = _of(8710, "port to listen on")
+    registration: bool = _of(True, "whether anybody may register: 1 or 0")
+    body_kib: int = _of(64, "largest request body, KiB, but for avatars")
+    avatar_mib: int = _of(64, "largest avatar, MiB")
+    avatars: int = _of(20, "most avatars a user may keep")
+    uploads: int = _of(4, "avatars taken in at the same time, each held in memory")
+    upload_seconds: float = _of(120.0, "longest time a request's body may take to come")
+    rate: float = _of(600.0, "requests a minute for each token, four times that for an address")
+    sign_in_rate: float = _of(10.0, "sign-ins and registrations a minute for each address")
+    session_hours: float = _of(24.0, "how long a sign-in lasts")
+    token_days: float = _of(90.0, "longest life of a token")
+    grant_days: float = _of(365.0, "longest life of a grant")
+    lease_minutes: float = _of(15.0, "how long the key of a download opens it")
+    password_passes: int = _of(3, "cost of a password's hash, passes of argon2id")
+    password_memory: int = _of(65_536, "cost of a password's hash, KiB")
+
+
+def settings_from(environment: Mapping[str, str]) -> ServiceSettings:
+    """Raises InputError, which names the variable but not what it holds."""
+    values = {}
+    for item in fields(ServiceSettings):
+        text = environment.get(variable(item))
+        if text is not None:
+            values[item.name] = _parsed(item, text)
+    return ServiceSettings(**values)
+
+
+def variable(item: Field[Any]) -> str:
+    return PREFIX + item.name.upper()
+
+
+def described() -> list[tuple[str, str, str]]:
+    """Variable, default and meaning of every setting."""
+    return [
+        (variable(item), "" if item.default == "" else _shown(item.default), item.metadata["help"])
+        for item in fields(ServiceSettings)
+    ]
+
+
+def _shown(value: Any) -> str:
+    return str(int(value)) if isinstance(value, bool) else f"{value}"
+
+
+def _parsed(item: Field[Any], text: str) -> Any:
+    kind = type(item.default)
+    try:
+        if kind is bool:
+            return {"0": False, "1": True}[text.strip()]
+        value = kind(text)
+    except (ValueError, KeyError):
+        raise _refused(item, "1 or 0" if kind is bool else "a number") from None
+    if kind in (int, float) and not 0 < value < 1e9:
+        raise _refused(item, "a number above 0")
+    return value
+
+
+def _refused(item: Field[Any], wanted: str) -> InputError:
+    return InputError(f"{variable(item)} is not {wanted}", f"It sets: {item.metadata['help']}.")

@@ -1,0 +1,129 @@
+"""What goes over the wire as JSON, and nothing else does."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Annotated
+
+from fastapi import Path
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints
+
+from service.store.models import Grant, StoredAvatar, Token
+
+Id = Annotated[str, Path(pattern="^[0-9a-f]{32}$", description="32 hex digits")]
+Label = Annotated[str, StringConstraints(max_length=64, pattern=r"^[^\x00-\x1f\x7f]*$")]
+Name = Annotated[str, StringConstraints(min_length=1, max_length=64)]
+Password = Annotated[str, StringConstraints(min_length=1, max_length=256)]
+
+
+class _Asked(BaseModel):
+    model_config = ConfigDict(extra="forbid", allow_inf_nan=False)
+
+
+class Credentials(_Asked):
+    name: Name
+    password: Password
+
+
+class Erasure(_Asked):
+    password: Password
+
+
+class TokenWanted(_Asked):
+    scopes: list[Name] = Field(min_length=1, max_length=16)
+    days: float = Field(gt=0, le=366)
+    label: Label = ""
+
+
+class GrantWanted(_Asked):
+    holder: Name = Field(description="the user name of who may fetch the avatar")
+    days: float = Field(gt=0, le=36_600)
+
+
+class Account(BaseModel):
+    id: str
+    name: str
+    created: datetime
+
+
+class TokenShown(BaseModel):
+    id: str
+    label: str
+    scopes: list[str]
+    created: datetime
+    expires: datetime
+    revoked: datetime | None
+
+    @classmethod
+    def of(cls, token: Token) -> TokenShown:
+        return cls(
+            id=token.id,
+            label=token.label,
+            scopes=token.scopes.split(),
+            created=moment(token.created),
+            expires=moment(token.expires),
+            revoked=None if token.revoked is None else moment(token.revoked),
+        )
+
+
+class TokenIssued(TokenShown):
+    token: str = Field(description="shown this once")
+
+
+class AvatarShown(BaseModel):
+    id: str
+    owner: str
+    name: str
+    digest: str
+    size: int
+    created: datetime
+
+    @classmethod
+    def of(cls, avatar: StoredAvatar, owner: str) -> AvatarShown:
+        return cls(
+            id=avatar.id,
+            owner=owner,
+            name=avatar.name,
+            digest=avatar.digest,
+            size=avatar.size,
+            created=moment(avatar.created),
+        )
+
+
+class GrantShown(BaseModel):
+    id: str
+    avatar: str
+    holder: str
+    created: datetime
+    expires: datetime
+    revoked: datetime | None
+
+    @classmethod
+    def of(cls, grant: Grant, holder: str) -> GrantShown:
+        return cls(
+            id=grant.id,
+            avatar=grant.avatar_id,
+            holder=holder,
+            created=moment(grant.created),
+            expires=moment(grant.expires),
+            revoked=None if grant.revoked is None else moment(grant.revoked),
+        )
+
+
+class LeaseIssued(BaseModel):
+    id: str
+    key: str = Field(description="base64, opens the sealed archive; shown this once")
+    expires: datetime
+    archive: str = Field(description="path to fetch the sealed archive from")
+
+
+class EventShown(BaseModel):
+    number: int
+    time: datetime
+    actor: str = Field(description="a user name, empty for one who was erased")
+    action: str
+    subject: str
+
+
+def moment(seconds: float) -> datetime:
+    return datetime.fromtimestamp(seconds, UTC)

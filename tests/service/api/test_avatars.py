@@ -1,0 +1,147 @@
+"""Adding, fetching, letting others fetch, taking back, erasing."""
+
+from __future__ import annotations
+
+import base64
+import io
+
+import pytest
+
+pytest.importorskip("cryptography")
+
+from avatar.errors import ArchiveError
+from service.store.sealed import SealedFile
+
+DAY = 86_400.0
+
+
+def test_an_owner_gets_the_avatar_back_whole_and_in_parts(serve, archive):
+    server = serve()
+    ada = server.user("ada")
+    id = server.avatar(ada, archive)
+    (shown,) = server.call("GET", "/v1/avatars", ada).json()
+    assert (shown["id"], shown["owner"], shown["size"]) == (id, "ada", len(archive))
+    assert server.call("GET", f"/v1/avatars/{id}", ada).json() == shown
+
+    path = f"/v1/avatars/{id}/archive"
+    whole = server.call("GET", path, ada)
+    assert (whole.status_code, whole.content) == (200, archive)
+    tag = whole.headers["etag"]
+    head = server.call("HEAD", path, ada)
+    assert (head.content, head.headers["content-length"]) == (b"", str(len(archive)))
+    assert server.call("GET", path, ada, headers={"If-None-Match": tag}).status_code == 304
+
+    size = len(archive)
+    for sought, start, stop in (
+        ("bytes=0-9", 0, 10),
+        ("bytes=65530-65545", 65530, 65546),
+        (f"bytes={size - 3}-", size - 3, size),
+        ("bytes=-5", size - 5, size),
+        (f"bytes=100-{size * 9}", 100, size),
+    ):
+        part = server.call("GET", path, ada, headers={"Range": sought, "If-Range": tag})
+        assert (part.status_code, part.content) == (206, archive[start:stop])
+        assert part.headers["content-range"] == f"bytes {start}-{stop - 1}/{size}"
+    behind = server.call("GET", path, ada, headers={"Range": f"bytes={size}-"})
+    assert (behind.status_code, behind.headers["content-range"]) == (416, f"bytes */{size}")
+    for ignored in ({"Range": "bytes=0-1,5-6"}, {"Range": "x"}, {"Range": "bytes=5-2"},
+                    {"Range": "bytes=0-1", "If-Range": '"older"'}):  # fmt: skip
+        assert server.call("GET", path, ada, headers=ignored).content == archive
+
+    assert server.call("DELETE", f"/v1/avatars/{id}", ada).status_code == 204
+    assert server.call("GET", path, ada).status_code == 404
+    assert not [p for p in (server.settings.data / "sealed").rglob("*") if p.is_file()]
+
+
+def test_a_grant_lends_keys_until_it_is_revoked(serve, archive):
+    server = serve()
+    ada, bob, eve = (server.user(name) for name in ("ada", "bob", "eve"))
+    id = server.avatar(ada, archive)
+    base = f"/v1/avatars/{id}"
+    assert server.call("POST", f"{base}/leases", bob).status_code == 404
+    wish = {"holder": "bob", "days": 30}
+    given = server.call("POST", f"{base}/grants", ada, json=wish).json()
+    assert [one["id"] for one in server.call("GET", "/v1/avatars", bob).json()] == [id]
+    assert server.call("GET", f"{base}/archive", bob).status_code == 403  # not without a lease
+
+    lease = server.call("POST", f"{base}/leases", bob).json()
+    sent = server.call("GET", lease["archive"], bob)
+    assert sent.status_code == 200 and archive[:8] not in sent.content
+    part = server.call(
+        "GET",
+        lease["archive"],
+        bob,
+        headers={"Range": "bytes=70000-", "If-Range": sent.headers["etag"]},
+    )
+    assert part.content == sent.content[70000:]  # a download can go on where it stopped
+    key = base64.b64decode(lease["key"])
+    opened = SealedFile(io.BytesIO(sent.content), key)
+    assert b"".join(opened.read(0, opened.size)) == archive
+
+    for other in (eve, ada):  # the lease is bob's alone
+        assert server.call("GET", lease["archive"], other).status_code == 404
+    assert server.call("DELETE", f"/v1/grants/{given['id']}", bob).status_code == 404
+    assert server.call("DELETE", f"/v1/grants/{given['id']}", ada).status_code == 204
+    assert server.call("POST", f"{base}/leases", bob).status_code == 404
+    assert server.call("GET", lease["archive"], bob).status_code == 404
+    assert server.call("GET", "/v1/avatars", bob).json() == []
+
+    done = [(e["actor"], e["action"]) for e in server.call("GET", "/v1/audit", ada).json()]
+    assert done[:5] == [
+        ("ada", "grant.revoked"), ("bob", "avatar.fetched"), ("bob", "avatar.fetched"),
+        ("bob", "avatar.leased"), ("ada", "grant.given"),
+    ]  # fmt: skip
+    assert not server.call("GET", "/v1/audit", eve).text.count(id)
+
+
+def test_grants_and_leases_end(serve, archive):
+    server = serve()
+    ada, bob = server.user("ada"), server.user("bob")
+    base = f"/v1/avatars/{server.avatar(ada, archive)}"
+    server.call("POST", f"{base}/grants", ada, json={"holder": "bob", "days": 0.5})
+    lease = server.call("POST", f"{base}/leases", bob).json()
+    server.now += 15 * 60
+    assert server.call("GET", lease["archive"], bob).status_code == 403
+    fresh = server.call("POST", f"{base}/leases", bob).json()
+    assert fresh["key"] != lease["key"]
+    assert server.call("GET", fresh["archive"], bob).status_code == 200
+    server.now += DAY / 2
+    assert server.call("POST", f"{base}/leases", bob).status_code == 404
+    for wish, status in (
+        ({"holder": "nobody", "days": 1}, 404), ({"holder": "ada", "days": 1}, 422),
+        ({"holder": "bob", "days": 0}, 422), ({"holder": "bob", "days": -1}, 422),
+        ({"holder": "bob"}, 422), ({"holder": "bob", "days": 1, "more": 1}, 422),
+    ):  # fmt: skip
+        assert server.call("POST", f"{base}/grants", ada, json=wish).status_code == status
+
+
+def test_erasure_leaves_nothing_that_opens(serve, archive):
+    server = serve()
+    ada, bob = server.user("ada"), server.user("bob")
+    id = server.avatar(ada, archive)
+    server.call("POST", f"/v1/avatars/{id}/grants", ada, json={"holder": "bob", "days": 1})
+    lease = server.call("POST", f"/v1/avatars/{id}/leases", bob).json()
+    (blob,) = [p for p in (server.settings.data / "sealed").rglob("*") if p.is_file()]
+    stolen = blob.read_bytes()
+
+    wrong = {"password": "not this one at all"}
+    assert server.call("POST", "/v1/account/erasure", ada, json=wrong).status_code == 401
+    right = {"password": "correct horse battery"}
+    assert server.call("POST", "/v1/account/erasure", ada, json=right).status_code == 204
+
+    assert not blob.exists()
+    assert server.call("GET", "/v1/account", ada).status_code == 401
+    assert server.call("POST", "/v1/sessions", json={"name": "ada", **right}).status_code == 401
+    assert server.call("GET", lease["archive"], bob).status_code == 404
+    with pytest.raises(ArchiveError):
+        key = base64.b64decode(lease["key"])
+        b"".join(SealedFile(io.BytesIO(stolen), key).read(0, 1))
+    server.user("ada")  # the name is free again, and is somebody else
+    assert server.call("GET", "/v1/avatars", server.user("eve")).json() == []
+
+
+def test_a_user_keeps_so_many(serve, archive):
+    server = serve(avatars=1)
+    ada = server.user("ada")
+    server.avatar(ada, archive)
+    assert server.call("POST", "/v1/avatars", ada, content=archive).status_code == 409

@@ -73,7 +73,8 @@ def _shown(value: Any) -> str:
 
 
 def _parsed(item: Field[Any], text: str) -> Any:
-    kind = type(item.default)
+    default: Any = item.default
+    kind: Any = type(default)
     try:
         if kind is bool:
             return {"0": False, "1": True}[text.strip()]

@@ -50,4 +50,4 @@ def test_head_pose_agrees_on_a_real_clip(clips: Path, models: Path):
     yaw = np.degrees(rotation_vector(other))[:, 1]
     assert np.ptp(yaw) > 25
     assert np.abs(apart.mean(axis=0)).max() < 8
-    assert apart.std(axis=0).max() < 3.5  # 2.9 in yaw, 1.7 in pitch, 0.9 in roll
+    assert apart.std(axis=0).max() < 3.5

@@ -212,9 +212,10 @@ def learn(clips: Sequence[Clip], people: Array, topology: Topology) -> FaceModel
         mirror=topology.mirror.astype(np.int32),
         triangles=topology.triangles.astype(np.int32),
     )
-    for _ in range(2):
-        model = corrected(model, clips, topology)
-    return model
+    model = with_noise(corrected(model, clips, topology), clips)
+    # Not once more from what is then left over: the better the fit, the less that is, and the
+    # less it is, the more the fit may bend the face to it.
+    return corrected(model, clips, topology)
 
 
 def align(clips: Sequence[Clip], topology: Topology) -> tuple[list[Array], Array, Array]:
@@ -307,7 +308,8 @@ def without_rigid(basis: Array, mean: Array, weight: Array) -> Array:
     share = np.linalg.solve(heavy @ moves.T, heavy @ flat.T)
     out = (flat - share.T @ moves).reshape(basis.shape)
     out[:, SKIN_POINTS:] = 0.0
-    return np.asarray(out)
+    largest_first = np.argsort(-np.sum(out**2, axis=(1, 2)), kind="stable")
+    return np.asarray(out[largest_first])
 
 
 def _mirrored_mean(shape: Array, topology: Topology) -> Array:
@@ -330,10 +332,8 @@ def _fits(model: FaceModel, clips: Sequence[Clip], frames: int) -> Any:
 
 
 def corrected(model: FaceModel, clips: Sequence[Clip], topology: Topology) -> FaceModel:
-    """The model with its mean moved to where the pictures of all clips want it, and with the
-    distance that remains at each point as its noise."""
+    """The model with its mean moved to where the pictures of all clips want it."""
     curvature, pull = np.zeros((POINTS, 3, 3)), np.zeros((POINTS, 3))
-    left_over = []
     for points, seen, poses, camera in _fits(model, clips, _FRAMES):
         depth = -seen[..., 2:]
         away = points[..., :2] - camera.project(seen)
@@ -345,18 +345,27 @@ def corrected(model: FaceModel, clips: Sequence[Clip], topology: Topology) -> Fa
         heavy = rows * metres[..., None]
         curvature += np.einsum("fvrk,fvrl->vkl", heavy, rows)
         pull += np.einsum("fvrk,fvr->vk", heavy, away)
-        left_over.append(np.mean(np.sum((away / scale) ** 2, axis=-1), axis=0) / 2)
     # Depth is seen only as far as heads turn: it moves by what the clips agree on.
     ridge = 0.05 * len(clips) * np.eye(3)
     mean = model.mean + np.linalg.solve(curvature + ridge, pull[..., None])[..., 0]
-    noise = np.sqrt(np.mean(left_over, axis=0))
-    noise = np.sqrt(0.5 * (noise**2 + noise[topology.mirror] ** 2))
     mean = _mirrored_mean(mean, topology)
-    return replace(
-        model,
-        mean=(mean * PUPILS / np.linalg.norm(mean[468] - mean[473])).astype(np.float32),
-        noise=np.maximum(noise, 0.4 * np.median(noise)).astype(np.float32),
-    )
+    size = PUPILS / np.linalg.norm(mean[468] - mean[473])
+    return replace(model, mean=(mean * size).astype(np.float32))
+
+
+def with_noise(model: FaceModel, clips: Sequence[Clip]) -> FaceModel:
+    """The model with the distance, in metres, that the fit leaves at each point as its noise."""
+    left_over = []
+    for points, seen, _, camera in _fits(model, clips, _FRAMES):
+        metres = -seen[..., 2:] / camera.focal
+        away = (points[..., :2] - camera.project(seen)) * metres
+        left_over.append(np.mean(np.sum(away**2, axis=-1), axis=0) / 2)
+    noise = np.mean(left_over, axis=0)
+    noise = np.sqrt(0.5 * (noise + noise[model.mirror]))
+    usual = np.median(noise[:SKIN_POINTS])
+    # Neither a point that the basis happens to hold well nor the irises, which it does not move,
+    # may count for much more or less than all others.
+    return replace(model, noise=np.clip(noise, 0.6 * usual, 2.5 * usual).astype(np.float32))
 
 
 def reprojection(model: FaceModel, clips: Sequence[Clip]) -> list[float]:

@@ -14,6 +14,8 @@ eliminated by their Schur complement (Triggs et al., Bundle Adjustment - A Moder
 The gradient is exact.  In the curvature, the coefficients' own block takes every vertex to be seen
 as the face on average is, so that it is a sum of six matrices made once; this changes the way to
 the optimum, not the optimum, and makes a step a hundred times cheaper than products of Jacobians.
+Where landmarks are missing the average says too little, steps would not converge, and the block
+is exact.
 
 Letters: B frames, V = 468 points, N identity, L linear coefficients, P = L + 6 (+ 1).
 """
@@ -189,21 +191,22 @@ class PoseFit:
         camera: Pinhole,
         poses: Poses,
         linear: _Linear,
-        exact: bool = False,
+        with_focal: bool = False,
     ) -> tuple[Array, Array]:
         """Normal equations [B, P, P], [B, P]: L linear coefficients, rotation, translation, and
-        where `exact` the logarithm of the focal length.  The expression's prior is in the
-        curvature; its pull is the caller's, who knows which coefficients are whose."""
+        the logarithm of the focal length, which makes the curvature exact.  The expression's
+        prior is in the curvature; its pull is the caller's, who knows whose coefficients they
+        are."""
         turned = self._turned(neutral, poses)
         seen = turned + poses.translation[:, None]
-        pull, push = self._pulls(points[:, :_V], camera, turned, seen, exact)
+        pull, push = self._pulls(points[:, :_V], camera, turned, seen, with_focal)
         count, size, rigid = len(points), linear.size, push.moves.shape[1]
         # Into the head's frame, where the bases live.
         pulls = np.concatenate([push.pulls, pull[:, None]], axis=1)  # [B, 7 (8), V, 3]
         local = pulls.reshape(count, -1, 3) @ poses.rotation
         onto = local.reshape(count, rigid + 1, -1) @ linear.flat  # [B, 7 (8), L]
         hessian = np.empty((count, size + rigid, size + rigid))
-        if exact:
+        if with_focal or not np.isfinite(points[:, :_V, 0]).all():
             for k in range(count):
                 hessian[k, :size, :size] = push.curvature(k, poses.rotation[k], linear.flat)
         else:

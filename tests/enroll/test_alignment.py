@@ -61,7 +61,7 @@ def test_the_vertices_are_those_of_a_symmetric_face(model):
 
 
 def test_a_head_is_found_from_51_points(model):
-    """The pose within three degrees, from points without depth."""
+    """The pose within half a degree, from points without depth."""
     rng = np.random.default_rng(3)
     rotation = np.radians(rng.uniform([-12, -25, -10], [12, 25, 10], (8, 3)))
     place = np.c_[rng.uniform(-0.05, 0.05, (8, 2)), -rng.uniform(0.6, 0.8, 8)]
@@ -71,7 +71,7 @@ def test_a_head_is_found_from_51_points(model):
     assert np.isfinite(points[..., 0]).sum(axis=1).tolist() == [51] * 8
     got = PoseFit(model).fit(points, model.mean, CAMERA)
     between = got.rotation.astype(float) @ rotation_matrix(rotation).transpose(0, 2, 1)
-    assert np.abs(np.degrees(rotation_vector(between))).max() < 3.0
+    assert np.abs(np.degrees(rotation_vector(between))).max() < 0.5
     np.testing.assert_allclose(got.translation, place, atol=0.03)
     gaze, lids = gaze_and_lids(points, model.mean, got.rotation, got.translation, CAMERA)
     assert not gaze.any() and np.all(np.abs(lids - 1) < 0.35)

@@ -76,10 +76,10 @@ def test_our_own_heads_come_back(model):
     assert np.abs(turned_by(got.rotation, rotation)).max() < 0.8
     np.testing.assert_allclose(got.translation[:, 2], place[:, 2], rtol=0.02)
     # Not zero: 79 coefficients of a whole deviation each are far from what the prior expects.
-    assert got.error.max() * 256 < 1.0
+    assert got.error.max() * 256 < 0.4
     big = np.argsort(-np.sum(model.expression**2, axis=(1, 2)))[:5]
     apart = got.expression[:, big] - expression[:, big]
-    assert np.sqrt(np.mean(apart**2)) < 0.5
+    assert np.sqrt(np.mean(apart**2)) < 0.35
 
 
 def test_a_hand_before_the_mouth_does_not_turn_the_head(model):
@@ -93,7 +93,7 @@ def test_a_hand_before_the_mouth_does_not_turn_the_head(model):
     disturbed = fit.fit(hidden, model.mean, CAMERA)
     turned = disturbed.rotation.astype(float) @ clean.rotation.astype(float).transpose(0, 2, 1)
     # A firmer hold on the head would take a wide open mouth for a hand, too.
-    assert np.abs(np.degrees(rotation_vector(turned))).max() < 10
+    assert np.abs(np.degrees(rotation_vector(turned))).max() < 8
 
 
 def test_points_that_are_not_there_take_no_part(model):
@@ -139,13 +139,14 @@ def test_ict_heads_of_known_pose(model, ict):
         assert ratio.std() / ratio.mean() < 0.02
 
 
-def test_ict_expressions_are_told_apart(model, ict):
-    """The fitted mouth opens with the true one, 13 mm wide, through a basis that is not ICT's;
-    the prior and the other basis leave two thirds of the way."""
+@pytest.mark.parametrize(("wide", "share"), [(0.4, 0.8), (0.8, 0.6)])
+def test_ict_expressions_are_told_apart(model, ict, wide, share):
+    """The fitted mouth opens with the true one, by 13 mm in speech and 25 mm in a yawn, through a
+    basis that is not ICT's."""
     place_of = correspond(ict, model)
     fit = PoseFit(model)
-    amounts = np.linspace(0, 0.4, 6)
     neutral = np.zeros(100)
+    amounts = np.linspace(0, wide, 6)
     heads = np.stack([place_of.points(ict.vertices(neutral, {"jawOpen": a})) for a in amounts])
     rotation, place = np.zeros((6, 3)), np.tile([0, 0, -0.7], (6, 1))
     rotation[:, 1] = np.radians(np.linspace(-15, 15, 6))
@@ -156,7 +157,7 @@ def test_ict_expressions_are_told_apart(model, ict):
     gap = shape[:, 13, 1] - shape[:, 14, 1]  # inner lips
     true = heads[:, 13, 1] - heads[:, 14, 1]
     assert np.corrcoef(gap, true)[0, 1] > 0.98
-    assert 0.55 * np.ptp(true) < np.ptp(gap) < 1.2 * np.ptp(true)
+    assert share * np.ptp(true) < np.ptp(gap) < 1.2 * np.ptp(true)
 
 
 def test_focal_length_of_ict_heads(model, ict):

@@ -235,13 +235,15 @@ def fit(
     resume: bool = False,
     start: Avatar | None = None,
     clock: Callable[[], float] = time.monotonic,
+    watch: Callable[[Fit], None] | None = None,
 ) -> Avatar:
     """Fits an avatar to the frames of a track.
 
     crops: pictures of the track's window, one for each of its frames.  progress(done, total,
     note): seconds, or steps where the budget is None.  checkpoint: kept up to date, so that
     `resume` after a kill loses at most `checkpoint_every` seconds.  start: an avatar to go on
-    from, whose camera and identity the track has.  Raises VideoError where no frame shows a face,
+    from, whose camera and identity the track has.  watch: shown the fit beside every `progress`,
+    for previews.  Raises VideoError where no frame shows a face,
     InputError where crops and track differ, MismatchError where track and `start` do.
     """
     keep_memory()
@@ -268,6 +270,8 @@ def fit(
             saved = now
         if run.done_steps % 10 == 0:
             say(done, total, f"fitting, {-10 * math.log10(max(loss['fine'], 1e-9)):.1f} dB")
+            if watch is not None:
+                watch(run)
     run.report = run.report or report(run)
     run.report |= {"steps": run.done_steps, "seconds": round(run.spent, 1)}
     say(total, total, f"{run.report['psnr']:.1f} dB on frames it had not seen")

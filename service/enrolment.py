@@ -67,11 +67,13 @@ def enrol(
     start: Avatar | None = None,
     resume: bool = False,
     progress: Progress | None = None,
+    watch: Callable[[Any], None] | None = None,
 ) -> tuple[Avatar, list[str]]:
     """Tracks, fits and writes the avatar; returns it with warnings in plain words.
 
     tracks: of the videos where they are known already.  start: an avatar to go on from.
-    resume: go on from the checkpoint of a fit that was stopped.  Raises VideoError, NoFaceError,
+    resume: go on from the checkpoint of a fit that was stopped.  watch: as `enroll.fit.fit` has
+    it.  Raises VideoError, NoFaceError,
     InputError, MismatchError, StorageError.
     """
     from enroll.capture import open_video
@@ -122,6 +124,7 @@ def enrol(
         checkpoint=checkpoint_of(target),
         resume=resume,
         start=start,
+        watch=watch,
     )
     avatar = write_avatar(avatar, target)
     checkpoint_of(target).unlink(missing_ok=True)

@@ -18,6 +18,7 @@ from service.api.settings import ServiceSettings
 from service.store.database import Database
 from service.store.library import Library
 from service.store.models import StoredAvatar
+from service.store.opened import Store
 
 
 @dataclass(frozen=True)
@@ -25,11 +26,19 @@ class Context:
     """clock: seconds since 1970."""
 
     settings: ServiceSettings
-    database: Database
-    library: Library
+    store: Store
     passwords: Passwords
     clock: Callable[[], float]
     uploads: asyncio.Semaphore
+    streams: asyncio.Semaphore
+
+    @property
+    def database(self) -> Database:
+        return self.store.database
+
+    @property
+    def library(self) -> Library:
+        return self.store.library
 
 
 def context_of(request: Request) -> Context:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import math
+import re
 from collections.abc import Callable
 
 from starlette.datastructures import Headers
@@ -14,7 +15,8 @@ from service.api.problems import problem, refuse
 from service.api.rate import RateLimiter
 from service.api.settings import ServiceSettings
 
-_UPLOAD = ("POST", "/v1/avatars")
+_AVATAR = ("POST", "/v1/avatars")
+_VIDEO = re.compile(r"/v1/enrolments/[0-9a-f]{32}/video")
 # What checks a password is slow, and what a guesser would call.
 _PASSWORD = {("POST", "/v1/accounts"), ("POST", "/v1/sessions"), ("POST", "/v1/account/erasure")}
 _PER_ADDRESS = 4  # users who may share one
@@ -42,20 +44,28 @@ class Limits:
             later = {"Retry-After": str(math.ceil(wait))}
             await problem(429, "Too many requests; wait a little.", later)(scope, receive, send)
             return
-        settings = self._settings
-        most = settings.avatar_mib << 20 if what == _UPLOAD else settings.body_kib << 10
+        most, seconds = self._largest(*what)
         length = headers.get("content-length", "0")
         if not (length.isascii() and length.isdigit() and len(length) < 19):
             await problem(400, "Content-Length is no number.")(scope, receive, send)
         elif int(length) > most:
             await problem(413, _too_large(most))(scope, receive, send)
         else:
-            await self._app(scope, self._counted(receive, most), send)
+            await self._app(scope, self._counted(receive, most, seconds), send)
 
-    def _counted(self, receive: Receive, most: int) -> Receive:
+    def _largest(self, method: str, path: str) -> tuple[int, float]:
+        """Bytes of a body, and seconds in which it has to come."""
+        settings = self._settings
+        if (method, path) == _AVATAR:
+            return settings.avatar_mib << 20, settings.upload_seconds
+        if method == "PUT" and _VIDEO.fullmatch(path):
+            return settings.video_mib << 20, settings.video_upload_seconds
+        return settings.body_kib << 10, settings.upload_seconds
+
+    def _counted(self, receive: Receive, most: int, seconds: float) -> Receive:
         """`receive` that ends a body which is too large or too slow, whatever its header said."""
         got, whole = 0, False
-        end = asyncio.get_running_loop().time() + self._settings.upload_seconds
+        end = asyncio.get_running_loop().time() + seconds
 
         async def counted() -> Message:
             nonlocal got, whole

@@ -12,8 +12,9 @@ from avatar.errors import InputError
 PREFIX = "FACEWIRE_"
 
 
-def _of(default: Any, about: str, secret: bool = False) -> Any:
-    return field(default=default, metadata={"help": about}, repr=not secret)
+def _of(default: Any, about: str, secret: bool = False, none: bool = False) -> Any:
+    """none: 0 is a value, too."""
+    return field(default=default, metadata={"help": about, "none": none}, repr=not secret)
 
 
 @dataclass(frozen=True)
@@ -36,6 +37,16 @@ class ServiceSettings:
     avatars: int = _of(20, "most avatars a user may keep")
     uploads: int = _of(4, "avatars taken in at the same time, each held in memory")
     upload_seconds: float = _of(120.0, "longest time a request's body may take to come")
+    video_mib: int = _of(512, "largest video to enrol from, MiB")
+    video_seconds: float = _of(600.0, "longest video to enrol from")
+    video_upload_seconds: float = _of(900.0, "longest time a video may take to come")
+    enrolments: int = _of(2, "most enrolments of a user that wait or run")
+    fit_seconds: float = _of(1800.0, "longest fit that may be asked for")
+    fit_size: int = _of(512, "largest size that may be learned, pixels a side")
+    workers: int = _of(1, "processes that work enrolments off; 0: others do", none=True)
+    work: str = _of("", "folder for videos while they are worked on; without it work in the data")
+    job_lease: float = _of(30.0, "seconds after which a worker that is silent has lost its job")
+    streams: int = _of(200, "progress streams that are open at the same time")
     rate: float = _of(600.0, "requests a minute for each token, four times that for an address")
     sign_in_rate: float = _of(10.0, "sign-ins and registrations a minute for each address")
     session_hours: float = _of(24.0, "how long a sign-in lasts")
@@ -81,7 +92,8 @@ def _parsed(item: Field[Any], text: str) -> Any:
         value = kind(text)
     except (ValueError, KeyError):
         raise _refused(item, "1 or 0" if kind is bool else "a number") from None
-    if kind in (int, float) and not 0 < value < 1e9:
+    least = item.metadata["none"] and value == 0
+    if kind in (int, float) and not (0 < value < 1e9 or least):
         raise _refused(item, "a number above 0")
     return value
 

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
-from typing import Annotated
+from typing import Annotated, Any, Literal
 
 from fastapi import Path
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
-from service.store.models import Grant, StoredAvatar, Token
+from service.guide.script import PROMPTS
+from service.jobs.queue import DONE
+from service.store.models import Grant, Job, StoredAvatar, Token
 
 Id = Annotated[str, Path(pattern="^[0-9a-f]{32}$", description="32 hex digits")]
 Label = Annotated[str, StringConstraints(max_length=64, pattern=r"^[^\x00-\x1f\x7f]*$")]
@@ -38,6 +40,72 @@ class TokenWanted(_Asked):
 class GrantWanted(_Asked):
     holder: Name = Field(description="the user name of who may fetch the avatar")
     days: float = Field(gt=0, le=36_600)
+
+
+class ConsentGiven(_Asked):
+    """What the person agreed to.  version: of the wording at GET /v1/consent."""
+
+    subject: Name = Field(description="whose face: a name, or self")
+    purpose: Label = Field(min_length=1)
+    version: Label
+    agreed: Literal[True]
+
+
+class EnrolmentWanted(_Asked):
+    name: Name = Field(description="of the avatar")
+    consent: ConsentGiven
+    size: int = Field(256, ge=32, le=1024, description="pixels a side to learn from")
+    seconds: float | None = Field(None, gt=0, le=86_400, description="of fitting")
+    steps: int | None = Field(None, ge=1, le=1_000_000, description="of fitting, instead")
+    guided: bool = Field(False, description="check the video against a script of gestures")
+
+
+class ConsentWording(BaseModel):
+    version: str
+    wording: str
+    purpose: str
+
+
+class Prompt(BaseModel):
+    gesture: str
+    words: str
+
+
+class EnrolmentShown(BaseModel):
+    """state: empty (send the video), waiting, running, done, failed or cancelled."""
+
+    id: str
+    name: str
+    state: str
+    progress: float = Field(description="0 to 1")
+    note: str
+    seconds_left: float | None = Field(description="of what the note names, where known")
+    script: list[Prompt] | None
+    preview: bool = Field(description="whether there is one at .../preview")
+    avatar: str | None = Field(description="the avatar's id, once done")
+    report: dict[str, Any] | None
+    error: str
+    created: datetime
+    updated: datetime
+
+    @classmethod
+    def of(cls, job: Job) -> EnrolmentShown:
+        script = job.settings.get("script")
+        return cls(
+            id=job.id,
+            name=job.settings["name"],
+            state=job.state,
+            progress=job.progress,
+            note=job.note,
+            seconds_left=job.report.get("seconds_left"),
+            script=script and [Prompt(gesture=g, words=PROMPTS[g]) for g in script],
+            preview=job.preview is not None,
+            avatar=job.result,
+            report=job.report if job.state == DONE else None,
+            error=job.error,
+            created=moment(job.created),
+            updated=moment(job.updated),
+        )
 
 
 class Account(BaseModel):

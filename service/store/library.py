@@ -83,7 +83,7 @@ class Library:
         grants = select(Grant.id).where(Grant.avatar_id.in_(avatars) | (Grant.holder_id == user))
         blobs = set(session.scalars(select(StoredAvatar.blob).where(StoredAvatar.owner_id == user)))
         for job in session.scalars(select(Job).where(Job.owner_id == user)):
-            blobs |= {blob for blob in (job.inputs, job.checkpoint) if blob}
+            blobs |= {blob for blob in (job.inputs, job.checkpoint, job.preview) if blob}
         session.execute(delete(Lease).where(Lease.grant_id.in_(grants)))
         session.execute(
             delete(Grant).where(Grant.avatar_id.in_(avatars) | (Grant.holder_id == user))

@@ -86,7 +86,8 @@ class Lease(Base):
 
 
 class Job(Base):
-    """A piece of long work.  `fence` rises with every claim: who holds an older one has lost it."""
+    """A piece of long work.  `fence` rises with every claim: who holds an older one has lost it.
+    `losses` counts workers that vanished with it since it last got on."""
 
     __tablename__ = "jobs"
     __table_args__ = (Index("ix_jobs_state_lease", "state", "lease_until"),)
@@ -96,13 +97,17 @@ class Job(Base):
     kind: Mapped[str] = mapped_column(String(32))
     settings: Mapped[dict[str, Any]]
     inputs: Mapped[str | None] = mapped_column(ID)  # a sealed file
-    state: Mapped[str] = mapped_column(String(16))  # waiting, running, done, failed, cancelled
+    # empty (its inputs have not come yet), waiting, running, done, failed, cancelled
+    state: Mapped[str] = mapped_column(String(16))
     fence: Mapped[int] = mapped_column(Integer)
     lease_until: Mapped[float]
     progress: Mapped[float]  # 0..1
     note: Mapped[str] = mapped_column(String(255))
     checkpoint: Mapped[str | None] = mapped_column(ID)  # a sealed file
-    result: Mapped[str | None] = mapped_column(ID)
+    preview: Mapped[str | None] = mapped_column(ID)  # a sealed PNG
+    report: Mapped[dict[str, Any]] = mapped_column(default=dict)
+    losses: Mapped[int] = mapped_column(Integer, default=0)
+    result: Mapped[str | None] = mapped_column(ID)  # an avatar
     error: Mapped[str] = mapped_column(Text)
     created: Mapped[float]
     updated: Mapped[float]

@@ -18,6 +18,9 @@ ROUTES = (
     ("DELETE", f"/v1/avatars/{NONE}"), ("GET", f"/v1/avatars/{NONE}/archive"),
     ("POST", f"/v1/avatars/{NONE}/grants"), ("GET", f"/v1/avatars/{NONE}/grants"),
     ("DELETE", f"/v1/grants/{NONE}"), ("POST", f"/v1/avatars/{NONE}/leases"),
+    ("GET", "/v1/enrolments"), ("POST", "/v1/enrolments"), ("GET", f"/v1/enrolments/{NONE}"),
+    ("DELETE", f"/v1/enrolments/{NONE}"), ("PUT", f"/v1/enrolments/{NONE}/video"),
+    ("GET", f"/v1/enrolments/{NONE}/preview"), ("GET", f"/v1/enrolments/{NONE}/events"),
 )  # fmt: skip
 
 
@@ -33,6 +36,7 @@ def test_no_route_without_a_token(serve):
         "/healthz",
         "/v1/accounts",
         "/v1/sessions",
+        "/v1/consent",
     }
     assert len(named) == len({path for _, path in ROUTES})  # a new route is to be added above
 

@@ -1,0 +1,19 @@
+"""The store that the settings name."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from service.api.settings import ServiceSettings
+from service.store.opened import Store, open_store
+
+
+def store_of(settings: ServiceSettings) -> Store:
+    """Raises InputError, StorageError and VersionError where settings or store do not hold."""
+    return open_store(
+        settings.data, settings.database, settings.master_key, settings.master_key_file
+    )
+
+
+def work_folder(settings: ServiceSettings) -> Path:
+    return Path(settings.work) if settings.work else settings.data / "work"

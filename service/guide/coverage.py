@@ -1,0 +1,57 @@
+"""How much of what a face can do a video shows, for the guide and the report."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from avatar.face import FaceTrack
+from service.guide.measures import Measures, measures_of
+
+# What a good enrolment reaches on either side of the person at rest.
+_ANGLES = {"left": ("yaw", 1, 20.0), "right": ("yaw", -1, 20.0),
+           "up": ("pitch", 1, 12.0), "down": ("pitch", -1, 12.0)}  # fmt: skip
+_MOUTH, _SMILE, _BLINKS, _SECONDS = 0.12, 0.06, 4, 30.0
+YAWS = (-90, -20, -8, 8, 20, 90)  # edges of the map's columns, degrees against rest
+PITCHES = (-90, -8, 8, 90)  # of its rows
+
+
+@dataclass(frozen=True)
+class Coverage:
+    """shares: name -> 0..1, how far a good enrolment's reach was come.  map: [3, 5] seconds with
+    the head there, rows from looking down to up, columns from the viewer's left to right."""
+
+    shares: dict[str, float]
+    map: NDArray[Any]
+
+
+def coverage_of(track: FaceTrack) -> Coverage:
+    return covered(measures_of(track))
+
+
+def covered(seen: Measures) -> Coverage:
+    """Raises nothing: frames without a face count for nothing, and none at all cover nothing."""
+    rows = ~np.isnan(seen.yaw)
+    shape = (len(PITCHES) - 1, len(YAWS) - 1)
+    if rows.sum() < 2:
+        names = [*_ANGLES, "mouth", "smile", "blinks", "length"]
+        return Coverage(dict.fromkeys(names, 0.0), np.zeros(shape))
+    frame = float(np.median(np.diff(seen.time))) / 1e6
+    yaw, pitch = (v[rows] - np.median(v[rows]) for v in (seen.yaw, seen.pitch))
+    reach = {"yaw": yaw, "pitch": pitch}
+    shares = {
+        name: np.percentile(sign * reach[measure], 98) / full
+        for name, (measure, sign, full) in _ANGLES.items()
+    }
+    mouth, smile, lids = seen.mouth[rows], seen.smile[rows], seen.lids[rows]
+    shut = lids < 0.45 * np.median(lids)
+    shares["mouth"] = (np.percentile(mouth, 99) - np.percentile(mouth, 10)) / _MOUTH
+    shares["smile"] = (np.percentile(smile, 98) - np.median(smile)) / _SMILE
+    shares["blinks"] = (np.diff(shut.astype(int)) == 1).sum() / _BLINKS
+    shares["length"] = rows.sum() * frame / _SECONDS
+    counts, _, _ = np.histogram2d(pitch, yaw, bins=[np.array(PITCHES), np.array(YAWS)])
+    limited = {name: round(float(np.clip(share, 0, 1)), 2) for name, share in shares.items()}
+    return Coverage(limited, counts * frame)

@@ -1,0 +1,37 @@
+"""python -m service.jobs: a worker with the server's settings, from the environment.
+
+It ends on SIGTERM, and when its standard input does, which is a pipe from the server: a server
+that was killed leaves no workers behind.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import signal
+import sys
+import threading
+
+from service.api.opening import store_of, work_folder
+from service.api.settings import settings_from
+from service.jobs.queue import Queue
+from service.jobs.worker import Worker
+
+
+def main() -> None:
+    logging.basicConfig(level=logging.INFO, format="%(levelname)s %(name)s %(message)s")
+    settings = settings_from(os.environ)
+    queue = Queue(store_of(settings), settings.job_lease)
+    worker = Worker(queue, work_folder(settings), settings.video_seconds)
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: worker.stop.set())
+
+    def watch() -> None:
+        sys.stdin.buffer.read()
+        worker.stop.set()
+
+    threading.Thread(target=watch, daemon=True).start()
+    worker.run()
+
+
+main()

@@ -1,0 +1,173 @@
+"""An enrolment as a job: a sealed video in, an avatar, its report and previews out."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from avatar.avatar import Consent
+from avatar.errors import VideoError
+from avatar.face import FaceTrack
+from service.enrolment import EnrolmentSettings, checkpoint_of, enrol
+from service.guide.coverage import coverage_of
+from service.guide.script import passed
+from service.jobs.preview import png, side_by_side
+from service.jobs.queue import Claim, Queue
+from service.store.sealed import SealedFile
+
+if TYPE_CHECKING:
+    from enroll.fit import Fit
+
+KIND = "enrolment"
+_TRACKING = 0.25  # share of the progress that is told while the face is followed
+_TELL = 1.0  # seconds between two of what is told
+_PREVIEW = 10.0  # seconds between two previews, which take from the fit
+_FASTEST = 60.0  # frames a second of a video that is as long as may be
+
+
+@dataclass
+class Telling:
+    """The progress of one enrolment, to the queue.  check: raises where the work has to stop."""
+
+    queue: Queue
+    claim: Claim
+    checkpoint: Path
+    check: Callable[[], None]
+    longest: float  # seconds of video
+    clock: Callable[[], float] = time.time
+    begun: dict[str, float] = field(default_factory=dict)
+    told: float = 0.0
+    shown: float = 0.0
+    kept: float = 0.0
+
+    def tracking(self, done: float, total: float) -> None:
+        """done: frames."""
+        if done > self.longest * _FASTEST:
+            raise _too_long(self.longest)
+        self._tell("Following the face", _TRACKING * done / max(total, done, 1.0), done, total)
+
+    def fitting(self, done: float, total: float, note: str) -> None:
+        share = done / max(total, 1e-9)
+        self._tell(_sentence(note), _TRACKING + (1 - _TRACKING) * share, done, total)
+        self._keep()
+
+    def watch(self, fit: Fit) -> None:
+        now = self.clock()
+        if now - self.shown < _PREVIEW:
+            return
+        self.queue.keep(self.claim, now, "preview", png(side_by_side(fit)))
+        self.shown = self.clock()
+
+    def _tell(self, note: str, progress: float, done: float, total: float) -> None:
+        self.check()
+        now = self.clock()
+        stage = note.split(",")[0]
+        begun = self.begun.setdefault(stage, now)
+        if now - self.told < _TELL:
+            return
+        left = (now - begun) * (total - done) / done if done > 0 and total > done else None
+        self.queue.beat(self.claim, now, progress, note, left)
+        self.told = now
+
+    def _keep(self) -> None:
+        """Seals the fit's checkpoint whenever there is a new one."""
+        try:
+            written = os.stat(self.checkpoint).st_mtime
+        except FileNotFoundError:
+            return
+        if written != self.kept:
+            self.kept = written
+            data = self.checkpoint.read_bytes()
+            self.queue.keep(self.claim, self.clock(), "checkpoint", data)
+
+
+def run(
+    queue: Queue,
+    claim: Claim,
+    folder: Path,
+    check: Callable[[], None],
+    longest: float,
+    clock: Callable[[], float] = time.time,
+) -> str:
+    """Works a claim off in `folder`, which is the caller's to remove.  Returns the avatar's id.
+
+    longest: seconds of video that are taken.  Raises LostError, and FacewireErrors for what the
+    video does not hold.
+    """
+    from service.tracking import track_file
+
+    asked = claim.settings
+    video, target = folder / "video", folder / "result.avatar"
+    _unsealed(queue.open(claim, claim.inputs), video)
+    if claim.checkpoint:
+        _unsealed(queue.open(claim, claim.checkpoint), checkpoint_of(target))
+    telling = Telling(queue, claim, checkpoint_of(target), check, longest, clock)
+    track, warnings = track_file(video, progress=telling.tracking)
+    if track.time[-1] > longest * 1e6:
+        raise _too_long(longest)
+    settings = EnrolmentSettings(
+        size=asked["size"],
+        budget=asked.get("budget"),
+        steps=asked.get("steps"),
+        device=asked.get("device", "auto"),
+    )
+    last: list[Fit] = []
+
+    def watch(fit: Fit) -> None:
+        last[:] = [fit]
+        telling.watch(fit)
+
+    avatar, more = enrol(
+        [video],
+        asked["name"],
+        Consent(**asked["consent"]),
+        target,
+        settings,
+        tracks=[track],
+        resume=claim.checkpoint is not None,
+        progress=telling.fitting,
+        watch=watch,
+    )
+    if last:
+        queue.keep(claim, clock(), "preview", png(side_by_side(last[0])))
+    report = _report(track, avatar.report, [*warnings, *more], asked.get("script"))
+    return queue.finish(claim, target.read_bytes(), report, clock())
+
+
+def _report(
+    track: FaceTrack, figures: dict[str, Any], warnings: list[str], script: list[str] | None
+) -> dict[str, Any]:
+    """Numbers and plain words; liveness: None where no script was asked for."""
+    return {
+        "figures": figures,
+        "coverage": coverage_of(track).shares,
+        "warnings": warnings,
+        "liveness": None if script is None else passed(track, script),
+    }
+
+
+def _too_long(longest: float) -> VideoError:
+    return VideoError(
+        f"The video is longer than {longest:g} seconds.", "Cut it; a minute of speech is plenty."
+    )
+
+
+def _unsealed(source: SealedFile, target: Path) -> None:
+    try:
+        with open(target, "xb", opener=_private) as file:
+            for piece in source.read(0, source.size):
+                file.write(piece)
+    finally:
+        source.close()
+
+
+def _private(path: str, flags: int) -> int:
+    return os.open(path, flags, 0o600)
+
+
+def _sentence(note: str) -> str:
+    return note[:1].upper() + note[1:]

@@ -1,0 +1,215 @@
+"""The queue of long work, in the database: claimed under a lease, kept by a beat, fenced.
+
+A worker holds a job while its lease lasts and it beats.  One that vanishes loses the job to
+another, which goes on from the checkpoint; should the first come back, its fence is old and
+nothing of it is taken.  So a job ends once, whatever is killed when.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import select, update
+from sqlalchemy.orm import Session
+
+from avatar.errors import TakenError
+from service.store import audit
+from service.store.models import Job
+from service.store.opened import Store
+
+EMPTY, WAITING, RUNNING = "empty", "waiting", "running"
+DONE, FAILED, CANCELLED = "done", "failed", "cancelled"
+ENDED = frozenset({DONE, FAILED, CANCELLED})
+MOST_LOSSES = 5  # workers that vanish in a row over one job, before it is given up
+_GIVEN_UP = "The work was lost several times over this video. Try another recording."
+
+
+class LostError(Exception):
+    """The job is no longer this worker's: cancelled, erased, or taken over by another."""
+
+
+@dataclass(frozen=True)
+class Claim:
+    """A job as a worker holds it."""
+
+    id: str
+    owner: str
+    kind: str
+    fence: int
+    settings: dict[str, Any]
+    inputs: str
+    checkpoint: str | None
+
+
+def submit(session: Session, owner: str, kind: str, settings: dict[str, Any], now: float) -> Job:
+    """A job without inputs, which nobody works on yet."""
+    job = Job(
+        owner_id=owner,
+        kind=kind,
+        settings=settings,
+        state=EMPTY,
+        fence=0,
+        lease_until=0.0,
+        progress=0.0,
+        note="",
+        error="",
+        created=now,
+        updated=now,
+    )
+    session.add(job)
+    session.flush()
+    audit.note(session, owner, f"{kind}.asked", job.id, owner, now)
+    return job
+
+
+def supply(session: Session, job: str, inputs: str, now: float) -> None:
+    """Gives a job its inputs, once; from then on it waits for a worker.  Raises TakenError."""
+    given = session.execute(
+        update(Job)
+        .where(Job.id == job, Job.state == EMPTY)
+        .values(inputs=inputs, state=WAITING, updated=now)
+    )
+    if given.rowcount != 1:  # type: ignore[attr-defined]
+        raise TakenError("this job has its inputs already, or has ended", "Ask for a new one.")
+
+
+def cancel(session: Session, job: Job, now: float) -> list[str]:
+    """Ends it, whoever works on it.  Returns the sealed files to remove after the commit."""
+    if job.state in ENDED:
+        return []
+    audit.note(session, job.owner_id, f"{job.kind}.cancelled", job.id, job.owner_id, now)
+    return _end(job, CANCELLED, "", now)
+
+
+def _end(job: Job, state: str, error: str, now: float) -> list[str]:
+    left = [blob for blob in (job.inputs, job.checkpoint) if blob]
+    if state != DONE and job.preview:
+        left.append(job.preview)
+        job.preview = None
+    job.inputs = job.checkpoint = None
+    job.state, job.error, job.updated, job.report = state, error, now, {}
+    return left
+
+
+class Queue:
+    """What workers do with jobs.  lease: seconds that a claim lasts without a beat."""
+
+    def __init__(self, store: Store, lease: float = 30.0) -> None:
+        self._store = store
+        self.lease = lease
+
+    def claim(self, now: float) -> Claim | None:
+        """The oldest job that waits or was lost, now held by the caller."""
+        left: list[str] = []
+        with self._store.database.write() as session:
+            free = (Job.state == WAITING) | ((Job.state == RUNNING) & (Job.lease_until <= now))
+            query = select(Job).where(free).order_by(Job.created, Job.id).limit(1)
+            job = session.scalar(query.with_for_update(skip_locked=True))
+            if job is None:
+                return None
+            job.losses += job.state == RUNNING
+            if job.losses >= MOST_LOSSES:
+                left = _end(job, FAILED, _GIVEN_UP, now)
+                claim = None
+            else:
+                job.state, job.fence, job.updated = RUNNING, job.fence + 1, now
+                job.lease_until = now + self.lease
+                assert job.inputs is not None
+                claim = Claim(
+                    id=job.id,
+                    owner=job.owner_id,
+                    kind=job.kind,
+                    fence=job.fence,
+                    settings=dict(job.settings),
+                    inputs=job.inputs,
+                    checkpoint=job.checkpoint,
+                )
+        self._remove(left)
+        return claim
+
+    def beat(
+        self,
+        claim: Claim,
+        now: float,
+        progress: float | None = None,
+        note: str = "",
+        left: float | None = None,
+    ) -> None:
+        """Keeps the job for another lease, and says how far it is.  left: seconds of this stage,
+        None where not known.  Raises LostError."""
+        with self._store.database.write() as session:
+            job = self._held(session, claim)
+            job.lease_until = now + self.lease
+            if progress is not None:
+                job.progress, job.note, job.updated = min(1.0, max(0.0, progress)), note[:255], now
+                job.report = {} if left is None else {"seconds_left": round(left, 1)}
+
+    def keep(self, claim: Claim, now: float, field: str, data: bytes) -> None:
+        """Seals a checkpoint or a preview in the place of the one before.  Raises LostError."""
+        assert field in ("checkpoint", "preview")
+        with self._store.database.read() as session:
+            self._held(session, claim)
+            key = self._store.library.key_of(session, claim.owner)
+        blob = self._store.library.blobs.put([data], key)
+        try:
+            with self._store.database.write() as session:
+                job = self._held(session, claim)
+                old: str | None = getattr(job, field)
+                setattr(job, field, blob)
+                if field == "checkpoint":
+                    job.losses = 0
+                job.updated = now
+        except BaseException:
+            self._remove([blob])
+            raise
+        self._remove([old] if old else [])
+
+    def release(self, claim: Claim, now: float) -> None:
+        """Gives the job back unfinished, for a worker that has to stop.  Raises LostError."""
+        with self._store.database.write() as session:
+            job = self._held(session, claim)
+            job.state, job.lease_until, job.updated = WAITING, 0.0, now
+
+    def fail(self, claim: Claim, error: str, now: float) -> None:
+        """Raises LostError."""
+        with self._store.database.write() as session:
+            job = self._held(session, claim)
+            audit.note(session, claim.owner, f"{job.kind}.failed", job.id, claim.owner, now)
+            left = _end(job, FAILED, error, now)
+        self._remove(left)
+
+    def finish(self, claim: Claim, archive: bytes, report: dict[str, Any], now: float) -> str:
+        """Adds the avatar and ends the job, both or neither.  Returns the avatar's id.
+
+        Raises LostError.
+        """
+        with self._store.database.write() as session:
+            job = self._held(session, claim)
+            avatar = self._store.library.add_avatar(session, claim.owner, archive, now)
+            audit.note(session, claim.owner, "avatar.enrolled", avatar.id, claim.owner, now)
+            left = _end(job, DONE, "", now)
+            job.progress, job.note, job.report, job.result = 1.0, "", report, avatar.id
+        self._remove(left)
+        return avatar.id
+
+    def open(self, claim: Claim, blob: str) -> Any:
+        """A sealed file of the job, to be closed.  Raises LostError, StorageError."""
+        with self._store.database.read() as session:
+            self._held(session, claim)
+            return self._store.library.open(session, claim.owner, blob)
+
+    def runs(self, job: str) -> bool:
+        """Whether somebody works on it."""
+        with self._store.database.read() as session:
+            return session.scalar(select(Job.state).where(Job.id == job)) == RUNNING
+
+    def _held(self, session: Session, claim: Claim) -> Job:
+        job = session.get(Job, claim.id, with_for_update=True)
+        if job is None or job.state != RUNNING or job.fence != claim.fence:
+            raise LostError
+        return job
+
+    def _remove(self, blobs: list[str]) -> None:
+        for blob in blobs:
+            self._store.library.blobs.remove(blob)

@@ -1,0 +1,169 @@
+"""A job is worked on by one, ends once, and is never lost."""
+
+from __future__ import annotations
+
+import threading
+
+import pytest
+
+pytest.importorskip("sqlalchemy")
+pytest.importorskip("cryptography")
+
+from service.jobs import queue as jobs
+from service.jobs.queue import MOST_LOSSES, LostError, Queue
+from service.store.models import Job
+
+
+@pytest.fixture
+def queue(store):
+    return Queue(store, lease=10.0)
+
+
+def ask(store, owner, now=1.0):
+    with store.database.write() as session:
+        job = jobs.submit(session, owner, "enrolment", {"name": "Ada"}, now)
+        blob = store.library.put(session, owner, [b"a video"])
+        jobs.supply(session, job.id, blob, now)
+        return job.id
+
+
+def look(store, id):
+    with store.database.read() as session:
+        return session.get_one(Job, id)
+
+
+def blobs(tmp_path):
+    return [p for p in (tmp_path / "data" / "sealed").rglob("*") if p.is_file()]
+
+
+def test_nobody_gets_a_job_before_its_video(store, ada, queue):
+    with store.database.write() as session:
+        jobs.submit(session, ada, "enrolment", {}, 1.0)
+    assert queue.claim(2.0) is None
+
+
+def test_oldest_first_and_each_once(store, ada, queue):
+    first, second = ask(store, ada, 1.0), ask(store, ada, 2.0)
+    assert [queue.claim(3.0).id, queue.claim(3.0).id] == [first, second]
+    assert queue.claim(3.0) is None
+
+
+def test_inputs_come_once(store, ada):
+    from avatar.errors import TakenError
+
+    id = ask(store, ada)
+    with pytest.raises(TakenError), store.database.write() as session:
+        jobs.supply(session, id, "0" * 32, 2.0)
+
+
+def test_a_silent_worker_loses_its_job_and_cannot_spoil_it(store, ada, queue, archive):
+    id = ask(store, ada)
+    old = queue.claim(1.0)
+    queue.keep(old, 2.0, "checkpoint", b"half of it")
+    assert queue.claim(10.9) is None
+    new = queue.claim(11.0)
+    assert (new.id, new.fence) == (id, old.fence + 1)
+    assert b"".join(queue.open(new, new.checkpoint).read(0, 10)) == b"half of it"
+    for late in (
+        lambda: queue.beat(old, 12.0, 0.9),
+        lambda: queue.keep(old, 12.0, "checkpoint", b"x"),
+        lambda: queue.fail(old, "x", 12.0),
+        lambda: queue.finish(old, archive, {}, 12.0),
+        lambda: queue.release(old, 12.0),
+        lambda: queue.open(old, old.inputs),
+    ):
+        with pytest.raises(LostError):
+            late()
+    avatar = queue.finish(new, archive, {"figures": {}}, 12.0)
+    job = look(store, id)
+    assert (job.state, job.result, job.inputs, job.checkpoint) == ("done", avatar, None, None)
+    with pytest.raises(LostError):
+        queue.finish(new, archive, {}, 12.0)
+
+
+def test_a_beat_keeps_the_lease(store, ada, queue):
+    id = ask(store, ada)
+    claim = queue.claim(1.0)
+    queue.beat(claim, 9.0, 0.5, "half", left=3.0)
+    assert queue.claim(15.0) is None
+    job = look(store, id)
+    assert (job.progress, job.note, job.report) == (0.5, "half", {"seconds_left": 3.0})
+
+
+def test_what_is_released_waits_and_loses_nothing(store, ada, queue):
+    ask(store, ada)
+    claim = queue.claim(1.0)
+    queue.keep(claim, 1.0, "checkpoint", b"x")
+    queue.release(claim, 2.0)
+    again = queue.claim(2.0)
+    assert again.checkpoint is not None and again.fence == claim.fence + 1
+
+
+def test_what_kills_every_worker_is_given_up(store, ada, queue, tmp_path):
+    id = ask(store, ada)
+    now, claims = 1.0, 0
+    while queue.claim(now) is not None:
+        claims += 1
+        now += 11.0
+    assert claims == MOST_LOSSES
+    assert look(store, id).state == "failed" and not blobs(tmp_path)
+
+
+def test_a_checkpoint_is_progress(store, ada, queue):
+    ask(store, ada)
+    now = 1.0
+    for _ in range(3 * MOST_LOSSES):
+        claim = queue.claim(now)
+        queue.keep(claim, now, "checkpoint", b"x")
+        now += 11.0
+
+
+def test_cancelling_stops_the_worker_and_removes_the_files(store, ada, queue, tmp_path):
+    id = ask(store, ada)
+    claim = queue.claim(1.0)
+    queue.keep(claim, 1.0, "checkpoint", b"x")
+    queue.keep(claim, 1.0, "preview", b"y")
+    with store.database.write() as session:
+        left = jobs.cancel(session, session.get_one(Job, id), 2.0)
+        assert jobs.cancel(session, session.get_one(Job, id), 2.0) == []
+    for blob in left:
+        store.library.blobs.remove(blob)
+    assert not blobs(tmp_path)
+    with pytest.raises(LostError):
+        queue.beat(claim, 3.0)
+    assert queue.claim(100.0) is None
+
+
+def test_erasing_the_owner_ends_the_work(store, ada, queue, archive):
+    ask(store, ada)
+    claim = queue.claim(1.0)
+    with store.database.write() as session:
+        store.library.erase_user(session, ada)
+    with pytest.raises(LostError):
+        queue.finish(claim, archive, {}, 2.0)
+
+
+def test_checkpoints_and_previews_replace_one_another(store, ada, queue, tmp_path):
+    ask(store, ada)
+    claim = queue.claim(1.0)
+    for n in range(4):
+        queue.keep(claim, 1.0, "checkpoint", b"%d" % n)
+        queue.keep(claim, 1.0, "preview", b"%d" % n)
+    assert len(blobs(tmp_path)) == 3
+
+
+def test_many_workers_share_the_jobs_without_overlap(store, ada, queue):
+    wanted = {ask(store, ada, float(n)) for n in range(12)}
+    got, lock = [], threading.Lock()
+
+    def work():
+        while (claim := queue.claim(20.0)) is not None:
+            with lock:
+                got.append(claim.id)
+
+    threads = [threading.Thread(target=work) for _ in range(6)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert len(got) == 12 and set(got) == wanted

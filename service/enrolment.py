@@ -31,13 +31,15 @@ Progress = Callable[[float, float, str], None]
 
 @dataclass(frozen=True)
 class EnrolmentSettings:
-    """size: pixels a side of the pictures to learn from.  budget: seconds, or `steps`."""
+    """size: pixels a side of the pictures to learn from.  budget: seconds, or `steps`.
+    checkpoint_every: seconds that a kill loses at most."""
 
     size: int = 256
     budget: float | None = 300.0
     steps: int | None = None
     device: str = "auto"
     seed: int = 0
+    checkpoint_every: float = 20.0
 
 
 def check_name(name: str) -> None:
@@ -119,6 +121,7 @@ def enrol(
             steps=settings.steps,
             device=settings.device,
             seed=settings.seed,
+            checkpoint_every=settings.checkpoint_every,
         ),
         progress=progress,
         checkpoint=checkpoint_of(target),

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import argparse
 import os
+import signal
+from typing import Any
 
-from service.api.settings import described, settings_from
+from service.api.settings import ServiceSettings, described, settings_from
 
-HELP = "serve accounts, avatars and grants over HTTP"
+HELP = "serve accounts, avatars, enrolments and calls over HTTP"
 EXAMPLE = "facewire serve --port 8710"
 
 
@@ -29,20 +31,33 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(arguments: argparse.Namespace) -> None:
     given = {"FACEWIRE_HOST": arguments.host, "FACEWIRE_PORT": arguments.port}
     chosen = {name: str(value) for name, value in given.items() if value is not None}
-    settings = settings_from({**os.environ, **chosen})
-
-    import uvicorn
+    environment = {**os.environ, **chosen}
+    settings = settings_from(environment)
 
     from service.api.app import make_app
+    from service.jobs.crew import Crew
 
     app = make_app(settings)
-    print(f"http://{settings.host}:{settings.port}/openapi.json tells what it serves", flush=True)
+    crew = Crew(settings.workers, environment)
+    crew.start()
+    try:
+        _serve(app, settings)
+    finally:
+        crew.stop()
+
+
+def _serve(app: Any, settings: ServiceSettings) -> None:
+    import uvicorn
+
+    # Uvicorn raises the signal again once it has ended, which would keep the crew from ending.
+    signal.signal(signal.SIGTERM, lambda *_: None)
+    print(f"http://{settings.host}:{settings.port}/", flush=True)
     uvicorn.run(
         app,
         host=settings.host,
         port=settings.port,
         access_log=False,  # addresses of who fetched whose face are not written down
         server_header=False,
-        timeout_graceful_shutdown=20,
+        timeout_graceful_shutdown=5,
         h11_max_incomplete_event_size=32_768,
     )

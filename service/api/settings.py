@@ -46,6 +46,8 @@ class ServiceSettings:
     workers: int = _of(1, "processes that work enrolments off; 0: others do", none=True)
     work: str = _of("", "folder for videos while they are worked on; without it work in the data")
     job_lease: float = _of(30.0, "seconds after which a worker that is silent has lost its job")
+    checkpoint_seconds: float = _of(20.0, "seconds of a fit that a killed worker loses at most")
+    device: str = _of("auto", "what fits and renders: auto, cpu or cuda")
     streams: int = _of(200, "progress streams that are open at the same time")
     rate: float = _of(600.0, "requests a minute for each token, four times that for an address")
     sign_in_rate: float = _of(10.0, "sign-ins and registrations a minute for each address")

@@ -14,6 +14,7 @@ import threading
 
 from service.api.opening import store_of, work_folder
 from service.api.settings import settings_from
+from service.jobs.enrolment import WorkSettings
 from service.jobs.queue import Queue
 from service.jobs.worker import Worker
 
@@ -22,7 +23,8 @@ def main() -> None:
     logging.basicConfig(level=logging.INFO, format="%(levelname)s %(name)s %(message)s")
     settings = settings_from(os.environ)
     queue = Queue(store_of(settings), settings.job_lease)
-    worker = Worker(queue, work_folder(settings), settings.video_seconds)
+    work = WorkSettings(settings.video_seconds, settings.checkpoint_seconds, settings.device)
+    worker = Worker(queue, work_folder(settings), work)
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: worker.stop.set())
 

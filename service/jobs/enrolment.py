@@ -29,6 +29,16 @@ _PREVIEW = 10.0  # seconds between two previews, which take from the fit
 _FASTEST = 60.0  # frames a second of a video that is as long as may be
 
 
+@dataclass(frozen=True)
+class WorkSettings:
+    """longest: seconds of video that are taken.  checkpoint: seconds of a fit that a kill loses
+    at most.  device: "auto", "cpu" or "cuda"."""
+
+    longest: float = 600.0
+    checkpoint: float = 20.0
+    device: str = "auto"
+
+
 @dataclass
 class Telling:
     """The progress of one enrolment, to the queue.  check: raises where the work has to stop."""
@@ -90,13 +100,12 @@ def run(
     claim: Claim,
     folder: Path,
     check: Callable[[], None],
-    longest: float,
+    work: WorkSettings = WorkSettings(),
     clock: Callable[[], float] = time.time,
 ) -> str:
     """Works a claim off in `folder`, which is the caller's to remove.  Returns the avatar's id.
 
-    longest: seconds of video that are taken.  Raises LostError, and FacewireErrors for what the
-    video does not hold.
+    Raises LostError, what `check` raises, and FacewireErrors for what the video does not hold.
     """
     from service.tracking import track_file
 
@@ -105,15 +114,16 @@ def run(
     _unsealed(queue.open(claim, claim.inputs), video)
     if claim.checkpoint:
         _unsealed(queue.open(claim, claim.checkpoint), checkpoint_of(target))
-    telling = Telling(queue, claim, checkpoint_of(target), check, longest, clock)
+    telling = Telling(queue, claim, checkpoint_of(target), check, work.longest, clock)
     track, warnings = track_file(video, progress=telling.tracking)
-    if track.time[-1] > longest * 1e6:
-        raise _too_long(longest)
+    if track.time[-1] > work.longest * 1e6:
+        raise _too_long(work.longest)
     settings = EnrolmentSettings(
         size=asked["size"],
         budget=asked.get("budget"),
         steps=asked.get("steps"),
-        device=asked.get("device", "auto"),
+        device=work.device,
+        checkpoint_every=work.checkpoint,
     )
     last: list[Fit] = []
 

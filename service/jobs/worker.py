@@ -14,12 +14,13 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from avatar.errors import FacewireError
 from service.jobs import enrolment
+from service.jobs.enrolment import WorkSettings
 from service.jobs.queue import Claim, LostError, Queue
 
 _log = logging.getLogger("facewire.jobs")
 _LOOK = 0.5  # seconds between two looks into an empty queue
 
-Task = Callable[[Queue, Claim, Path, Callable[[], None], float], str]
+Task = Callable[[Queue, Claim, Path, Callable[[], None], WorkSettings], str]
 
 
 class Stopped(Exception):
@@ -29,11 +30,11 @@ class Stopped(Exception):
 @dataclass
 class Worker:
     """folder: where videos lie unsealed while they are worked on; made readable by its owner
-    alone and swept of what killed workers left.  longest: seconds of video.  stop: set to end."""
+    alone and swept of what killed workers left.  stop: set to end."""
 
     queue: Queue
     folder: Path
-    longest: float
+    settings: WorkSettings = WorkSettings()
     stop: threading.Event = field(default_factory=threading.Event)
     tasks: dict[str, Task] = field(default_factory=lambda: {enrolment.KIND: enrolment.run})
 
@@ -59,7 +60,7 @@ class Worker:
         heart = _Heart(self.queue, claim, self.stop)
         try:
             with heart:
-                self.tasks[claim.kind](self.queue, claim, place, heart.check, self.longest)
+                self.tasks[claim.kind](self.queue, claim, place, heart.check, self.settings)
         except LostError:
             _log.info("job %s: cancelled or taken over", claim.id)
         except Stopped:

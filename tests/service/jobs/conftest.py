@@ -1,22 +1,8 @@
-"""A store with a user and a queue, and a short clip of the sample person."""
+"""A store with a user."""
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import pytest
-
-
-@pytest.fixture(scope="session")
-def clip(tmp_path_factory) -> Path:
-    """Two seconds of the made-up person, with sound."""
-    pytest.importorskip("av")
-    pytest.importorskip("skimage")
-    from enroll.sample import SampleSettings, write_sample
-
-    path = tmp_path_factory.mktemp("clip") / "sample.mkv"
-    write_sample(path, SampleSettings(size=256, seconds=2.0))
-    return path
 
 
 @pytest.fixture

@@ -25,8 +25,9 @@ _COLOUR = "flags=accurate_rnd+full_chroma_int+full_chroma_inp"
 @dataclass(frozen=True)
 class Encoder:
     """How ffmpeg is asked for one key frame and low delay.  quantiser: the option that sets
-    quality; worst: its value at the lowest rate.  `{frames}` in an argument becomes the number
-    of frames, `{preset}` the preset."""
+    quality; worst: its value at the lowest rate.  `{beyond}` in an argument becomes a number
+    beyond the clip's frames, `{preset}` the preset.  framing: bytes that the form puts before the
+    stream and before each frame, and that no decoder of the codec needs."""
 
     name: str
     quantiser: str
@@ -35,6 +36,7 @@ class Encoder:
     pixels: str
     form: str  # ffmpeg's name of the elementary stream
     arguments: tuple[str, ...]
+    framing: tuple[int, int] = (0, 0)
 
 
 ENCODERS = {
@@ -75,6 +77,44 @@ ENCODERS = {
             "keyint=-1:bframes=0:scenecut=0:rc-lookahead=0:info=0:log-level=error",
         ),
     ),
+    "aom": Encoder(
+        name="AV1 (libaom)",
+        quantiser="-crf",
+        worst=63,
+        preset="6",
+        pixels="yuv420p",
+        form="obu",
+        arguments=(
+            "-c:v", "libaom-av1", "-cpu-used", "{preset}", "-b:v", "0", "-g", "{beyond}",
+            "-lag-in-frames", "0",
+        ),
+    ),
+    "h264": Encoder(
+        name="H.264 (x264)",
+        quantiser="-qp",
+        worst=51,
+        preset="medium",
+        pixels="yuv420p",
+        form="h264",
+        arguments=(
+            "-c:v", "libx264", "-preset", "{preset}", "-tune", "zerolatency", "-x264-params",
+            "keyint=infinite:scenecut=0:bframes=0",
+            "-bsf:v", "filter_units=remove_types=6",  # 600 bytes of text about itself
+        ),
+    ),
+    "vp9": Encoder(
+        name="VP9 (libvpx)",
+        quantiser="-crf",
+        worst=63,
+        preset="2",
+        pixels="yuv420p",
+        form="ivf",
+        arguments=(
+            "-c:v", "libvpx-vp9", "-cpu-used", "{preset}", "-deadline", "good", "-b:v", "0",
+            "-g", "{beyond}", "-lag-in-frames", "0", "-auto-alt-ref", "0",
+        ),
+        framing=(32, 12),  # IVF: VP9 has no form of its own
+    ),
 }  # fmt: skip
 
 
@@ -92,8 +132,8 @@ class ClassicSettings:
 
 @dataclass(frozen=True)
 class Coded:
-    """What came out.  data: the elementary stream.  Times are wall-clock seconds, of this
-    process's run alone: compare them within one run only."""
+    """What came out.  data: the stream as the decoder takes it.  Times are wall-clock seconds, of
+    this process's run alone: compare them within one run only."""
 
     settings: ClassicSettings
     data: bytes
@@ -102,8 +142,14 @@ class Coded:
     decode_seconds: float
 
     @property
+    def size(self) -> int:
+        """Bytes of the elementary stream."""
+        before, each = ENCODERS[self.settings.codec].framing
+        return len(self.data) - before - each * len(self.frames)
+
+    @property
     def kbps(self) -> float:
-        return len(self.data) * 8 / 1000 * self.settings.fps / len(self.frames)
+        return self.size * 8 / 1000 * self.settings.fps / len(self.frames)
 
 
 def code(frames: Sequence[NDArray[np.uint8]], settings: ClassicSettings) -> Coded:

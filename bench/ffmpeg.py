@@ -101,7 +101,7 @@ def _offered(kind: Literal["encoders", "filters"]) -> frozenset[str]:
 
 
 def missing_in_ffmpeg(kind: Literal["encoders", "filters"], name: str) -> str:
-    """"" where ffmpeg is there and has this encoder or filter, otherwise "needs ..."."""
+    """Nothing ("") where ffmpeg is there and has this encoder or filter, else "needs ..."."""
     try:
         there = name in _offered(kind)
     except MissingError:

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
 from avatar.errors import InputError, MismatchError, MissingError
+from bench.regions import FACE, WHOLE
 
 Frames = NDArray[np.uint8]  # [F, H, W, 3] RGB
 
@@ -24,7 +25,12 @@ class Metric:
     """name: short, as tables have it.  rising: whether more is better.  source: the paper or the
     program.  figures: (reference, pictures), both [F, H, W, 3] RGB uint8, to one figure a frame
     [F]; None where only a plug-in has it.  missing: "" or what is needed ("needs FILE"), looked
-    up when asked.  A metric that is not here is named, never replaced by another."""
+    up when asked.  A metric that is not here is named, never replaced by another.
+
+    regions: where it means something.  resized: whether a region is brought to one size first
+    (`bench.regions.SIDES`), as it must be for what judges clips or scales.  least: pixels each way
+    below which it cannot judge.  pool: how frames become one figure.  NaN for a frame that says
+    nothing is left out of it."""
 
     name: str
     unit: str
@@ -32,6 +38,10 @@ class Metric:
     source: str
     figures: Callable[[Frames, Frames], NDArray[np.float64]] | None
     missing: Callable[[], str] = nothing
+    regions: tuple[str, ...] = (WHOLE, FACE)
+    resized: bool = True
+    least: int = 1
+    pool: Literal["mean", "rms"] = "mean"
 
     def measure(self, reference: Frames, pictures: Frames) -> NDArray[np.float64]:
         """One figure a frame, [F].  Raises InputError or MismatchError for frames that cannot be

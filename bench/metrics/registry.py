@@ -9,24 +9,39 @@ from bench.ffmpeg import missing_in_ffmpeg
 from bench.metrics.by_ffmpeg import vmaf, xpsnr
 from bench.metrics.difference import l1
 from bench.metrics.gmsd import gmsd
+from bench.metrics.identity import IDENTITY
 from bench.metrics.metric import Metric, each
+from bench.metrics.pose import POSE
 from bench.plugins import METRICS, plugins
+from bench.regions import REGIONS, WHOLE
 from render.metrics import ms_ssim, psnr, ssim
 
 HERE = (
-    Metric("L1", "of 1", False, "mean absolute difference", each(l1)),
-    Metric("PSNR", "dB", True, "over all pixels and channels of RGB", each(psnr)),
-    Metric("SSIM", "of 1", True, "Wang et al. 2004, Gaussian window, RGB", each(ssim)),
-    Metric("MS-SSIM", "of 1", True, "Wang et al. 2003, five scales, RGB", each(ms_ssim)),
-    Metric("GMSD", "", False, "Xue et al. 2014, luma", each(gmsd)),
+    Metric(
+        "L1", "of 1", False, "mean absolute difference", each(l1), regions=REGIONS, resized=False
+    ),
+    Metric(
+        "PSNR", "dB", True, "over all pixels and channels of RGB", each(psnr),
+        regions=REGIONS, resized=False,
+    ),
+    Metric(
+        "SSIM", "of 1", True, "Wang et al. 2004, Gaussian window, RGB", each(ssim),
+        regions=REGIONS, least=11,
+    ),
+    Metric(
+        "MS-SSIM", "of 1", True, "Wang et al. 2003, five scales, RGB", each(ms_ssim), least=161
+    ),
+    Metric("GMSD", "", False, "Xue et al. 2014, luma", each(gmsd), least=4),
     Metric(
         "VMAF", "of 100", True, "libvmaf, vmaf_v0.6.1", vmaf,
-        partial(missing_in_ffmpeg, "filters", "libvmaf"),
+        partial(missing_in_ffmpeg, "filters", "libvmaf"), regions=(WHOLE,), least=16,
     ),
     Metric(
         "XPSNR", "dB", True, "Helmrich et al. 2020", xpsnr,
-        partial(missing_in_ffmpeg, "filters", "xpsnr"),
+        partial(missing_in_ffmpeg, "filters", "xpsnr"), regions=(WHOLE,), least=16,
     ),
+    *IDENTITY,
+    *POSE,
 )  # fmt: skip
 
 # Networks whose weights are not ours to bring: (name, rising, paper).  A plug-in of the same name

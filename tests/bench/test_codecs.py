@@ -12,7 +12,8 @@ import numpy as np
 import pytest
 
 from avatar.errors import InputError, MismatchError, MissingError
-from bench.codecs import Clip, Codec, Outcome, codecs, run_point
+from bench.codec import Clip, Codec, Outcome, run_point
+from bench.codecs import codecs
 from bench.metrics.registry import metrics
 from bench.plugins import CODECS, METRICS
 

@@ -1,4 +1,4 @@
-"""facewire bench"""
+"""facewire bench list"""
 
 from __future__ import annotations
 
@@ -7,16 +7,12 @@ import json
 import sys
 from typing import Any
 
-HELP = "compare codecs on the same frames: what is available here, and what each other needs"
+HELP = "codecs and metrics: available here, or what is missing"
 EXAMPLE = "facewire bench list"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    actions = parser.add_subparsers(metavar="ACTION", required=True, dest="action")
-    listing = actions.add_parser(
-        "list", help="codecs and metrics: available here, or what is missing"
-    )
-    listing.add_argument("--json", action="store_true", help="for a program to read")
+    parser.add_argument("--json", action="store_true", help="for a program to read")
 
 
 def run(arguments: argparse.Namespace) -> None:

@@ -1,0 +1,74 @@
+"""Where figures are taken: the whole picture, the face, the mouth and the eyes.
+
+Boxes are [4] left, top, right, bottom, 0..1 of the picture; a frame without a face has NaN.  What
+is judged is a box times 1.3 (`render.metrics.face_region`), always at the reference's place, so
+that a face drawn elsewhere counts as wrong.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from avatar.camera import rotation_matrix
+from avatar.face import FaceTrack
+from avatar.morphable import FaceModel
+from render.lanczos import lanczos
+from render.metrics import face_region
+
+WHOLE, FACE, MOUTH, EYES = "whole", "face", "mouth", "eyes"
+REGIONS = (WHOLE, FACE, MOUTH, EYES)
+SIDES = {FACE: 256, MOUTH: 128, EYES: 128}  # pixels that a region is resized to, where it must be
+
+# Of the face mesh: the outer lips, and the corners and lids of both eyes.
+_LIPS = (0, 17, 37, 39, 40, 61, 84, 91, 146, 181, 185, 267, 269, 270, 291, 314, 321, 375, 405, 409)
+_EYES = (33, 133, 145, 159, 160, 144, 158, 153, 263, 362, 374, 386, 387, 373, 385, 380)
+
+Array = NDArray[Any]
+Boxes = Mapping[str, Array]  # a region's name -> [F, 4]
+
+
+def boxes_of(track: FaceTrack, rows: Array) -> dict[str, Array]:
+    """The regions of some of a track's frames, [F, 4] each; the picture is the track's window.
+
+    The face is the tracked box.  Mouth and eyes are the fitted face model's lips and lids.
+    """
+    seen = track.confidence[rows] > 0
+    model = FaceModel.load()
+    turn = rotation_matrix(track.rotation[rows].astype(np.float64))
+    head = model.vertices(track.identity, track.expression[rows])
+    points = head @ np.swapaxes(turn, 1, 2) + track.translation[rows][:, None]
+    at = track.camera.project(points)
+    found = {FACE: np.asarray(track.box[rows], np.float64)}
+    for name, chosen in ((MOUTH, _LIPS), (EYES, _EYES)):
+        part = at[:, list(chosen)]
+        found[name] = np.concatenate([part.min(axis=1), part.max(axis=1)], axis=1)
+    for box in found.values():
+        inside = np.clip(box, 0.0, 1.0)
+        empty = (inside[:, 2] <= inside[:, 0]) | (inside[:, 3] <= inside[:, 1])
+        box[~seen | empty] = np.nan
+    return found
+
+
+def cuts(
+    reference: NDArray[np.uint8],  # [F, H, W, 3]
+    pictures: NDArray[np.uint8],
+    boxes: Array | None,  # [F, 4], None for the whole picture
+    side: int | None = None,
+) -> Iterator[tuple[NDArray[np.uint8], NDArray[np.uint8]]]:
+    """The region in both, frame by frame; frames without it are left out.  side: resized to
+    side x side by Lanczos, otherwise as large as it is."""
+    height, width = reference.shape[1:3]
+    for f in range(len(reference)):
+        mine, theirs = reference[f], pictures[f]
+        if boxes is not None:
+            if not np.isfinite(boxes[f]).all():
+                continue
+            place = face_region(boxes[f], width, height)
+            mine, theirs = mine[place], theirs[place]
+        if side is not None:
+            mine, theirs = lanczos(mine, side, side), lanczos(theirs, side, side)
+        yield mine, theirs

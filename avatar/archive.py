@@ -203,7 +203,14 @@ def _statistics(tensors: dict[str, Array], width: int) -> StateStatistics:
             f"of {width}",
             _CURE,
         )
-    return StateStatistics(**values, history=history)
+    basis = tensors.get(_STATISTICS + "basis")
+    if basis is not None and (
+        basis.shape != (width, width) or basis.dtype != np.float32 or not np.all(np.isfinite(basis))
+    ):
+        raise ArchiveError(
+            f"avatar: tensor statistics.basis is not finite float32 [{width}, {width}]", _CURE
+        )
+    return StateStatistics(**values, history=history, basis=basis)
 
 
 def check_name(name: str) -> None:
@@ -286,6 +293,8 @@ def _stored_tensors(avatar: Avatar) -> dict[str, Array]:
         value = np.asarray(getattr(avatar.statistics, name))
         stored[_STATISTICS + name] = np.array(value, np.float32, order="C")
     stored[_STATISTICS + "history"] = np.array(avatar.statistics.history, np.int16, order="C")
+    if avatar.statistics.basis is not None:
+        stored[_STATISTICS + "basis"] = np.array(avatar.statistics.basis, np.float32, order="C")
     return stored
 
 

@@ -39,6 +39,10 @@ class StateStatistics:
     # [N, D] int16, N consecutive states of the enrolment at 25 a second, in quarter steps from the
     # mean: what the coder's models learn from before the first frame.  N = 0: they start cold.
     history: Array = field(default_factory=lambda: np.zeros((0, 0), np.int16))
+    # [D, D] float32, row j what one step of symbol j adds to the state at quality 1: directions in
+    # which errors cost the picture the same and do not add up with one another.  `history` is then
+    # in their quarter steps.  None: symbol j is number j in its own steps.
+    basis: Array | None = None
 
 
 @dataclass(frozen=True)

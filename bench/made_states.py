@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 
 from avatar.avatar import StateStatistics
@@ -38,6 +40,16 @@ def person(layout: StateLayout = FULL, history: int = 0, step: float = 0.25) -> 
     return StateStatistics(
         mean.astype(np.float32), scale.astype(np.float32), steps, rows.astype(np.int16)
     )
+
+
+def turned_person() -> StateStatistics:
+    """The same with SMALL states, whose symbols are steps along other directions."""
+    rng = np.random.default_rng(7)
+    basis = (0.2 * rng.normal(size=(SMALL.width, SMALL.width))).astype(np.float32)
+    still = person(SMALL)
+    past = talking(20, SMALL, seed=99).values.astype(np.float64) - still.mean
+    rows = np.clip(np.rint(4 * np.linalg.solve(basis.T.astype(np.float64), past.T).T), -999, 999)
+    return replace(still, history=rows.astype(np.int16), basis=basis)
 
 
 def header(layout: StateLayout = FULL, **changes: object) -> StreamHeader:

@@ -102,7 +102,7 @@ class Run:
         times = np.array([s.time for s in rows])
         values = np.stack([s.values for s in rows])
         right = [np.interp(times, self.states.time, column) for column in truth.T]
-        error = (values - np.stack(right, axis=1)) / quantizer.step
+        error = quantizer.positions(values) - quantizer.positions(np.stack(right, axis=1))
         return np.sqrt((error**2).mean(axis=1))
 
     def share(self, how: tuple[str, ...], start: int = 0) -> float:

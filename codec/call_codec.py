@@ -108,12 +108,6 @@ class CallCodec:
     """Encodes and decodes for one avatar and header; holds nothing of a call."""
 
     def __init__(self, statistics: StateStatistics, header: StreamHeader) -> None:
-        width = header.layout.width
-        if len(statistics.mean) != width:
-            raise MismatchError(
-                f"the call's states have {width} numbers, the avatar's {len(statistics.mean)}",
-                "Use the avatar that the call was offered with.",
-            )
         if header.profile != PROFILE_CALL:
             raise MismatchError("the header is that of a file", "Offer a header of profile 1.")
         self.header = header

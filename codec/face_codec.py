@@ -40,12 +40,6 @@ class _Coding:
     """What both directions hold: the models after the last frame, and that frame."""
 
     def __init__(self, statistics: StateStatistics, header: StreamHeader) -> None:
-        width = header.layout.width
-        if len(statistics.mean) != width:
-            raise MismatchError(
-                f"the stream's states have {width} numbers, the avatar's {len(statistics.mean)}",
-                "Decode with the avatar that the stream was made for.",
-            )
         self.header = header
         self.quantizer = quantizer_of(statistics, header)
         self._taught = FaceModels(self.quantizer, header.layout)

@@ -10,7 +10,7 @@ import torch
 
 from avatar.avatar import Avatar, Consent, StateStatistics
 from avatar.calibration import learned
-from enroll.sensitivity import picture_slopes, quantiser_steps
+from enroll.sensitivity import picture_metric, quantiser_steps, symbol_basis
 from render.metrics import psnr
 from render.tensors import fields_to_arrays, settings_to_json
 
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
 # Quantisation at quality 1 may add this share of the picture's own error: 0.1 dB.
 _QUANTISATION_SHARE = 0.023
+_LOOKS = 12  # states at which the picture's feeling for the numbers is measured
 _HISTORY = 250  # states of the enrolment that the coder's models learn from: ten seconds
 _FRAME = 40_000  # us, the history's interval
 
@@ -75,29 +76,30 @@ def finished(
 
 def _statistics(fit: Fit, values: torch.Tensor, quality: float) -> StateStatistics:
     mean, scale = values.mean(0), values.std(0).clamp(min=1e-6)
-    some = values[torch.linspace(0, len(values) - 1, 4).long()]
+    some = values[torch.linspace(0, len(values) - 1, _LOOKS).long()]
     generator = torch.Generator().manual_seed(fit.settings.seed)
-    points = torch.rand(1, 600, 2, generator=generator)
-    slopes = picture_slopes(fit.person, some, scale, points, fit.settings.sampling)
-    error = 10.0 ** (-quality / 10.0)
-    steps = quantiser_steps(slopes, scale, error * _QUANTISATION_SHARE)
+    points = torch.rand(800, 2, generator=generator)
+    metric = picture_metric(fit.person, some, scale, points, fit.settings.sampling)
+    distortion = 10.0 ** (-quality / 10.0) * _QUANTISATION_SHARE
+    steps = quantiser_steps(torch.diagonal(metric).float(), scale, distortion)
+    basis = symbol_basis(metric, torch.cov(values.T.double()), steps, distortion).float()
     return StateStatistics(
         mean=mean.numpy(),
         scale=scale.numpy(),
         step=steps.numpy(),
-        history=_history(fit.track.time[fit.rows], values, mean, steps),
+        history=_history(fit.track.time[fit.rows], values - mean, basis),
+        basis=basis.numpy(),
     )
 
 
-def _history(
-    time: np.ndarray, values: torch.Tensor, mean: torch.Tensor, steps: torch.Tensor
-) -> np.ndarray:
+def _history(time: np.ndarray, deviations: torch.Tensor, basis: torch.Tensor) -> np.ndarray:
     """The longest unbroken stretch of the enrolment, at 25 states a second, in quarter steps."""
     breaks = np.flatnonzero(np.diff(time) > 4 * _FRAME)
     starts, stops = np.r_[0, breaks + 1], np.r_[breaks + 1, len(time)]
     longest = int(np.argmax(stops - starts))
     run = slice(int(starts[longest]), int(stops[longest]))
     clock = np.arange(time[run][0], time[run][-1] + 1, _FRAME)[:_HISTORY]
-    quarters = ((values[run] - mean) / (0.25 * steps)).numpy()
+    steps = torch.linalg.solve(basis.double(), deviations[run].double(), left=False)
+    quarters = (4.0 * steps).numpy()
     columns = [np.interp(clock, time[run], column) for column in quarters.T]
     return np.clip(np.rint(np.stack(columns, axis=1)), -32767, 32767).astype(np.int16)

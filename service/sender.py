@@ -18,12 +18,12 @@ from codec.container import StreamWriter, read_stream
 from codec.face_codec import encode_states
 from codec.header import DIGEST, StreamHeader
 from codec.packet import FacePacket
+from codec.quantize import COARSEST, FINEST
 from codec.timing import rate_of
 from service.audio import OpusTrack, read_audio
 from service.resample import even_times, resampled
 from service.states import states_of
 
-QUALITIES = (64, 8192)  # 1/256: finer shows nothing more, coarser is no face any more
 _FRAME = 40_000  # us, of a clip with one frame
 
 Progress = Callable[[float, float], None]
@@ -120,7 +120,7 @@ def _within(
     """The header with the finest quality whose stream stays at or below the rate."""
     if not kbps > 0:
         raise InputError(f"--kbps {kbps:g} sends nothing", "Give a rate above 0, such as 2.")
-    finest, coarsest = QUALITIES
+    finest, coarsest = FINEST, COARSEST
     if _rate(states, avatar, replace(header, quality=coarsest)) > kbps:
         least = _rate(states, avatar, replace(header, quality=coarsest))
         return replace(header, quality=coarsest), [

@@ -8,15 +8,15 @@ from avatar.avatar import Avatar
 from avatar.calibration import calibrated
 from avatar.embedding import embed
 from avatar.face import FaceStates, FaceTrack
-
-FARTHEST = 32_000  # quantiser steps from the mean: beyond them the coder cannot go
+from codec.quantize import FINEST, Quantizer
 
 
 def states_of(track: FaceTrack, avatar: Avatar) -> FaceStates:
     """The track's frames as states of this avatar: its embedding of the expression, its
     calibration of pose and shoulders, in the order of its layout.
 
-    A frame whose numbers lie absurdly far from everything enrolled is marked as not visible.
+    A frame whose numbers lie so far from everything enrolled that no quality can send them is
+    marked as not visible.
     """
     motion = np.concatenate([track.rotation, track.translation, track.torso], axis=1)
     if "tracker.calibration" in avatar.tensors:
@@ -31,7 +31,6 @@ def states_of(track: FaceTrack, avatar: Avatar) -> FaceStates:
     }
     used = [part for name, part in parts.items() if getattr(avatar.layout, name)]
     values = np.concatenate(used, axis=1).astype(np.float32)
-    far = np.abs(values - avatar.statistics.mean) / avatar.statistics.step
-    sane = np.all(far <= FARTHEST, axis=1)  # False for NaN, too
+    sane = Quantizer(avatar.statistics, FINEST).sendable(values)
     values = np.where(sane[:, None], values, avatar.statistics.mean).astype(np.float32)
     return FaceStates(track.time, values, (track.confidence > 0) & sane, avatar.layout)

@@ -162,6 +162,12 @@ class Models:
             clamp(round_half_even(statistics["scale"][d] * 3276.8 / step[d]), 0, 1 << 26)
             for d in range(self.D)
         ]
+        if "basis" in statistics:  # 8.2
+            rows_h = statistics["history"]
+            sums = [sum(abs(h[d]) for h in rows_h) for d in range(self.D)]
+            self.key_scale = [
+                min(262144 * s // (max(1, len(rows_h)) * quality), 1 << 26) for s in sums
+            ]
         if half_floats:  # 13
             self.key_scale = [1 << 24] * self.D
             statistics = {**statistics, "history": []}
@@ -339,7 +345,8 @@ class Header:
 
 
 def decode(data: bytes, statistics: dict[str, Any]) -> dict[str, Any]:
-    """All that a stream holds.  statistics: mean, scale, step (floats), history (rows)."""
+    """All that a stream holds.  statistics: mean, scale, step (floats), history (rows), and
+    perhaps basis (rows of floats)."""
     header = Header(data)
     times: list[int] = []
     visible: list[bool] = []
@@ -378,12 +385,7 @@ def decode(data: bytes, statistics: dict[str, Any]) -> dict[str, Any]:
         elif kind < 128:
             raise Damage("kind")
         at += r.at
-    step = [s * (header.quality / 256) for s in statistics["step"]]
-
-    def value(d: int, q: int) -> float:
-        return half_float(q) if header.codec == 1 else single(statistics["mean"][d] + q * step[d])
-
-    values = [[value(d, q) for d, q in enumerate(row)] for row in symbols]
+    values = [row_values(row, header, statistics) for row in symbols]
     assert all(math.isfinite(v) for row in values for v in row)
     return {
         "marks": call.marks if call is not None else [],
@@ -394,6 +396,20 @@ def decode(data: bytes, statistics: dict[str, Any]) -> dict[str, Any]:
         "audio": audio,
         "header": header,
     }
+
+
+def row_values(row: list[int], header: Header, statistics: dict[str, Any]) -> list[float]:  # 5, 13
+    if header.codec == 1:
+        return [half_float(q) for q in row]
+    mean, quality = statistics["mean"], header.quality / 256
+    if "basis" not in statistics:
+        step = [s * quality for s in statistics["step"]]
+        return [single(mean[d] + q * step[d]) for d, q in enumerate(row)]
+    moved = [0.0] * len(row)
+    for j, q in enumerate(row):
+        for d in range(len(row)):
+            moved[d] = moved[d] + (q * quality) * statistics["basis"][j][d]
+    return [single(mean[d] + moved[d]) for d in range(len(row))]
 
 
 def _packet(

@@ -20,13 +20,16 @@ def expected(name: str) -> dict[str, Any]:
     value = json.loads((FOLDER / f"{name}.json").read_text())
     for field in ("mean", "scale", "step"):
         value[field] = [float.fromhex(x) for x in value[field]]
+    if "basis" in value:
+        value["basis"] = [[float.fromhex(x) for x in row] for row in value["basis"]]
     return value
 
 
 def statistics(golden: dict[str, Any]) -> StateStatistics:
     numbers = [np.array(golden[f], np.float32) for f in ("mean", "scale", "step")]
     history = np.array(golden["history"], np.int16).reshape(-1, len(numbers[0]))
-    return StateStatistics(*numbers, history)
+    basis = np.array(golden["basis"], np.float32) if "basis" in golden else None
+    return StateStatistics(*numbers, history, basis)
 
 
 def test_every_vector_is_listed() -> None:

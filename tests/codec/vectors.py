@@ -17,7 +17,7 @@ import numpy as np
 
 from avatar.avatar import StateStatistics
 from avatar.face import FaceStates, StateLayout, Window
-from bench.made_states import DIGEST, SMALL, person, talking
+from bench.made_states import DIGEST, SMALL, person, talking, turned_person
 from codec.call_packet import CallPacket
 from codec.call_recording import encode_call
 from codec.container import StreamWriter, read_stream, stream_bytes
@@ -36,6 +36,16 @@ def steady() -> tuple[FaceStates, StateStatistics, StreamHeader, PacketSettings]
 def taught() -> tuple[FaceStates, StateStatistics, StreamHeader, PacketSettings]:
     header = StreamHeader(DIGEST, quality=384)
     return talking(40), person(history=30), header, PacketSettings(frames=15)
+
+
+def turned() -> tuple[FaceStates, StateStatistics, StreamHeader, PacketSettings]:
+    statistics = turned_person()
+    return (
+        talking(30, SMALL, seed=12),
+        statistics,
+        StreamHeader(DIGEST, SMALL, quality=192),
+        (PacketSettings(12)),
+    )
 
 
 def gaps() -> tuple[FaceStates, StateStatistics, StreamHeader, PacketSettings]:
@@ -105,7 +115,7 @@ def marks() -> tuple[FaceStates, StateStatistics, StreamHeader, list[CallPacket]
     return states, statistics, header, packets
 
 
-FILES = {f.__name__: f for f in (steady, taught, gaps, wide, sound, half)}
+FILES = {f.__name__: f for f in (steady, taught, turned, gaps, wide, sound, half)}
 CALLS = {f.__name__: f for f in (call, marks)}
 VECTORS = [*FILES, *CALLS]
 
@@ -145,7 +155,10 @@ def make_call(name: str) -> tuple[bytes, dict[str, object]]:
 
 
 def expected(shown: FaceStates, symbols: Ints, statistics: StateStatistics) -> dict[str, object]:
+    basis = None if statistics.basis is None else statistics.basis.tolist()
+    turned = {} if basis is None else {"basis": [[x.hex() for x in row] for row in basis]}
     return {
+        **turned,
         "mean": [float(x).hex() for x in statistics.mean],
         "scale": [float(x).hex() for x in statistics.scale],
         "step": [float(x).hex() for x in statistics.step],

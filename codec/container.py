@@ -22,11 +22,12 @@ from codec.bits import ByteReader, varint
 from codec.call_packet import CALL_KINDS, CallPacket
 from codec.call_recording import recorded_states
 from codec.face_codec import FaceDecoder
-from codec.header import CODEC_NAMES, DIGEST, PROFILE_CALL, StreamHeader
+from codec.header import CODEC_MTTF, CODEC_NAMES, DIGEST, PROFILE_CALL, StreamHeader
 from codec.packet import (
     AUDIO,
     FACE_DELTA,
     FACE_KEY,
+    FALLBACK_KINDS,
     INDEX,
     MAX_BODY,
     SKIPPABLE,
@@ -74,6 +75,12 @@ class StreamWriter:
             self._keys.append(KeyPoint(self._frames, packet.time, self._offset))
         self._frames += packet.frames
         self._chunk(packet.kind, bytes(packet), self._header.crc)
+
+    def write_fallback(self, kind: int, body: bytes) -> None:
+        """A chunk of the fallback's (section 3.2), opaque here."""
+        if kind not in FALLBACK_KINDS or len(body) > MAX_BODY:
+            raise StreamError(f"no fallback chunk has kind {kind} and {len(body)} bytes")
+        self._chunk(kind, body, self._header.crc)
 
     def write_audio(self, time: int, data: bytes) -> None:
         """One Opus packet; they are gathered into chunks of up to a second."""
@@ -172,6 +179,7 @@ class Stream:
     damage: tuple[str, ...] = ()
     statistics: StateStatistics | None = None
     calls: tuple[CallPacket, ...] = ()
+    fallback: tuple[Chunk, ...] = ()  # the fallback's own chunks, as they are
 
     @property
     def frames(self) -> int:
@@ -255,6 +263,7 @@ def read_stream(
     reader = _Reader(data, header, start, recover)
     faces: list[FacePacket] = []
     calls: list[CallPacket] = []
+    fallback: list[Chunk] = []
     audio: list[tuple[int, bytes]] = []
     audio_bytes = len(header.audio or b"")
     index = None
@@ -268,6 +277,8 @@ def read_stream(
             packet = AudioPacket.parse(chunk.body, base)
             audio += zip(packet.times, packet.data, strict=True)
             audio_bytes += chunk.size
+        elif chunk.kind in FALLBACK_KINDS:
+            fallback.append(chunk)
         elif chunk.kind == INDEX:
             index = Index.parse(chunk.body, base)
             _check_index(index, [*faces, *calls], chunk.offset, reader)
@@ -283,6 +294,7 @@ def read_stream(
         tuple(reader.damage),
         statistics,
         tuple(calls),
+        tuple(fallback),
     )
 
 
@@ -321,6 +333,7 @@ class _Reader:
         self._seed = header.crc
         call = header.profile == PROFILE_CALL
         self._faces = CALL_KINDS if call else frozenset((FACE_KEY, FACE_DELTA))
+        self._fallback = FALLBACK_KINDS if header.codec == CODEC_MTTF else range(0)
         self._start = start
         self._recover = recover
         self.damage: list[str] = []
@@ -353,7 +366,7 @@ class _Reader:
                 continue
             if chunk.kind in self._faces:
                 face_crc = crc
-            elif chunk.kind not in (AUDIO, INDEX):
+            elif chunk.kind not in (AUDIO, INDEX) and chunk.kind not in self._fallback:
                 if chunk.kind < SKIPPABLE:
                     self.report(f"a chunk of the unknown kind {chunk.kind}", "kind", at)
                 at += chunk.size
@@ -383,7 +396,8 @@ class _Reader:
     def _resume(self, at: int) -> int:
         """The next offset where a chunk that needs no other one is intact."""
         while at < len(self._data):
-            if self._data[at] in (FACE_KEY, AUDIO, INDEX) or self._data[at] in CALL_KINDS:
+            kind = self._data[at]
+            if kind in (FACE_KEY, AUDIO, INDEX) or kind in CALL_KINDS or kind in self._fallback:
                 try:
                     self._chunk(at, [self._seed])
                     return at

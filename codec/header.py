@@ -19,7 +19,8 @@ PROFILE_FILE = 0  # section 3.1: contexts follow all frames since the last key
 PROFILE_CALL = 1  # contexts follow an acknowledged state
 CODEC_AVATAR = 0  # section 3.1: codec ids
 CODEC_LOSSLESS16 = 1
-CODEC_NAMES = {CODEC_AVATAR: "avatar", CODEC_LOSSLESS16: "lossless16"}
+CODEC_MTTF = 2  # the fallback: docs/mttf.md
+CODEC_NAMES = {CODEC_AVATAR: "avatar", CODEC_LOSSLESS16: "lossless16", CODEC_MTTF: "mttf"}
 DIGEST = 16  # bytes of the avatar's SHA-256 on the wire
 MAX_HEADER = 1 << 16
 

@@ -16,6 +16,7 @@ FACE_KEY = 1
 FACE_DELTA = 2
 AUDIO = 3
 INDEX = 4
+FALLBACK_KINDS = range(16, 32)
 SKIPPABLE = 128
 
 MAX_FRAMES = 255  # section 3.4: frames in a packet, a byte

@@ -85,7 +85,9 @@ class Lab:
     def stream(self, who: Enrolled, *options: str) -> Path:
         path = who.avatar.with_suffix(f".{''.join(options).replace('-', '') or 'plain'}.fw")
         if not _newer(path, who.avatar):
-            self._run(["encode", who.cut.judge, "--avatar", who.avatar, "-o", path, *options])
+            tracked = ["--effort", "0"]  # what closed-loop encoding adds has figures of its own
+            words = ["encode", who.cut.judge, "--avatar", who.avatar, "-o", path]
+            self._run([*words, *tracked, *options])
         return path
 
     def video(self, who: Enrolled, stream: Path, size: int) -> Path:

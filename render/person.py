@@ -119,6 +119,20 @@ class Person(nn.Module):
             depth=(weights * middle).sum(-1),
         )
 
+    def colours(
+        self,
+        values: Tensor,  # [B, D] states
+        points: Tensor,  # [B, R, 2] window
+        sampling: SamplingSettings,
+    ) -> Tensor:  # [B, R, 3], not clipped
+        """What is seen at some points: head over torso over background."""
+        drive = self.drive(values)
+        consistency = self.consistency(drive.motion)
+        behind, _ = self.behind(consistency, drive, points)
+        driven = self.head.drive(drive.expression, consistency)
+        layers = self.head_layers(driven, drive, points, sampling)
+        return layers.head + (1.0 - layers.head_opacity[..., None]) * behind
+
     def behind(
         self,
         consistency: Tensor,  # [B, consistency]

@@ -32,11 +32,13 @@ Progress = Callable[[float, float], None]
 @dataclass(frozen=True)
 class SenderSettings:
     """fps: None keeps the source's times.  kbps: None sends quality 1, else the finest below
-    that rate, every byte but sound counted.  audio: send the sound, too."""
+    that rate, every byte but sound counted.  audio: send the sound, too.  effort: 0 sends what was
+    tracked, 1 to 3 look for what renders best (`service.refine`)."""
 
     fps: float | None = None
     kbps: float | None = None
     audio: bool = True
+    effort: int = 0
 
 
 @dataclass(frozen=True)
@@ -66,6 +68,10 @@ def encode_video(
 
     track, warnings = track_file(source, TrackPrior.of(avatar), frames, progress)
     states = states_of(track, avatar)
+    if settings.effort:
+        from service.refined_states import refined
+
+        states = refined(states, track, source, avatar, settings.effort, frames, progress)
     if settings.fps is not None:
         times = even_times(int(states.time[0]), int(states.time[-1]), settings.fps)
         states = resampled(states, times)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+from importlib.util import find_spec
 
 from demo.cli.paths import input_file, output_file
 from demo.cli.progress import bar, say
@@ -20,6 +21,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--kbps", type=float, metavar="R", help="at most this rate, sound not counted"
     )
+    parser.add_argument(
+        "--effort",
+        type=int,
+        choices=(0, 1, 2, 3),
+        help="0: what was tracked; 1: corrected by the avatar's own picture as a camera would "
+        "need it; 2, 3: by all pictures at once, slowly (default: 1, or 0 without torch)",
+    )
     parser.add_argument("--frames", metavar="A:B", help="only these frames, counted from 0")
     parser.add_argument("--no-audio", action="store_true", help="leave the sound out")
 
@@ -32,7 +40,12 @@ def run(arguments: argparse.Namespace) -> None:
     from avatar.archive import read_avatar
     from service.sender import SenderSettings, encode_video
 
-    settings = SenderSettings(fps=arguments.fps, kbps=arguments.kbps, audio=not arguments.no_audio)
+    effort = arguments.effort
+    if effort is None:
+        effort = int(find_spec("torch") is not None)
+    settings = SenderSettings(
+        fps=arguments.fps, kbps=arguments.kbps, audio=not arguments.no_audio, effort=effort
+    )
     avatar = read_avatar(archive)
     with bar("Encoding") as progress:
         sent = encode_video(source, avatar, target, settings, frames, progress)

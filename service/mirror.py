@@ -7,7 +7,7 @@ import sys
 import time as clock
 from collections import deque
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +25,7 @@ from enroll.scene import TrackPrior
 from enroll.track_live import CausalTracker
 from service.latest import Latest
 from service.receiver import Renderer
+from service.refine import Refiner
 from service.states import states_of
 from service.video_out import playable_size, video_file
 from service.view import View
@@ -36,9 +37,11 @@ _PERIOD = 40_000  # us a picture is told to last where the next one's time is no
 
 @dataclass(frozen=True)
 class MirrorSettings:
-    """size: pixels a side of each of the two pictures.  seconds: of the source, then stop."""
+    """size: pixels a side of each of the two pictures.  seconds: of the source, then stop.
+    effort: 1 corrects what was tracked by the avatar's own picture (`service.refine`)."""
 
     size: int = 256
+    effort: int = 0
     seconds: float | None = None
     device: str = "auto"
 
@@ -108,12 +111,17 @@ class Mirror:
         self._sent = _Counter()
         self._stream = StreamWriter(self._sent, header)  # type: ignore[arg-type]
         self._renderer = Renderer(avatar, View(settings.size, settings.size), settings.device)
+        self._refiner = Refiner(avatar, device=settings.device) if settings.effort else None
         self.rate = Rate()
 
     def step(self, frame: Frame) -> Reflection:
         """The frame's way through tracker, codec and renderer."""
         row = self._tracker.step(frame).row
         states = states_of(row, self._avatar)
+        if self._refiner is not None:
+            window = cut_window(frame.image, row.window, self._refiner.size)
+            better = self._refiner.refine(window[None], row.mask, states.values, states.visible)
+            states = replace(states, values=better)
         before = self._sent.bytes
         visible = bool(states.visible[0])
         packets = self._encoder.encode(frame.time, states.values[0], visible)

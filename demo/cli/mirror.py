@@ -22,6 +22,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "-o", dest="output", metavar="OUT", help="write a video (.mkv, .mp4) instead of a window"
     )
     parser.add_argument("--size", type=int, default=256, metavar="N", help="default: %(default)s")
+    parser.add_argument(
+        "--effort",
+        type=int,
+        default=1,
+        choices=(0, 1),
+        help="0: send what was tracked; 1: corrected by the avatar's own picture (default: 1)",
+    )
     parser.add_argument("--seconds", type=float, metavar="S", help="stop after this long")
 
 
@@ -38,6 +45,6 @@ def run(arguments: argparse.Namespace) -> None:
     from avatar.archive import read_avatar
     from service.mirror import MirrorSettings, mirror
 
-    settings = MirrorSettings(size=arguments.size, seconds=arguments.seconds)
+    settings = MirrorSettings(arguments.size, arguments.effort, arguments.seconds)
     shown = mirror(read_avatar(archive), camera, target, settings)
     print(f"{shown.frames} frames, {shown.kbps:.2f} kbps, {shown.fps:.1f} frames a second")

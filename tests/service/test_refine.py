@@ -1,0 +1,145 @@
+"""Closed-loop encoding on an avatar whose true states are known: it made the pictures."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+pytest.importorskip("torch")
+
+import torch
+
+from avatar.avatar import Avatar, Consent, StateStatistics
+from avatar.camera import Pinhole
+from avatar.face import StateLayout, Window
+from render.fields.head import COLOUR
+from render.fields.settings import FieldSettings
+from render.person import Person, SamplingSettings
+from render.portrait import Portrait, RenderSettings
+from render.tensors import fields_to_arrays, settings_to_json
+from service.refine import Refiner, RefineSettings
+from service.trajectory import smoothest
+
+FIELDS = FieldSettings(
+    coarse=(12, 16, 16), plane=32, side=12, channels=8, blend=8, blend_channels=4, warp=(3, 4, 4),
+    hidden=16, torso_plane=32, torso_channels=8, background=16,
+)  # fmt: skip
+LAYOUT = StateLayout()
+SIZE, FRAMES = 64, 10
+PLACE = slice(LAYOUT.groups["translation"].start, LAYOUT.groups["translation"].start + 2)
+SAMPLING = SamplingSettings(12, 6)
+SETTINGS = RefineSettings(rays=256, correlation=2.0, sampling=SAMPLING)
+
+
+@pytest.fixture(scope="module")
+def avatar() -> Avatar:
+    """A head with soft spots over spotted shoulders, before a grey wall."""
+    torch.manual_seed(0)
+    person = Person(FIELDS, Pinhole(2.0), LAYOUT)
+
+    def spots(size: int) -> torch.Tensor:
+        small = torch.rand(1, 3, 9, 9)
+        return torch.nn.functional.interpolate(small, size=(size, size), mode="bicubic")[0]
+
+    with torch.no_grad():
+        axis = [torch.linspace(-1, 1, n) for n in FIELDS.coarse]
+        z, y, x = torch.meshgrid(*axis, indexing="ij")
+        person.head.coarse[0, ..., 0] = torch.where(x**2 + y**2 + z**2 < 0.6, 6.0, -12.0)
+        person.head.front[0, ..., COLOUR] = spots(32).permute(1, 2, 0)
+        person.torso.plane[0, ..., COLOUR] = spots(32).permute(1, 2, 0)
+        person.torso.plane[0, :22, :, 0] = -12.0
+        person.torso.plane[0, 22:, :, 0] = 12.0
+        for network in (person.head.colour, person.torso.colour):
+            network.last.weight.zero_()
+            network.last.bias.zero_()
+        person.background.plane[0] = 0.5
+    mean = np.zeros(LAYOUT.width, np.float32)
+    mean[LAYOUT.groups["translation"]] = [0.0, 0.0, -0.9]
+    return Avatar(
+        name="Spots", created="2026-01-01T00:00:00+00:00",
+        consent=Consent("nobody", "a test", "2026-01-01T00:00:00+00:00", "flag", "1"),
+        camera=Pinhole(2.0), window=Window(0, 0, SIZE, SIZE, SIZE), layout=LAYOUT,
+        statistics=StateStatistics(mean, np.ones_like(mean), np.full_like(mean, 0.01)),
+        settings=settings_to_json(FIELDS), tensors=fields_to_arrays(person),
+        report={"size": SIZE},
+    )  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def call(avatar):
+    """(true states, states tracked wrongly, pictures, masks)."""
+    true = np.tile(avatar.statistics.mean, (FRAMES, 1))
+    phase = np.linspace(0, np.pi, FRAMES)
+    true[:, PLACE] += 0.02 * np.stack([np.sin(phase), np.cos(phase)], axis=1)
+    portrait = Portrait(avatar, "cpu", RenderSettings(SAMPLING))
+    images = np.stack([portrait.render(row, SIZE, SIZE) for row in true])
+    tracked = true.copy()
+    tracked[:, PLACE] += [0.003, -0.002]
+    return true, tracked, images, np.full((FRAMES, 64, 64), 255, np.uint8)
+
+
+def off(values, true):
+    return np.abs(values - true)[:, PLACE].mean()
+
+
+def test_smoothest_solves_the_whole_chain():
+    rng = np.random.default_rng(0)
+    frames, numbers = 5, 3
+    square = rng.normal(size=(numbers, numbers))
+    curvature, prior, steady = square @ square.T, np.diag([1.0, 2, 3]), np.diag([5.0, 1, 0.5])
+    slopes, at = rng.normal(size=(2, frames, numbers))
+    before = rng.normal(size=numbers)
+
+    def objective(x):
+        d = x - at
+        own = np.sum(slopes * d) + 0.5 * np.einsum("fi,ij,fj->", d, curvature, d)
+        own += 0.5 * np.einsum("fi,ij,fj->", x, prior, x)
+        step = np.diff(np.concatenate([before[None], x]), axis=0)
+        return own + 0.5 * np.einsum("fi,ij,fj->", step, steady, step)
+
+    best = smoothest(curvature, slopes, at, prior, steady, before)
+    for _ in range(30):
+        assert objective(best) < objective(best + 1e-3 * rng.normal(size=best.shape))
+
+
+def test_frames_one_by_one_find_the_true_place(avatar, call):
+    true, tracked, images, masks = call
+    got = Refiner(avatar, SETTINGS, "cpu").refine(images, masks, tracked, np.ones(FRAMES, bool))
+    assert got.dtype == np.float32
+    assert off(got[4:], true[4:]) < 0.35 * off(tracked[4:], true[4:])
+
+
+def test_rounds_over_all_frames_do_better(avatar, call):
+    true, tracked, images, masks = call
+    seen = np.ones(FRAMES, bool)
+    live = Refiner(avatar, SETTINGS, "cpu").refine(images, masks, tracked, seen)
+    thorough = RefineSettings(rays=256, correlation=2.0, sampling=SAMPLING, rounds=3)
+    got = Refiner(avatar, thorough, "cpu").refine(images, masks, tracked, seen)
+    assert off(got, true) < 0.7 * off(live, true)
+
+
+def test_a_frame_knows_nothing_of_later_ones(avatar, call):
+    _, tracked, images, masks = call
+    seen = np.ones(FRAMES, bool)
+    whole = Refiner(avatar, SETTINGS, "cpu").refine(images, masks, tracked, seen)
+    live = Refiner(avatar, SETTINGS, "cpu")
+    for t in range(FRAMES):
+        one = live.refine(images[t : t + 1], masks[t : t + 1], tracked[t : t + 1], seen[:1])
+        np.testing.assert_allclose(one[0], whole[t], atol=1e-5)
+
+
+def test_a_hand_before_the_shoulders_does_not_pull(avatar, call):
+    true, tracked, images, masks = call
+    hidden = images.copy()
+    hidden[:, 44:, 20:44] = [255, 0, 255]
+    got = Refiner(avatar, SETTINGS, "cpu").refine(hidden, masks, tracked, np.ones(FRAMES, bool))
+    assert off(got[4:], true[4:]) < 0.5 * off(tracked[4:], true[4:])
+
+
+def test_frames_without_a_face_stay_as_they_are(avatar, call):
+    _, tracked, images, masks = call
+    seen = np.ones(FRAMES, bool)
+    seen[3:6] = False
+    got = Refiner(avatar, SETTINGS, "cpu").refine(images, masks, tracked, seen)
+    np.testing.assert_array_equal(got[3:6], tracked[3:6])
+    assert np.any(got[seen] != tracked[seen], axis=1).all()

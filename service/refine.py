@@ -46,18 +46,18 @@ class RefineSettings:
     sides.  steady: how much less than that it changes from frame to frame.
     """
 
-    rays: int = 512
+    rays: int = 1024
     rounds: int = 0
-    noise: float = 0.06
+    noise: float = 0.03
     correlation: float = 8.0
-    outlier: float = 0.15
-    code: float = 0.3
+    outlier: float = 0.3
+    code: float = 1.0
     rotation: float = 0.01
     translation: tuple[float, float, float] = (0.001, 0.001, 0.004)
-    gaze: float = 0.3
-    lids: float = 0.3
+    gaze: float = 1.0
+    lids: float = 1.0
     torso: tuple[float, float, float, float] = (0.004, 0.004, 0.01, 0.01)
-    steady: float = 0.5
+    steady: float = 0.25
     frames: int = 12  # rendered at once
     sampling: SamplingSettings = SamplingSettings(16, 6)
     seed: int = 0
@@ -66,8 +66,8 @@ class RefineSettings:
 # 0 is the tracker alone; 1 keeps up with a camera; 2 and 3 look at every frame again and again.
 EFFORTS = {
     1: RefineSettings(),
-    2: RefineSettings(rays=768, rounds=2),
-    3: RefineSettings(rays=1024, rounds=8),
+    2: RefineSettings(rounds=3),
+    3: RefineSettings(rays=1536, rounds=10),
 }
 
 

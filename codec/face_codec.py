@@ -29,7 +29,8 @@ from codec.timing import Clock
 class PacketSettings:
     """frames: in a packet; fewer reach a reader sooner, each packet costs about 8 bytes.
     key_interval: seconds between key packets, where a reader can begin.  bit_price: 0 for the
-    nearest symbols; more takes cheaper ones where they are almost as near (`Thrift.price`)."""
+    nearest symbols; more takes cheaper ones where they are almost as near (`Thrift.price`), and
+    every frame then waits for the next."""
 
     frames: int = 100
     key_interval: float = 30.0
@@ -54,6 +55,13 @@ class _Coding:
         self.fresh = True  # no visible frame since the key
 
 
+@dataclass(frozen=True)
+class _Frame:
+    time: int
+    symbols: Ints | None  # None where no face is seen
+    positions: list[float] | None = None  # before rounding, where symbols can be chosen
+
+
 class FaceEncoder:
     """Takes frames one by one; gives packets as they fill."""
 
@@ -69,6 +77,7 @@ class FaceEncoder:
         self._frames = 0
         self._key = True
         self._key_time: int | None = None
+        self._waiting: _Frame | None = None
         self._last: int | None = None
 
     def encode(
@@ -88,15 +97,30 @@ class FaceEncoder:
                 f"face state: time {time} does not follow {self._last}",
                 "Give frames in the order of their times, in microseconds.",
             )
-        symbols = self._coding.quantizer.symbols(values) if visible else None
+        frame = self._quantised(int(time), values, visible)
+        self._last = frame.time
+        if self._settings.bit_price == 0:
+            return self._take(frame, None)
+        waiting, self._waiting = self._waiting, frame
+        return self._take(waiting, frame.positions) if waiting is not None else []
+
+    def _quantised(self, time: int, values: NDArray[np.floating], visible: bool) -> _Frame:
+        quantizer = self._coding.quantizer
+        if not visible:
+            return _Frame(time, None)
+        if self._settings.bit_price == 0:
+            return _Frame(time, quantizer.symbols(values))
+        positions = quantizer.positions(values)
+        return _Frame(time, np.rint(positions).astype(np.int64), positions.tolist())
+
+    def _take(self, frame: _Frame, ahead: list[float] | None) -> list[FacePacket]:
+        done = self._packet() if self._key_due(frame.time) else []
         thrift = None
-        if visible and self._settings.bit_price > 0:
-            positions = self._coding.quantizer.positions(values).tolist()
-            thrift = Thrift(positions, self._settings.bit_price)
-        done = self.flush() if self._key_due(time) else []
-        self._add(int(time), symbols, thrift)
+        if frame.positions is not None:
+            thrift = Thrift(frame.positions, self._settings.bit_price, ahead)
+        self._add(frame.time, frame.symbols, thrift)
         full = self._frames >= min(self._settings.frames, MAX_FRAMES)
-        return done + self.flush() if full or self._coder.size > MAX_BODY // 2 else done
+        return done + self._packet() if full or self._coder.size > MAX_BODY // 2 else done
 
     def _add(self, time: int, symbols: Ints | None, thrift: Thrift | None) -> None:
         coding = self._coding
@@ -109,7 +133,6 @@ class FaceEncoder:
         if coding.models.visible(self._coder, symbols is not None) and symbols is not None:
             coding.symbols = coding.models.frame(self._coder, symbols, coding.fresh, thrift=thrift)
             coding.fresh = False
-        self._last = time
         self._frames += 1
 
     def _key_due(self, time: int) -> bool:
@@ -118,7 +141,12 @@ class FaceEncoder:
         return time - self._key_time >= self._settings.key_interval * 1e6
 
     def flush(self) -> list[FacePacket]:
-        """The packet of the frames that are waiting, if there are any."""
+        """The packets of the frames that are waiting, if there are any."""
+        waiting, self._waiting = self._waiting, None
+        done = self._take(waiting, None) if waiting is not None else []
+        return done + self._packet()
+
+    def _packet(self) -> list[FacePacket]:
         if not self._frames:
             return []
         time = self._key_time if self._key and self._key_time is not None else 0

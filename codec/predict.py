@@ -57,6 +57,11 @@ class Predictor:
         self._own = (a << 8) + ((self._taps[self._leap] * self._inputs).sum(axis=0) >> 8)
         return self._own
 
+    def momentum(self) -> tuple[list[int], list[float]]:
+        """[D] the last frame's symbols, and how far a number goes on as it went.  For an
+        encoder's choice of symbols alone."""
+        return self._past[0].tolist(), (self._taps[0, 0] / 65536).tolist()
+
     def restart(self, symbols: Ints) -> None:
         """A key frame (section 7.4): the past is this frame alone; what was learned stays."""
         self._past[:] = symbols

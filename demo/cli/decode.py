@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import argparse
+from pathlib import Path
 
+from avatar.errors import InputError
+from avatar.face import Window
 from demo.cli import view
 from demo.cli.paths import input_file, output_file
 from demo.cli.progress import bar, say
@@ -14,7 +17,7 @@ EXAMPLE = "facewire decode call.fw --avatar ada.avatar -o call.mp4 --height 1080
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("stream", metavar="CALL.fw")
-    parser.add_argument("--avatar", required=True, metavar="AVATAR")
+    parser.add_argument("--avatar", metavar="AVATAR", help="unless it was coded without one")
     parser.add_argument(
         "-o", dest="output", required=True, metavar="OUT", help=".mkv is lossless, .mp4 is H.264"
     )
@@ -24,8 +27,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> None:
     source = input_file(arguments.stream, "stream")
-    archive = input_file(arguments.avatar, "avatar")
-    target = output_file(arguments.output, ".mkv", ".mp4", inputs=(source, archive))
+    archive = input_file(arguments.avatar, "avatar") if arguments.avatar else None
+    inputs = (source, archive) if archive else (source,)
+    target = output_file(arguments.output, ".mkv", ".mp4", inputs=inputs)
+    if archive is None:
+        _fallback(arguments, source, target)
+        return
     from avatar.archive import read_avatar
     from service.receiver import decode_file
 
@@ -35,4 +42,20 @@ def run(arguments: argparse.Namespace) -> None:
         shown = decode_file(source, avatar, target, look, arguments.device, progress)
     for warning in shown.warnings:
         say(warning)
+    print(f"{target}: {shown.frames} frames of {shown.width}x{shown.height}")
+
+
+def _fallback(arguments: argparse.Namespace, source: Path, target: Path) -> None:
+    from codec.mttf.weights import find_weights, load_weights
+    from service.fallback.receiver import decode_fallback, is_fallback
+
+    if not is_fallback(source):
+        raise InputError(f"{source} shows an avatar", "Name it with --avatar.")
+    sized = arguments.size is not None or arguments.height is not None
+    look = view.view_of(arguments, Window(0, 0, 1, 1, 1))
+    size = (look.width, look.height) if sized else (None, None)
+    weights = load_weights(find_weights())
+    device = "cpu" if arguments.device == "auto" else arguments.device
+    with bar("Rendering") as progress:
+        shown = decode_fallback(source, weights, target, *size, device, progress)
     print(f"{target}: {shown.frames} frames of {shown.width}x{shown.height}")

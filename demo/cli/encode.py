@@ -4,18 +4,30 @@ from __future__ import annotations
 
 import argparse
 from importlib.util import find_spec
+from pathlib import Path
+from typing import TYPE_CHECKING
 
+from avatar.errors import InputError
 from demo.cli.paths import input_file, output_file
 from demo.cli.progress import bar, say
 from demo.cli.ranges import frame_range
 
-HELP = "code a video of an enrolled person into a few bytes a frame"
+if TYPE_CHECKING:
+    from service.sender import Sent
+
+HELP = "code a video into a few bytes a frame, of an enrolled person or of anybody"
 EXAMPLE = "facewire encode talk.mp4 --avatar ada.avatar -o call.fw --fps 25"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("video", metavar="VIDEO")
-    parser.add_argument("--avatar", required=True, metavar="AVATAR")
+    parser.add_argument("--avatar", metavar="AVATAR", help="without it: key frames and motion")
+    parser.add_argument(
+        "--codec",
+        choices=("auto", "avatar", "mttf"),
+        default="auto",
+        help="mttf needs no avatar; auto takes it where none is given (default: %(default)s)",
+    )
     parser.add_argument("-o", dest="output", required=True, metavar="CALL.fw")
     parser.add_argument("--fps", type=float, metavar="N", help="default: the video's own times")
     parser.add_argument(
@@ -34,9 +46,15 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> None:
     source = input_file(arguments.video, "video")
-    archive = input_file(arguments.avatar, "avatar")
-    target = output_file(arguments.output, ".fw", inputs=(source, archive))
+    archive = input_file(arguments.avatar, "avatar") if arguments.avatar else None
+    inputs = (source, archive) if archive else (source,)
+    target = output_file(arguments.output, ".fw", inputs=inputs)
     frames = frame_range(arguments.frames)
+    if arguments.codec == "mttf" or (arguments.codec == "auto" and archive is None):
+        _fallback(arguments, source, target, frames)
+        return
+    if archive is None:
+        raise InputError("--codec avatar needs --avatar", "Enrol first: facewire enroll VIDEO")
     from avatar.archive import read_avatar
     from service.sender import SenderSettings, encode_video
 
@@ -49,6 +67,27 @@ def run(arguments: argparse.Namespace) -> None:
     avatar = read_avatar(archive)
     with bar("Encoding") as progress:
         sent = encode_video(source, avatar, target, settings, frames, progress)
+    _tell(target, sent)
+
+
+def _fallback(
+    arguments: argparse.Namespace, source: Path, target: Path, frames: slice | None
+) -> None:
+    from codec.mttf.weights import find_weights, load_weights
+    from service.fallback.sender import FallbackSettings, encode_fallback
+
+    settings = FallbackSettings(
+        fps=arguments.fps,
+        kbps=FallbackSettings.kbps if arguments.kbps is None else arguments.kbps,
+        audio=not arguments.no_audio,
+    )
+    weights = load_weights(find_weights())
+    with bar("Encoding") as progress:
+        sent = encode_fallback(source, target, weights, settings, frames, progress)
+    _tell(target, sent)
+
+
+def _tell(target: Path, sent: Sent) -> None:
     for warning in sent.warnings:
         say(warning)
     summary = sent.summary

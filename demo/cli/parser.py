@@ -18,6 +18,7 @@ from demo.cli import (
     render,
     serve,
     track,
+    train_mttf,
 )
 
 COMMANDS = {
@@ -32,6 +33,7 @@ COMMANDS = {
     "info": info,
     "demo": demo,
     "bench": bench,
+    "train-mttf": train_mttf,
     "doctor": doctor,
 }
 

@@ -1,0 +1,247 @@
+"""Pictures to key frames and motion vectors, and back.
+
+    encode(pictures, times, runtime, weights, settings) -> Coded
+    Decoder(runtime, weights, stream).picture(i)
+
+Dynamic key frames after A. Tang et al.: the sender runs the receiver's generator, at 128 pixels,
+and where it no longer explains the picture it goes back to a better key frame or sends another.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from avatar.avatar import StateStatistics
+from avatar.errors import InputError, MismatchError, StreamError
+from codec.container import Chunk
+from codec.header import CODEC_MTTF, DIGEST, StreamHeader
+from codec.mttf.keyframe import CODECS, decode_key, encode_key
+from codec.mttf.network import Held
+from codec.mttf.packet import SLOTS, KeyFrame, Reference, parse
+from codec.mttf.runtime import Runtime
+from codec.mttf.vectors import layout_of
+from codec.quantize import Quantizer
+
+Picture = NDArray[np.uint8]
+PROXY = 128  # pixels: the side at which the sender watches the generator
+_TRIES = 4  # QPs that are tried for a key frame of the wished size
+
+
+@dataclass(frozen=True)
+class CodecSettings:
+    """side: pixels coded.  key_codec: of `keyframe.CODECS`.  qp: None chooses it by the rate.
+    kbps: that key frames may make of the rate, over any ten seconds.  patience: how many times
+    the error just after a key frame is borne before a better one is looked for.  quality: of the
+    vectors' steps, in 1/256."""
+
+    side: int = 256
+    key_codec: str = "av1"
+    qp: int | None = None
+    kbps: float = 3.0
+    patience: float = 1.3
+    quality: int = 256
+
+
+@dataclass(frozen=True)
+class Coded:
+    """vectors: [F, 2 N_F] as computed, still to be quantised.  chunks: key frames and references
+    in order.  errors: [F] mean |difference| in 0 .. 1 at 128 pixels, as the sender saw it."""
+
+    vectors: NDArray[np.float32]
+    chunks: tuple[KeyFrame | Reference, ...]
+    errors: NDArray[np.float32]
+
+
+def stream_header(digest: str, numbers: int, quality: int) -> StreamHeader:
+    """What a fallback stream's header says at the least; the caller adds rate, window, sound."""
+    return StreamHeader(
+        digest=bytes.fromhex(digest)[:DIGEST],
+        layout=layout_of(numbers),
+        quality=quality,
+        codec=CODEC_MTTF,
+    )
+
+
+class Encoder:
+    """Takes pictures one by one; `chunks` fills with what is sent beside the vectors."""
+
+    def __init__(
+        self,
+        runtime: Runtime,
+        statistics: StateStatistics,
+        settings: CodecSettings = CodecSettings(),
+    ) -> None:
+        if settings.key_codec not in CODECS:
+            raise InputError(
+                f"no key frames by {settings.key_codec!r}", f"Choose from {', '.join(CODECS)}."
+            )
+        runtime.settings.samplings(settings.side)  # raises for a side that cannot be coded
+        self.settings = settings
+        self.chunks: list[KeyFrame | Reference] = []
+        self.errors: list[float] = []
+        self._runtime = runtime
+        self._quantizer = Quantizer(statistics, settings.quality)
+        self._held: dict[int, Held] = {}  # by slot, at PROXY
+        self._used: dict[int, int] = {}  # slot -> the frame that last used it
+        self._slot = 0
+        self._fresh = 0.0  # the error just after the last key frame or reference
+        self._paid = 0  # bytes of key frames
+        self._begin = 0
+
+    def encode(self, picture: Picture, time: int) -> NDArray[np.float32]:
+        """picture: [side, side, 3].  time: microseconds.  -> its vectors [2 N_F]."""
+        frame = len(self.errors)
+        vectors = self._runtime.vectors(picture)
+        small = _small(picture)
+        rounded = self._quantizer.values(self._quantizer.symbols(vectors))
+        if frame == 0:
+            self._begin = time
+            self._key(picture, small, rounded, frame)
+        else:
+            self._watch(picture, small, rounded, frame, time)
+        self._used[self._slot] = frame
+        return vectors
+
+    def _watch(
+        self, picture: Picture, small: Picture, rounded: NDArray[np.float32], frame: int, time: int
+    ) -> None:
+        error = self._error(self._slot, small, rounded)
+        limit = max(self.settings.patience * self._fresh, self._fresh + 0.006)
+        if error > limit:
+            others = {s: self._error(s, small, rounded) for s in self._held if s != self._slot}
+            best = min(others, key=others.__getitem__, default=None)
+            if best is not None and others[best] < 0.85 * error:
+                self._slot, error = best, others[best]
+                self.chunks.append(Reference(frame, best))
+            if error > limit and self._affordable(time):
+                self._key(picture, small, rounded, frame)
+                return
+        self.errors.append(error)
+
+    def _affordable(self, time: int) -> bool:
+        """Key frames so far, and one more like them, within the rate over the time so far and one
+        key frame ahead of it."""
+        count = sum(isinstance(chunk, KeyFrame) for chunk in self.chunks)
+        each = self._paid / count
+        return self._paid + each <= each + self.settings.kbps * 125 * (time - self._begin) * 1e-6
+
+    def _key(
+        self, picture: Picture, small: Picture, rounded: NDArray[np.float32], frame: int
+    ) -> None:
+        codec = CODECS[self.settings.key_codec]
+        data = self._coded(picture)
+        free = [s for s in range(SLOTS) if s not in self._held]
+        slot = free[0] if free else min(self._used, key=self._used.__getitem__)
+        self.chunks.append(KeyFrame(frame, slot, codec.number, self.settings.side, data))
+        self._paid += len(data)
+        shown = decode_key(data, codec.number, self.settings.side)
+        self._held[slot] = self._runtime.hold(_small(shown))
+        self._slot = slot
+        self._fresh = self._error(slot, small, rounded)
+        self.errors.append(self._fresh)
+
+    def _coded(self, picture: Picture) -> bytes:
+        """The finest key frame that takes no more than a third of ten seconds' bytes, by halving
+        the interval of QPs."""
+        codec = CODECS[self.settings.key_codec]
+        if self.settings.qp is not None:
+            return encode_key(picture, codec.name, self.settings.qp)
+        most = self.settings.kbps * 1250 / 3
+        low, high = codec.worst // 2, codec.worst
+        best = b""
+        for _ in range(_TRIES):
+            middle = (low + high) // 2
+            data = encode_key(picture, codec.name, middle)
+            if len(data) <= most:
+                best, high = data, middle
+            else:
+                low = middle + 1
+        return best or encode_key(picture, codec.name, codec.worst)
+
+    def _error(self, slot: int, small: Picture, rounded: NDArray[np.float32]) -> float:
+        made = self._runtime.generate(self._held[slot], rounded)
+        return float(np.abs(made.astype(np.int16) - small).mean()) / 255
+
+
+def encode(
+    pictures: Iterable[Picture],
+    times: Sequence[int],
+    runtime: Runtime,
+    statistics: StateStatistics,
+    settings: CodecSettings = CodecSettings(),
+    progress: Callable[[float, float], None] | None = None,
+) -> Coded:
+    """All of a recording: pictures [side, side, 3], times in microseconds."""
+    encoder = Encoder(runtime, statistics, settings)
+    rows = []
+    for picture, time in zip(pictures, times):
+        rows.append(encoder.encode(picture, time))
+        if progress:
+            progress(len(rows), len(times))
+    if not rows:
+        raise InputError("there are no pictures to code", "Give at least one.")
+    return Coded(np.stack(rows), tuple(encoder.chunks), np.array(encoder.errors, np.float32))
+
+
+class Decoder:
+    """Makes a stream's pictures, in order.
+
+    chunks: the container's, of the fallback's kinds.  Raises StreamError where no key frame
+    comes before a frame, or a frame is made from a slot that was never filled.
+    """
+
+    def __init__(self, runtime: Runtime, chunks: Sequence[Chunk]) -> None:
+        self._runtime = runtime
+        parsed = (parse(c.kind, c.body, c.offset) for c in chunks)
+        self._events = sorted((e for e in parsed if e is not None), key=lambda event: event.frame)
+        self._held: dict[int, Held] = {}
+        self._now: Held | None = None
+        self._frame = 0
+        keys = [event for event in self._events if isinstance(event, KeyFrame)]
+        if not keys or keys[0].frame != 0:
+            raise StreamError("the stream begins without a key frame", field="key frame")
+        self.side = keys[0].side
+
+    def picture(self, vectors: NDArray[np.float32]) -> Picture:
+        """The next frame's vectors [2 N_F] -> [side, side, 3] RGB."""
+        while self._events and self._events[0].frame <= self._frame:
+            self._take(self._events.pop(0))
+        assert self._now is not None
+        self._frame += 1
+        return self._runtime.generate(self._now, vectors)
+
+    def pictures(self, rows: Iterable[NDArray[np.float32]]) -> Iterator[Picture]:
+        return (self.picture(row) for row in rows)
+
+    def _take(self, event: KeyFrame | Reference) -> None:
+        if isinstance(event, KeyFrame):
+            if event.side != self.side or event.side not in self._runtime.settings.sides:
+                raise StreamError(f"a key frame of {event.side} pixels", field="side")
+            shown = decode_key(event.data, event.codec, event.side)
+            self._held[event.slot] = self._runtime.hold(shown)
+        elif event.slot not in self._held:
+            raise StreamError(f"slot {event.slot} holds no key frame", field="slot")
+        self._now = self._held[event.slot]
+
+
+def check_digest(header: StreamHeader, digest: str) -> None:
+    """MismatchError where a stream was made with other weights."""
+    if header.digest != bytes.fromhex(digest)[:DIGEST]:
+        raise MismatchError(
+            f"the stream was made with the fallback weights {header.digest.hex()}, here are "
+            f"{digest[: 2 * DIGEST]}",
+            "Decode it with the Facewire version that coded it, or name its weights.",
+        )
+
+
+def _small(picture: Picture) -> Picture:
+    """To PROXY x PROXY: means where it shrinks."""
+    count = picture.shape[0] // PROXY
+    if count <= 1:
+        return picture
+    parts = picture.reshape(PROXY, count, PROXY, count, 3).astype(np.float32)
+    return np.rint(parts.mean(axis=(1, 3))).astype(np.uint8)

@@ -1,0 +1,221 @@
+"""The trainer: crops and mattes as arrays in, weights out.
+
+Deterministic: what step N draws follows from the seed and N alone, so that a run that was stopped
+and resumed is the run that was not, on the same machine and number of threads.
+"""
+
+from __future__ import annotations
+
+import pickle
+from collections.abc import Callable
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from avatar.errors import InputError
+from avatar.storage import whole_file
+from codec.mttf.backend import torch
+from codec.mttf.losses import LossWeights, losses
+from codec.mttf.network import Mttf
+from codec.mttf.portraits import Batch, PairSampler, Portraits
+from codec.mttf.settings import NetworkSettings
+from codec.mttf.vectors import STEP
+
+Tensor = Any
+_CHECK_PAIRS = 32
+_CHECK_SIDE = 256
+_CURE = "Start over: the same command without --resume."
+
+
+@dataclass(frozen=True)
+class TrainSettings:
+    """batch: pictures of 128 a step, a quarter as many of 256, at least two of 512.  rate: Adam's;
+    a tenth of it from 60 % of the steps, a hundredth from 90 %.  sides: how often each
+    resolution is drawn (in the place of Eq. 28's sum over all).  ema: of the weights that are
+    kept.  half: bfloat16 on a GPU."""
+
+    steps: int = 20_000
+    seed: int = 0
+    batch: int = 8
+    rate: float = 2e-4
+    betas: tuple[float, float] = (0.5, 0.999)
+    sides: tuple[tuple[int, float], ...] = ((128, 0.6), (256, 0.35), (512, 0.05))
+    ema: float = 0.999
+    weights: LossWeights = field(default_factory=LossWeights)
+    half: bool = True
+
+
+@dataclass(frozen=True)
+class Check:
+    """On people who are not learned from, at 256 x 256: mean PSNR in dB of the pictures made and
+    of the key frame instead of them, and the mean |difference| of both."""
+
+    step: int
+    psnr: float
+    still_psnr: float
+    error: float
+    still_error: float
+
+
+class Trainer:
+    """`run` goes on from `done` steps; `save` and `load` keep everything that it depends on."""
+
+    def __init__(
+        self,
+        network: NetworkSettings,
+        portraits: Portraits,
+        check: Portraits,
+        settings: TrainSettings = TrainSettings(),
+        device: str = "cpu",
+    ) -> None:
+        torch.manual_seed(settings.seed)
+        self.settings = settings
+        self.device = device
+        self.net = Mttf(network).to(device)
+        self.kept = Mttf(network).to(device).eval().requires_grad_(False)
+        self.kept.load_state_dict(self.net.state_dict())
+        self.optimiser = torch.optim.Adam(
+            self.net.parameters(), lr=settings.rate, betas=settings.betas
+        )
+        self.done = 0
+        self.checks: list[Check] = []
+        self._sampler = PairSampler(portraits)
+        rng = np.random.default_rng([settings.seed, 1])
+        self._check = PairSampler(check).draw(rng, _CHECK_PAIRS, _CHECK_SIDE, jitter=False)
+
+    def step(self) -> dict[str, float]:
+        """One batch; the losses by name."""
+        settings = self.settings
+        rng = np.random.default_rng([settings.seed, 2, self.done])
+        names, chances = zip(*settings.sides, strict=True)
+        side = int(rng.choice(names, p=np.array(chances) / sum(chances)))
+        count = max(2, settings.batch * 128 * 128 // (side * side))
+        batch = self._sampler.draw(rng, count, side)
+        noise = torch.from_numpy(rng.uniform(-0.5, 0.5, (count, self.net.settings.numbers)))
+        for group in self.optimiser.param_groups:
+            group["lr"] = self._rate()
+        self.net.train()
+        made, parts = self._forward(batch, noise.float())
+        self.optimiser.zero_grad(set_to_none=True)
+        made.backward()
+        torch.nn.utils.clip_grad_norm_(self.net.parameters(), 10.0)
+        self.optimiser.step()
+        self.done += 1
+        self._keep()
+        return parts
+
+    def run(
+        self,
+        until: int | None = None,
+        every: int = 500,
+        told: Callable[[int, dict[str, float]], None] | None = None,
+        checked: Callable[[Check], None] | None = None,
+    ) -> None:
+        """To `until` steps, all by default; a check every so many and at the end."""
+        until = self.settings.steps if until is None else min(until, self.settings.steps)
+        while self.done < until:
+            parts = self.step()
+            if told:
+                told(self.done, parts)
+            if self.done % every == 0 or self.done == until:
+                self.checks.append(self.check())
+                if checked:
+                    checked(self.checks[-1])
+
+    def check(self) -> Check:
+        """The kept weights on people they do not learn from."""
+        key, wanted = self._check.key.to(self.device), self._check.wanted.to(self.device)
+        made = self.pictures(key, wanted)
+
+        def psnr(x: Tensor) -> float:
+            squares = ((x - wanted) ** 2).flatten(1).mean(1)
+            return float((-10 * torch.log10(squares + 1e-10)).mean())
+
+        def error(x: Tensor) -> float:
+            return float((x - wanted).abs().mean())
+
+        return Check(self.done, psnr(made), psnr(key), error(made), error(key))
+
+    def sheet(self, count: int = 6) -> Any:
+        """[3 R, count R, 3] uint8: key frames, what is wanted, what is made of the check's."""
+        key, wanted = self._check.key[:count], self._check.wanted[:count]
+        made = self.pictures(key.to(self.device), wanted.to(self.device)).cpu()
+        rows = [torch.cat(list(x), dim=2) for x in (key, wanted, made)]
+        sheet = torch.cat(rows, dim=1).permute(1, 2, 0)
+        return (sheet * 255).round().to(torch.uint8).numpy()
+
+    def vectors(self, pictures: Any) -> Any:
+        """Of the kept weights: [F, S, S, 3] uint8 -> [F, 2 N_F] float32."""
+        rows = []
+        with torch.no_grad():
+            for part in np.array_split(pictures, max(1, len(pictures) // 8)):
+                x = torch.from_numpy(np.ascontiguousarray(part.transpose(0, 3, 1, 2)))
+                rows.append(self.kept.vectors(x.to(self.device).float() / 255).cpu().numpy())
+        return np.concatenate(rows)
+
+    def pictures(self, key: Tensor, wanted: Tensor) -> Tensor:
+        """What a receiver of the rounded vectors would see, [B, 3, R, R]."""
+        out = []
+        with torch.no_grad():
+            for a, b in zip(key.split(4), wanted.split(4)):
+                vectors = (self.kept.vectors(b) / STEP).round() * STEP
+                out.append(self.kept.generate(self.kept.hold(a), vectors).picture)
+        return torch.cat(out)
+
+    def _forward(self, batch: Batch, noise: Tensor) -> tuple[Tensor, dict[str, float]]:
+        key, wanted = batch.key.to(self.device), batch.wanted.to(self.device)
+        matte = batch.matte.to(self.device)
+        cuda = self.device.startswith("cuda")
+        with torch.autocast("cuda", torch.bfloat16, enabled=cuda and self.settings.half):
+            held = self.net.hold(key)
+            exact = self.net.vectors(wanted)
+            own = self.net.factors.vectors(held.latent)
+            made = self.net.generate(held, exact + STEP * noise.to(exact))
+        made = type(made)(made.picture.float(), made.mask.float())
+        lost = losses(made, wanted, matte, exact, own.detach(), STEP, self.settings.weights)
+        return lost.total, lost.parts
+
+    def _rate(self) -> float:
+        share = self.done / max(self.settings.steps, 1)
+        return self.settings.rate * (1.0 if share < 0.6 else 0.1 if share < 0.9 else 0.01)
+
+    def _keep(self) -> None:
+        """The moving average, faster at the start."""
+        decay = min(self.settings.ema, (1 + self.done) / (10 + self.done))
+        with torch.no_grad():
+            for kept, new in zip(self.kept.state_dict().values(), self.net.state_dict().values()):
+                if kept.dtype.is_floating_point:
+                    kept.lerp_(new, 1 - decay)
+                else:
+                    kept.copy_(new)
+
+    def save(self, path: Path) -> None:
+        """Replaces the file as a whole."""
+        state = {
+            "version": 1,
+            "network": asdict(self.net.settings),
+            "seed": self.settings.seed,
+            "net": self.net.state_dict(),
+            "kept": self.kept.state_dict(),
+            "optimiser": self.optimiser.state_dict(),
+            "done": self.done,
+            "checks": [asdict(check) for check in self.checks],
+        }
+        with whole_file(path) as file:
+            torch.save(state, file)
+
+    def load(self, path: Path) -> None:
+        """Raises InputError for a checkpoint that is damaged or of another network."""
+        try:
+            state = torch.load(path, weights_only=True, map_location=self.device)
+        except (OSError, RuntimeError, EOFError, ValueError, pickle.UnpicklingError) as error:
+            raise InputError(f"the checkpoint {path} cannot be read: {error}", _CURE) from None
+        if state.get("network") != asdict(self.net.settings):
+            raise InputError(f"the checkpoint {path} is of another network", _CURE)
+        self.net.load_state_dict(state["net"])
+        self.kept.load_state_dict(state["kept"])
+        self.optimiser.load_state_dict(state["optimiser"])
+        self.done = int(state["done"])
+        self.checks = [Check(**check) for check in state["checks"]]

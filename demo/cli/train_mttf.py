@@ -1,0 +1,64 @@
+"""facewire train-mttf"""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+from avatar.errors import InputError
+from demo.cli.paths import output_file
+from demo.cli.progress import bar, say
+
+HELP = "train the fallback's network on a folder of clips of many people"
+EXAMPLE = "facewire train-mttf clips -o mttf-lite.safetensors --steps 20000"
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("clips", metavar="CLIPS", help="a folder of videos, or of prepared crops")
+    parser.add_argument("-o", dest="output", required=True, metavar="WEIGHTS")
+    parser.add_argument("--size", choices=("lite", "full"), default="lite")
+    parser.add_argument("--steps", type=int, default=20_000, metavar="N")
+    parser.add_argument("--batch", type=int, default=8, metavar="N", help="pictures of 128 a step")
+    parser.add_argument("--rate", type=float, default=2e-4, metavar="R", help="Adam's, at first")
+    parser.add_argument("--seed", type=int, default=0, metavar="N")
+    parser.add_argument("--every", type=int, default=500, metavar="N", help="steps between checks")
+    parser.add_argument("--threads", type=int, metavar="N", help="of the CPU")
+    parser.add_argument("--device", choices=("cpu", "cuda"), default="cpu")
+    parser.add_argument(
+        "--resume", action="store_true", help="go on from the checkpoint beside WEIGHTS"
+    )
+
+
+def run(arguments: argparse.Namespace) -> None:
+    clips = Path(arguments.clips)
+    if not clips.is_dir():
+        raise InputError(f"{clips} is no folder", "Give a folder of clips of people.")
+    out = output_file(arguments.output, ".safetensors")
+    for name in ("steps", "batch", "every"):
+        if getattr(arguments, name) < 1:
+            raise InputError(f"--{name} {getattr(arguments, name)} is too small", "Give 1 or more.")
+    from codec.mttf.train import TrainSettings
+    from service.fallback.training import crops_of, train
+
+    with bar("Preparing crops") as progress:
+        crops, left_out = crops_of(clips, out.parent, progress)
+    for line in left_out:
+        say(line)
+    settings = TrainSettings(
+        steps=arguments.steps, seed=arguments.seed, batch=arguments.batch, rate=arguments.rate
+    )
+    with bar("Training") as progress:
+        card = train(
+            crops,
+            out,
+            out.parent,
+            arguments.size,
+            settings,
+            arguments.resume,
+            arguments.threads,
+            arguments.device,
+            arguments.every,
+            progress,
+            lambda c: say(f"step {c.step}: {c.psnr:.2f} dB, the key frame {c.still_psnr:.2f} dB"),
+        )
+    print(f"{out}: {card['steps']} steps on {card['people']} people, {card['crops']} pictures")

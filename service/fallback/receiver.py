@@ -1,0 +1,68 @@
+"""The receiving side without an avatar: a stream -> pictures -> a video."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from codec.container import read_stream
+from codec.header import CODEC_MTTF
+from codec.mttf.codec import Decoder, check_digest
+from codec.mttf.runtime import Runtime
+from codec.mttf.weights import Weights
+from render.lanczos import lanczos
+from service.receiver import Progress, Shown, audio_of
+from service.video_out import playable_size, video_file
+
+
+def is_fallback(path: str | Path) -> bool:
+    """Whether a stream needs no avatar.  Raises StreamError as `read_stream`."""
+    return read_stream(path).header.codec == CODEC_MTTF
+
+
+def decode_fallback(
+    path: str | Path,
+    weights: Weights,
+    out: str | Path,
+    width: int | None = None,
+    height: int | None = None,
+    device: str = "cpu",
+    progress: Progress | None = None,
+) -> Shown:
+    """Shows a stream as a video file of width x height (the coded size where not given), the
+    square in the middle, black beside it.
+
+    Raises StreamError, VersionError, StorageError, MismatchError for a stream of other weights.
+    """
+    stream = read_stream(path, weights.statistics)
+    check_digest(stream.header, weights.digest)
+    states = stream.states
+    decoder = Decoder(Runtime(weights, device), stream.fallback)
+    width, height = playable_size(out, width or decoder.side, height or decoder.side)
+    times = (states.time - states.time[0]).tolist()
+    period = int(np.median(np.diff(times))) if len(times) > 1 else 40_000
+    until = [*times[1:], times[-1] + period]
+    sound = audio_of(stream)
+    sound = sound.shifted(-int(states.time[0])) if sound else None
+    with video_file(out, width, height, 1e6 / period, sound) as video:
+        for index, row in enumerate(states.values):
+            picture = placed(decoder.picture(row), width, height)
+            video.picture(picture, times[index], until[index] - times[index])
+            if progress:
+                progress(index + 1, len(times))
+    return Shown(len(times), width, height)
+
+
+def placed(picture: NDArray[np.uint8], width: int, height: int) -> NDArray[np.uint8]:
+    """A square picture as large as fits into the middle of width x height."""
+    side = min(width, height)
+    if side != picture.shape[0]:
+        picture = lanczos(picture, side, side)
+    if width == height:
+        return picture
+    out = np.zeros((height, width, 3), np.uint8)
+    top, left = (height - side) // 2, (width - side) // 2
+    out[top : top + side, left : left + side] = picture
+    return out

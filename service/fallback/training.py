@@ -1,0 +1,93 @@
+"""From a folder of clips to weights that a stream can name: what `facewire train-mttf` does."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from avatar.errors import InputError
+from codec.mttf.settings import SETTINGS
+from codec.mttf.train import Check, Trainer, TrainSettings
+from codec.mttf.vectors import statistics_of
+from codec.mttf.weights import save_weights
+from service.fallback.crops import prepare_crops
+from service.fallback.portraits import read_portraits, split
+
+_VIDEOS = (".mp4", ".mov", ".mpg", ".mpeg", ".mkv", ".webm", ".avi")
+_ROWS = 600  # crops whose vectors give the statistics
+_PEOPLE = "people.json"
+
+
+def crops_of(
+    clips: Path, work: Path, progress: Callable[[float, float], None] | None = None
+) -> tuple[Path, list[str]]:
+    """The folder of crops: `clips` itself where it is one, else `work`/crops, made once."""
+    if (clips / _PEOPLE).is_file():
+        return clips, []
+    folder = work / "crops"
+    if (folder / _PEOPLE).is_file():
+        return folder, []
+    videos = sorted(p for p in clips.rglob("*") if p.suffix.lower() in _VIDEOS)
+    if not videos:
+        raise InputError(f"{clips} holds no video", "Give a folder of clips of people.")
+    return folder, prepare_crops(videos, folder, progress=progress)
+
+
+def train(
+    crops: Path,
+    out: Path,
+    work: Path,
+    size: str = "lite",
+    settings: TrainSettings | None = None,
+    resume: bool = False,
+    threads: int | None = None,
+    device: str = "cpu",
+    every: int = 500,
+    progress: Callable[[float, float], None] | None = None,
+    checked: Callable[[Check], None] | None = None,
+) -> dict[str, Any]:
+    """Trains, with a checkpoint and a sheet in `work` at every check; writes `out`, and returns
+    its card.  Raises InputError, MissingError, StorageError."""
+    import torch
+    from PIL import Image
+
+    settings = settings or TrainSettings()
+    if threads:
+        torch.set_num_threads(threads)
+    portraits, people = read_portraits(crops)
+    learned, check = split(portraits, people)
+    trainer = Trainer(SETTINGS[size], learned, check, settings, device)
+    checkpoint = work / f"mttf-{size}.checkpoint"
+    if resume:
+        trainer.load(checkpoint)
+
+    def at_check(result: Check) -> None:
+        trainer.save(checkpoint)
+        Image.fromarray(trainer.sheet()).save(work / f"mttf-{size}.png")
+        if checked:
+            checked(result)
+
+    def told(done: int, _: dict[str, float]) -> None:
+        if progress:
+            progress(done, settings.steps)
+
+    trainer.run(every=every, told=told, checked=at_check)
+    card = {
+        "steps": trainer.done,
+        "seed": settings.seed,
+        "people": len(set(learned.person.tolist())),
+        "crops": len(learned.pictures),
+        "checked_on": len(set(check.person.tolist())),
+        "checks": [asdict(c) for c in trainer.checks[-20:]],
+        "settings": asdict(settings),
+        "torch": torch.__version__,
+    }
+    rows = np.random.default_rng(settings.seed).permutation(len(learned.pictures))[:_ROWS]
+    vectors = trainer.vectors(learned.pictures[np.sort(rows)])
+    tensors = {name: t.cpu().numpy() for name, t in trainer.kept.state_dict().items()}
+    save_weights(out, SETTINGS[size], tensors, statistics_of(vectors), card)
+    return card

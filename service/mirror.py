@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import sys
 import time as clock
-from collections import deque
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -24,13 +23,13 @@ from enroll.crops import cut_window
 from enroll.scene import TrackPrior
 from enroll.track_live import CausalTracker
 from service.latest import Latest
+from service.rate import Rate
 from service.receiver import Renderer
 from service.refine import Refiner
 from service.states import states_of
 from service.video_out import playable_size, video_file
 from service.view import View
 
-_MEMORY = 2_000_000  # us over which the shown rate is taken
 _LIVE = PacketSettings(frames=1)  # nothing waits for a frame to come
 _PERIOD = 40_000  # us a picture is told to last where the next one's time is not known
 
@@ -65,37 +64,6 @@ class Mirrored:
     frames: int
     kbps: float
     fps: float
-
-
-class Rate:
-    """Bytes over the last while, and over all, as kbit/s."""
-
-    def __init__(self, memory: int = _MEMORY) -> None:
-        self._memory = memory
-        self._sizes: deque[tuple[int, int]] = deque()
-        self._first: int | None = None
-        self._last = self._total = 0
-
-    def add(self, time: int, size: int) -> None:
-        """`size` bytes sent at `time` (us, rising)."""
-        self._first = time if self._first is None else self._first
-        self._last = time
-        self._total += size
-        self._sizes.append((time, size))
-        while time - self._sizes[0][0] > self._memory:
-            self._sizes.popleft()
-
-    @property
-    def now(self) -> float:
-        """Over the last while; 0 until there are two moments to measure between."""
-        span = self._last - self._sizes[0][0] if self._sizes else 0
-        later = sum(size for _, size in self._sizes) - (self._sizes[0][1] if self._sizes else 0)
-        return later * 8000 / span if span else 0.0
-
-    @property
-    def overall(self) -> float:
-        span = self._last - (self._first or 0)
-        return self._total * 8000 / span if span else 0.0
 
 
 class Mirror:

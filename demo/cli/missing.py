@@ -24,6 +24,9 @@ _EXTRAS = {
     "alembic": "api",
     "argon2": "api",
     "cryptography": "api",
+    "gradio": "service",
+    "aiortc": "service",
+    "httpx": "service",
 }
 
 

@@ -34,10 +34,11 @@ def run(arguments: argparse.Namespace) -> None:
     environment = {**os.environ, **chosen}
     settings = settings_from(environment)
 
+    from demo.pages.site import with_pages
     from service.api.app import make_app
     from service.jobs.crew import Crew
 
-    app = make_app(settings)
+    app = with_pages(make_app(settings)) if settings.pages else make_app(settings)
     crew = Crew(settings.workers, environment)
     crew.start()
     try:
@@ -60,4 +61,6 @@ def _serve(app: Any, settings: ServiceSettings) -> None:
         server_header=False,
         timeout_graceful_shutdown=5,
         h11_max_incomplete_event_size=32_768,
+        ws_max_size=1 << 20,
+        ws_max_queue=4,
     )

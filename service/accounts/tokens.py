@@ -23,6 +23,7 @@ SCOPES = {
     "avatars:read": "seeing and fetching avatars",
     "avatars:write": "adding and deleting avatars, enrolling",
     "grants": "letting others have an avatar",
+    "calls": "making rooms and joining calls",
 }
 LONGEST = 366 * 86_400.0  # seconds
 _CURE = "Sign in again: POST /v1/sessions."

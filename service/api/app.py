@@ -11,12 +11,13 @@ from fastapi import FastAPI, Response
 from sqlalchemy.exc import SQLAlchemyError
 
 from service.accounts.passwords import Passwords, PasswordSettings
-from service.api import accounts, avatars, enrolments, grants
+from service.api import accounts, avatars, capture, enrolments, grants, mirror, rooms
 from service.api.context import Context, Shared
 from service.api.limits import Limits
 from service.api.opening import store_of
 from service.api.problems import add_handlers, problem
 from service.api.settings import ServiceSettings
+from service.calls.rooms import Rooms
 
 _ABOUT = (
     "Accounts, avatars and who may receive them.  Errors are application/problem+json (RFC 9457)."
@@ -33,6 +34,7 @@ def make_app(settings: ServiceSettings, clock: Callable[[], float] = time.time) 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
         yield
+        await context.rooms.close()
         context.database.close()
 
     app = FastAPI(
@@ -46,11 +48,24 @@ def make_app(settings: ServiceSettings, clock: Callable[[], float] = time.time) 
     )
     app.state.context = context
     app.add_middleware(Limits, settings=settings, clock=clock)
+    if settings.metrics:
+        _measure(app, context)
     add_handlers(app)
     app.get("/healthz", tags=["operation"])(health)
-    for module in (accounts, avatars, grants, enrolments):
+    for module in (accounts, avatars, grants, enrolments, capture, mirror, rooms):
         app.include_router(module.router)
     return app
+
+
+def _measure(app: FastAPI, context: Context) -> None:
+    from service.api.metrics import TYPE, Measured, Metrics
+
+    metrics = Metrics(context)
+    app.add_middleware(Measured, metrics=metrics)
+
+    @app.get("/metrics", include_in_schema=False)
+    def figures() -> Response:
+        return Response(metrics.text(), media_type=TYPE)
 
 
 def health(context: Shared) -> Response:
@@ -72,4 +87,6 @@ def _context(settings: ServiceSettings, clock: Callable[[], float]) -> Context:
         clock=clock,
         uploads=asyncio.Semaphore(settings.uploads),
         streams=asyncio.Semaphore(settings.streams),
+        visits=asyncio.Semaphore(settings.visits),
+        rooms=Rooms(settings.rooms),
     )

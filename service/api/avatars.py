@@ -76,7 +76,8 @@ def delete(id: Id, me: Writer, context: Shared) -> None:
     context.library.blobs.remove(blob)
 
 
-@router.api_route("/{id}/archive", methods=["GET", "HEAD"], response_class=Response)
+@router.head("/{id}/archive", response_class=Response)
+@router.get("/{id}/archive", response_class=Response)
 def fetch(
     id: Id,
     request: Request,

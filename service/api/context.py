@@ -15,6 +15,7 @@ from service.accounts.passwords import Passwords
 from service.accounts.tokens import Bearer
 from service.api.problems import refuse
 from service.api.settings import ServiceSettings
+from service.calls.rooms import Rooms
 from service.store.database import Database
 from service.store.library import Library
 from service.store.models import StoredAvatar
@@ -31,6 +32,8 @@ class Context:
     clock: Callable[[], float]
     uploads: asyncio.Semaphore
     streams: asyncio.Semaphore
+    visits: asyncio.Semaphore
+    rooms: Rooms
 
     @property
     def database(self) -> Database:

@@ -11,6 +11,7 @@ from fastapi import APIRouter, Request, Response
 from fastapi.concurrency import run_in_threadpool
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
+from starlette.exceptions import HTTPException
 from starlette.responses import StreamingResponse
 
 from avatar.errors import ConsentError
@@ -167,7 +168,10 @@ async def _events(context: Context, look: Callable[[], EnrolmentShown]) -> Async
     async with context.streams:
         said, quiet, left = "", 0.0, _LONGEST
         while left > 0:
-            shown = await run_in_threadpool(look)
+            try:
+                shown = await run_in_threadpool(look)
+            except HTTPException:  # erased since
+                return
             text = shown.model_dump_json()
             if text != said:
                 yield f"event: progress\ndata: {text}\n\n"

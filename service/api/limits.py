@@ -20,6 +20,7 @@ _VIDEO = re.compile(r"/v1/enrolments/[0-9a-f]{32}/video")
 # What checks a password is slow, and what a guesser would call.
 _PASSWORD = {("POST", "/v1/accounts"), ("POST", "/v1/sessions"), ("POST", "/v1/account/erasure")}
 _PER_ADDRESS = 4  # users who may share one
+_PER_PAGE = 20  # files that a page is made of come all at once
 
 
 class Limits:
@@ -31,6 +32,7 @@ class Limits:
         self._clock = clock
         self._token = RateLimiter(settings.rate, settings.rate / 6)
         self._address = RateLimiter(_PER_ADDRESS * settings.rate, _PER_ADDRESS * settings.rate / 6)
+        self._page = RateLimiter(_PER_PAGE * settings.rate, _PER_PAGE * settings.rate / 6)
         self._password = RateLimiter(settings.sign_in_rate, settings.sign_in_rate)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -91,6 +93,8 @@ class Limits:
             wait = self._password.wait(address, now)
             if wait > 0:
                 return wait
+        if not what[1].startswith("/v1/"):
+            return self._page.wait(address, now)
         wait = self._address.wait(address, now)  # also with a token: made-up ones cost nothing
         token = headers.get("authorization")
         if wait > 0 or token is None:

@@ -18,31 +18,31 @@ Name = Annotated[str, StringConstraints(min_length=1, max_length=64)]
 Password = Annotated[str, StringConstraints(min_length=1, max_length=256)]
 
 
-class _Asked(BaseModel):
+class Asked(BaseModel):
     model_config = ConfigDict(extra="forbid", allow_inf_nan=False)
 
 
-class Credentials(_Asked):
+class Credentials(Asked):
     name: Name
     password: Password
 
 
-class Erasure(_Asked):
+class Erasure(Asked):
     password: Password
 
 
-class TokenWanted(_Asked):
+class TokenWanted(Asked):
     scopes: list[Name] = Field(min_length=1, max_length=16)
     days: float = Field(gt=0, le=366)
     label: Label = ""
 
 
-class GrantWanted(_Asked):
+class GrantWanted(Asked):
     holder: Name = Field(description="the user name of who may fetch the avatar")
     days: float = Field(gt=0, le=36_600)
 
 
-class ConsentGiven(_Asked):
+class ConsentGiven(Asked):
     """What the person agreed to.  version: of the wording at GET /v1/consent."""
 
     subject: Name = Field(description="whose face: a name, or self")
@@ -51,7 +51,7 @@ class ConsentGiven(_Asked):
     agreed: Literal[True]
 
 
-class EnrolmentWanted(_Asked):
+class EnrolmentWanted(Asked):
     name: Name = Field(description="of the avatar")
     consent: ConsentGiven
     size: int = Field(256, ge=32, le=1024, description="pixels a side to learn from")

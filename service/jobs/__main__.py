@@ -9,7 +9,6 @@ from __future__ import annotations
 import logging
 import os
 import signal
-import sys
 import threading
 
 from service.api.opening import store_of, work_folder
@@ -21,6 +20,7 @@ from service.jobs.worker import Worker
 
 def main() -> None:
     logging.basicConfig(level=logging.INFO, format="%(levelname)s %(name)s %(message)s")
+    logging.getLogger("alembic").setLevel(logging.WARNING)
     settings = settings_from(os.environ)
     queue = Queue(store_of(settings), settings.job_lease)
     work = WorkSettings(settings.video_seconds, settings.checkpoint_seconds, settings.device)
@@ -29,7 +29,8 @@ def main() -> None:
         signal.signal(number, lambda *_: worker.stop.set())
 
     def watch() -> None:
-        sys.stdin.buffer.read()
+        while os.read(0, 1):
+            pass
         worker.stop.set()
 
     threading.Thread(target=watch, daemon=True).start()

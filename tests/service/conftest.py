@@ -36,6 +36,7 @@ class LiveServer:
         given = {
             "FACEWIRE_DATA": str(self.data),
             "FACEWIRE_PORT": str(self.port),
+            "FACEWIRE_PAGES": "0",
             "FACEWIRE_RATE": "100000",
             "FACEWIRE_SIGN_IN_RATE": "100000",
             "FACEWIRE_PASSWORD_MEMORY": "1024",

@@ -1,0 +1,40 @@
+"""The pages, beside the API in one application.  They hold nothing: all that they do, the
+browser asks of the API with its user's own token, and no picture passes through Gradio."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+from fastapi import FastAPI
+from fastapi.staticfiles import StaticFiles
+
+STATIC = Path(__file__).with_name("static")
+
+
+def with_pages(app: FastAPI) -> FastAPI:
+    """Adds the pages at / to the API."""
+    os.environ.setdefault("GRADIO_ANALYTICS_ENABLED", "False")
+    os.environ.setdefault("HF_HUB_OFFLINE", "1")
+    import gradio as gr
+
+    from demo.pages import call, enrol
+
+    app.mount("/pages", StaticFiles(directory=STATIC), name="pages")
+    with gr.Blocks(title="Facewire", analytics_enabled=False) as site:
+        enrol.build()
+    with site.route("Call", "/call"):
+        call.build()
+    return gr.mount_gradio_app(
+        app,
+        site,
+        path="/",
+        theme=gr.themes.Soft(),
+        css_paths=STATIC / "facewire.css",
+        head='<script type="module" src="/pages/main.js"></script>',
+        footer_links=[],
+        run_history=False,
+        max_file_size=1,  # nothing is uploaded to Gradio
+        ssr_mode=False,
+        show_error=False,
+    )

@@ -1,0 +1,35 @@
+// The API as the pages use it.  The token stays in this tab and goes with it.
+
+const KEY = "facewire-token";
+
+export const token = () => sessionStorage.getItem(KEY);
+export const keep = (text) => text ? sessionStorage.setItem(KEY, text) : sessionStorage.removeItem(KEY);
+
+// The answer's JSON; throws an Error with the server's own words.
+export async function call(method, path, body) {
+  const headers = {};
+  if (token()) headers.Authorization = `Bearer ${token()}`;
+  const raw = body instanceof Blob;
+  if (body !== undefined && !raw) headers["Content-Type"] = "application/json";
+  const answer = await fetch(path, {
+    method, headers, body: raw ? body : body === undefined ? undefined : JSON.stringify(body),
+  });
+  if (answer.ok) return answer.status === 204 ? null : answer.json();
+  const problem = await answer.json().catch(() => ({}));
+  if (answer.status === 401 && path !== "/v1/sessions") keep(null);
+  throw new Error(problem.errors?.map((e) => `${e.at}: ${e.what}`).join("; ")
+    || problem.detail || `The server answers ${answer.status}.`);
+}
+
+export async function picture(path) {
+  const answer = await fetch(path, { headers: { Authorization: `Bearer ${token()}` } });
+  return answer.ok ? URL.createObjectURL(await answer.blob()) : null;
+}
+
+export function socket(path, hello) {
+  const scheme = location.protocol === "https:" ? "wss" : "ws";
+  const made = new WebSocket(`${scheme}://${location.host}${path}`);
+  made.binaryType = "blob";
+  made.addEventListener("open", () => made.send(JSON.stringify({ token: token(), ...hello })));
+  return made;
+}

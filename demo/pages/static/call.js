@@ -1,0 +1,118 @@
+// A call from a plain browser: camera and microphone to the server, its rendering back.
+
+import { call, token } from "./api.js";
+import * as camera from "./camera.js";
+import { at, say } from "./page.js";
+
+const RETRY = 2000; // ms before a lost call is joined again
+const GATHER = 2000; // ms that addresses are gathered for at most
+
+let line = null; // { connection, room, member, wish, left }
+
+export async function makeRoom() {
+  try {
+    if (!token()) throw new Error("Sign in first.");
+    const room = await call("POST", "/v1/rooms");
+    const link = new URL(room.link, location).href;
+    say("fw-call-link", `Send this link to the other: ${link}`);
+    return link;
+  } catch (error) {
+    say("fw-call-status", error.message, true);
+    return "";
+  }
+}
+
+// The id of a room, from its link too.
+const idOf = (text) => (text.match(/[0-9a-f]{32}/) ?? [""])[0];
+
+export async function join(text, width, fit, background) {
+  try {
+    if (line) return;
+    if (!token()) throw new Error("Sign in first.");
+    const room = idOf(text || location.search);
+    if (!room) throw new Error("Give a room's link, or make a room.");
+    const avatars = await call("GET", "/v1/avatars");
+    const me = await call("GET", "/v1/account");
+    const mine = avatars.find((one) => one.owner === me.name)?.id;
+    const video = at("fw-self");
+    await camera.open(video, true);
+    at("fw-call-pair").hidden = false;
+    line = { room, wish: { avatar: mine, width, height: width, fit, background } };
+    await connect();
+    if (!mine) say("fw-call-status", "You have no avatar yet: the other cannot see you.", true);
+  } catch (error) {
+    await leave();
+    say("fw-call-status", error.message, true);
+  }
+}
+
+async function connect() {
+  const mine = line;
+  const connection = mine.connection = new RTCPeerConnection();
+  const stream = at("fw-self").srcObject;
+  for (const track of stream.getTracks()) connection.addTrack(track, stream);
+  const other = new MediaStream();
+  at("fw-other").srcObject = other;
+  connection.ontrack = (event) => other.addTrack(event.track);
+  connection.createDataChannel("status").onmessage = (event) => figures(JSON.parse(event.data));
+  connection.onconnectionstatechange = () => changed(mine, connection);
+  await connection.setLocalDescription(await connection.createOffer());
+  await gathered(connection);
+  say("fw-call-status", "Joining.");
+  const sdp = connection.localDescription.sdp;
+  const joined = await call("POST", `/v1/rooms/${mine.room}/members`,
+    { sdp, mode: "video", ...mine.wish });
+  mine.member = joined.member;
+  await connection.setRemoteDescription({ type: "answer", sdp: joined.sdp });
+}
+
+const gathered = (connection) => new Promise((done) => {
+  const look = () => connection.iceGatheringState === "complete" && done();
+  connection.onicegatheringstatechange = look;
+  setTimeout(done, GATHER);
+  look();
+});
+
+function changed(mine, connection) {
+  if (mine !== line || connection !== mine.connection) return;
+  if (connection.connectionState === "connected") say("fw-call-status", "In the call.");
+  if (["failed", "disconnected"].includes(connection.connectionState)) again(mine);
+}
+
+async function again(mine) {
+  say("fw-call-status", "The line is lost; joining again.", true);
+  mine.connection.close();
+  while (mine === line) {
+    await new Promise((done) => setTimeout(done, RETRY));
+    if (mine !== line) return;
+    try {
+      if (mine.member) await call("DELETE", `/v1/rooms/${mine.room}/members/${mine.member}`).catch(() => {});
+      await connect();
+      return;
+    } catch (error) {
+      say("fw-call-status", error.message, true);
+    }
+  }
+}
+
+const WAYS = { avatar: "the avatar", fallback: "no avatar yet", nothing: "nothing yet",
+  refused: "nothing: you have no permission to receive this avatar" };
+
+function figures(now) {
+  const who = now.others.length ? `With ${now.others.join(", ")}` : "Nobody else is here yet";
+  const trip = now.round_trip_ms == null ? "" : `, ${now.round_trip_ms} ms there and back`;
+  say("fw-call-figures", `${who}. Receiving ${WAYS[now.carried]}: ${now.kbps_in} kbit/s in, `
+    + `${now.kbps_out} kbit/s out, ${now.delay_ms} ms held back${trip}, `
+    + `${(100 * now.loss).toFixed(1)} % lost.`);
+}
+
+export async function leave() {
+  const mine = line;
+  line = null;
+  if (mine?.connection) mine.connection.close();
+  camera.close(at("fw-self"));
+  at("fw-call-pair").hidden = true;
+  say("fw-call-status", "Not in a call.");
+  say("fw-call-figures", "");
+  if (mine?.member) await call("DELETE", `/v1/rooms/${mine.room}/members/${mine.member}`).catch(() => {});
+}

@@ -1,0 +1,42 @@
+// A camera that feeds a socket: the next picture goes when the answer to the last has come, so
+// that nothing queues up on a slow line or machine.
+
+const LARGEST = 640; // pixels of the longer side
+
+export async function open(video, audio = false) {
+  if (!navigator.mediaDevices) throw new Error("This page needs https to use a camera.");
+  const stream = await navigator.mediaDevices.getUserMedia({
+    video: { width: { ideal: 1280 }, height: { ideal: 720 }, facingMode: "user" }, audio,
+  });
+  video.srcObject = stream;
+  await video.play();
+  return stream;
+}
+
+export function close(video) {
+  for (const track of video.srcObject?.getTracks() ?? []) track.stop();
+  video.srcObject = null;
+}
+
+const canvas = document.createElement("canvas");
+
+function jpeg(video) {
+  const scale = Math.min(1, LARGEST / Math.max(video.videoWidth, video.videoHeight));
+  canvas.width = Math.round(video.videoWidth * scale);
+  canvas.height = Math.round(video.videoHeight * scale);
+  canvas.getContext("2d").drawImage(video, 0, 0, canvas.width, canvas.height);
+  return new Promise((done) => canvas.toBlob(done, "image/jpeg", 0.85));
+}
+
+// heard(message): of each; true when the next picture may go.
+export function feed(video, socket, heard, ended) {
+  const send = async () => {
+    if (socket.readyState !== WebSocket.OPEN || !video.srcObject) return;
+    socket.send(await jpeg(video));
+  };
+  socket.addEventListener("open", send);
+  socket.addEventListener("message", async (event) => {
+    if (await heard(typeof event.data === "string" ? JSON.parse(event.data) : event.data)) send();
+  });
+  socket.addEventListener("close", (event) => ended(event.reason || ""));
+}

@@ -1,0 +1,174 @@
+// An enrolment: asked for, given a video from the camera or a file, followed to its end.
+
+import { call, picture, socket, token } from "./api.js";
+import * as camera from "./camera.js";
+import { at, meter, say, table } from "./page.js";
+
+const SHORTEST = 8000; // ms of film, however quick the script was done
+
+let current = null; // the id of the enrolment under way
+let take = null; // { recorder, socket, begun }
+
+async function ask(name, subject, agreed, seconds, size, guided) {
+  if (!token()) throw new Error("Sign in first.");
+  if (!agreed) throw new Error("Read the consent, and agree to it, first.");
+  const wording = await call("GET", "/v1/consent");
+  const consent = { subject, purpose: wording.purpose, version: wording.version, agreed: true };
+  const asked = await call("POST", "/v1/enrolments", { name, consent, seconds, size, guided });
+  current = asked.id;
+  return asked.id;
+}
+
+async function guarded(work) {
+  try {
+    await work();
+  } catch (error) {
+    say("fw-status", error.message, true);
+    at("fw-status")?.scrollIntoView({ block: "nearest" });
+  }
+}
+
+export const upload = (...wish) => guarded(async () => {
+  const file = at("fw-file").files[0];
+  if (!file) throw new Error(token() ? "Choose a video file first." : "Sign in first.");
+  await send(await ask(...wish, false), file);
+});
+
+async function send(id, video) {
+  say("fw-status", `Sending ${(video.size / 1e6).toFixed(1)} MB`);
+  await call("PUT", `/v1/enrolments/${id}/video`, video);
+  await follow(id);
+}
+
+export const film = (...wish) => guarded(async () => {
+  if (take) throw new Error("The camera is on already.");
+  const id = await ask(...wish, true);
+  const video = at("fw-camera");
+  video.parentElement.classList.add("fw-on");
+  const stream = await camera.open(video, true).catch(() => camera.open(video, false));
+  const parts = [];
+  const recorder = new MediaRecorder(stream, { videoBitsPerSecond: 6e6 });
+  recorder.addEventListener("dataavailable", (event) => parts.push(event.data));
+  take = { recorder, parts, id, begun: 0, socket: socket("/v1/capture", { enrolment: id }) };
+  camera.feed(video, take.socket, guide, (reason) => {
+    if (take && reason) { say("fw-advice", reason, true); stop(); }
+  });
+});
+
+function guide(seen) {
+  if (!take) return false;
+  if (seen.seen && !take.begun) {
+    take.begun = performance.now();
+    take.recorder.start(1000);
+  }
+  say("fw-prompt", seen.prompt);
+  say("fw-advice", seen.words);
+  at("fw-sure").value = seen.confidence;
+  at("fw-light").value = seen.light;
+  at("fw-distance").value = seen.distance;
+  at("fw-script").value = seen.at / seen.of;
+  draw(seen.mesh);
+  if (seen.gesture === "done" && performance.now() - take.begun > SHORTEST) enough();
+  return true;
+}
+
+function draw(mesh) {
+  const overlay = at("fw-overlay"), video = at("fw-camera");
+  overlay.width = video.clientWidth;
+  overlay.height = video.clientHeight;
+  const pen = overlay.getContext("2d");
+  pen.fillStyle = "#22d3ee";
+  for (let i = 0; i < mesh.length; i += 2) {
+    const x = mesh[i] / 1000 * overlay.width, y = mesh[i + 1] / 1000 * overlay.height;
+    pen.fillRect(x - 1.5, y - 1.5, 3, 3);
+  }
+}
+
+export const enough = () => guarded(async () => {
+  if (!take?.begun) throw new Error("Nothing was filmed yet.");
+  const { recorder, parts, id } = take;
+  const last = new Promise((done) => recorder.addEventListener("stop", done));
+  recorder.stop();
+  await last;
+  stop();
+  await send(id, new Blob(parts, { type: recorder.mimeType }));
+});
+
+function stop() {
+  const { socket } = take;
+  take = null;
+  socket.close();
+  camera.close(at("fw-camera"));
+  at("fw-camera").parentElement.classList.remove("fw-on");
+  say("fw-prompt", "");
+}
+
+export const cancel = () => guarded(async () => {
+  if (take) stop();
+  if (!current) throw new Error("There is nothing to cancel.");
+  await call("DELETE", `/v1/enrolments/${current}`);
+  say("fw-status", "Cancelled; the video is destroyed.");
+});
+
+// Asks again and again: an EventSource cannot send a token, and a page may sleep.
+async function follow(id) {
+  let shown = "";
+  for (;;) {
+    const now = await call("GET", `/v1/enrolments/${id}`);
+    if (now.id !== current) return;
+    at("fw-progress").value = now.progress;
+    const left = now.seconds_left == null ? "" : `, about ${Math.ceil(now.seconds_left)} s of this left`;
+    const words = { waiting: "Waiting for its turn", running: (now.note || "Begun") + left,
+      done: "Your avatar is ready.", failed: now.error, cancelled: "Cancelled." };
+    say("fw-status", words[now.state], now.state === "failed");
+    if (now.preview && now.updated !== shown) await preview(id);
+    shown = now.updated;
+    if (now.state === "done") return report(now);
+    if (now.state === "failed" || now.state === "cancelled") return;
+    await new Promise((done) => setTimeout(done, 1000));
+  }
+}
+
+async function preview(id) {
+  const url = await picture(`/v1/enrolments/${id}/preview`);
+  if (!url) return;
+  const figure = at("fw-preview"), image = figure.querySelector("img");
+  if (image.src) URL.revokeObjectURL(image.src);
+  image.src = url;
+  figure.hidden = false;
+}
+
+const NAMES = { left: "turned to the left", right: "turned to the right", up: "chin up",
+  down: "chin down", mouth: "mouth open", smile: "smile", blinks: "blinks", length: "length" };
+
+function report({ report: { figures, coverage, warnings, liveness }, avatar }) {
+  const place = at("fw-report");
+  place.className = "fw-report";
+  const words = { true: "shown: the script was followed", false: "not shown: the script was not followed" };
+  const rows = [
+    ["PSNR on frames kept from learning", `${figures.psnr} dB`],
+    ["of that the face", `${figures.psnr_face} dB`],
+    ["frames learned from / kept", `${figures.training_frames} / ${figures.held_out_frames}`],
+    ["fitted", `${figures.steps} steps in ${figures.seconds} s`],
+    ["liveness", words[liveness] ?? "not asked for, with a file"],
+  ];
+  const seen = Object.entries(coverage).map(([name, share]) => [NAMES[name], meter(share)]);
+  const lines = warnings.map((text) => {
+    const line = document.createElement("p");
+    line.textContent = text;
+    return line;
+  });
+  place.replaceChildren(table(rows, "Quality"), table(seen, "What the video shows of you"), ...lines);
+  const publish = document.createElement("p");
+  publish.textContent = "Nobody but you can use this avatar until you let them. ";
+  const drop = document.createElement("button");
+  drop.textContent = "Delete it";
+  drop.id = "fw-delete";
+  drop.onclick = () => guarded(async () => {
+    await call("DELETE", `/v1/avatars/${avatar}`);
+    place.replaceChildren();
+    say("fw-status", "Deleted.");
+  });
+  publish.append(drop);
+  place.append(publish);
+}

@@ -1,0 +1,85 @@
+"""The mirror, live: your camera in, what a receiver of your avatar would see out."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+from fastapi import APIRouter, WebSocket
+
+from avatar.archive import parse_avatar
+from avatar.avatar import Avatar
+from avatar.errors import InputError
+from service.accounts.tokens import Bearer
+from service.api.context import NO_AVATAR, Context
+from service.api.sockets import jpeg, next_picture, picture_of, welcome
+from service.store.models import StoredAvatar
+
+router = APIRouter(prefix="/v1")
+_SIZES = (64, 1024)  # pixels a side that are rendered here
+
+
+@router.websocket("/mirror")
+async def mirror(socket: WebSocket) -> None:
+    """First {"token", "avatar", "size"}, then one JPEG for each answer: JSON, and a JPEG."""
+    context: Context = socket.app.state.context
+
+    async def talk(bearer: Bearer, hello: dict[str, Any], worker: ThreadPoolExecutor) -> None:
+        avatar = own(context, bearer.user, hello.get("avatar"))
+        glass = await asyncio.wrap_future(
+            worker.submit(_Glass, avatar, _size(hello.get("size")), context.settings.device)
+        )
+        try:
+            while True:
+                data = await next_picture(socket)
+                said, picture = await asyncio.wrap_future(worker.submit(glass.step, data))
+                await socket.send_json(said)
+                await socket.send_bytes(picture)
+        finally:
+            worker.submit(glass.close)
+
+    await welcome(socket, context, "avatars:read", talk)
+
+
+def own(context: Context, user: str, id: Any) -> Avatar:
+    """A user's own avatar, unsealed.  Raises InputError."""
+    with context.database.read() as session:
+        stored = session.get(StoredAvatar, id) if isinstance(id, str) else None
+        if stored is None or stored.owner_id != user:
+            raise InputError(NO_AVATAR.rstrip("."), "Choose one of yours.")
+        source = context.library.open(session, user, stored.blob)
+    try:
+        return parse_avatar(b"".join(source.read(0, source.size)))
+    finally:
+        source.close()
+
+
+def _size(asked: Any) -> int:
+    least, most = _SIZES
+    if not isinstance(asked, int) or not least <= asked <= most:
+        raise InputError(f"a mirror is {least} to {most} pixels a side", "Choose another size.")
+    return asked
+
+
+class _Glass:
+    """One person before one avatar."""
+
+    def __init__(self, avatar: Avatar, size: int, device: str) -> None:
+        from service.mirror import Mirror, MirrorSettings
+
+        self._mirror = Mirror(avatar, MirrorSettings(size=size, device=device))
+        self._begun = time.monotonic()
+
+    def step(self, data: bytes) -> tuple[dict[str, Any], bytes]:
+        from enroll.capture import Frame
+
+        arrived = time.monotonic()
+        seen = self._mirror.step(Frame(picture_of(data), int((arrived - self._begun) * 1e6)))
+        picture = jpeg(seen.shown)
+        took = round((time.monotonic() - arrived) * 1000)
+        return {"kbps": round(seen.kbps, 2), "visible": seen.visible, "milliseconds": took}, picture
+
+    def close(self) -> None:
+        self._mirror.close()

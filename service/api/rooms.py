@@ -1,0 +1,136 @@
+"""Rooms and who is in them: the signalling of calls."""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import Annotated, Any, Literal
+
+from fastapi import APIRouter
+from fastapi.concurrency import run_in_threadpool
+from pydantic import BaseModel, Field, StringConstraints
+from sqlalchemy import select
+
+from avatar.archive import parse_avatar
+from avatar.avatar import Avatar
+from service.accounts.tokens import Bearer
+from service.api.context import Context, Shared, asking
+from service.api.mirror import own
+from service.api.problems import refuse
+from service.api.shapes import Asked, Id
+from service.calls.gateway import Gateway
+from service.calls.peer import Peer
+from service.calls.rooms import Room
+from service.store import audit, grants
+from service.store.models import StoredAvatar, User
+from service.view import View
+
+router = APIRouter(prefix="/v1/rooms", tags=["calls"])
+Caller = Annotated[Bearer, asking("calls")]
+
+Sdp = Annotated[str, StringConstraints(min_length=1, max_length=50_000)]
+
+
+class RoomShown(BaseModel):
+    id: str
+    link: str
+    members: list[str] = Field(description="names of who is in it")
+
+
+class JoinWanted(Asked):
+    """mode: packets for a client that renders itself, video for a plain browser."""
+
+    sdp: Sdp = Field(description="a WebRTC offer with all its candidates")
+    mode: Literal["packets", "video"]
+    avatar: str | None = Field(None, pattern="^[0-9a-f]{32}$", description="of yours, for video")
+    width: int = Field(256, ge=64, le=1280)
+    height: int = Field(256, ge=64, le=1280)
+    fit: Literal["contain", "cover", "extend"] = "contain"
+    background: Literal["learned", "blur"] = "learned"
+
+
+class Joined(BaseModel):
+    member: str
+    sdp: str = Field(description="the answer")
+
+
+@router.post("", status_code=201)
+async def make(me: Caller, context: Shared) -> RoomShown:
+    """A room for two.  Whoever has its link and an account may join."""
+    return _shown(context.rooms.make(me.user, context.clock()))
+
+
+@router.get("/{id}")
+async def show(id: Id, me: Caller, context: Shared) -> RoomShown:
+    return _shown(_room(context, id))
+
+
+@router.post("/{id}/members", status_code=201)
+async def join(id: Id, asked: JoinWanted, me: Caller, context: Shared) -> Joined:
+    """Joins a call.  With video this server renders for you: the call is then not protected from
+    end to end."""
+    room = _room(context, id)
+    name, mine = await run_in_threadpool(_who, context, me.user, asked.avatar)
+    who = (room, me.user, name, context.clock)
+    member: Peer
+    if asked.mode == "packets":
+        member = Peer(*who)
+    else:
+        member = Gateway(
+            *who,
+            mine=mine,
+            fetch=partial(_granted, context, me.user),
+            view=View(asked.width, asked.height, asked.fit, asked.background),
+            device=context.settings.device,
+        )
+    try:
+        answer = await member.answer(asked.sdp)
+    except BaseException as error:
+        await member.close()
+        if isinstance(error, (ValueError, AssertionError, KeyError, IndexError, AttributeError)):
+            raise refuse(422, "The sdp is no offer that can be answered.") from None
+        raise
+    return Joined(member=member.id, sdp=answer)
+
+
+@router.delete("/{id}/members/{member}", status_code=204)
+async def leave(id: Id, member: Id, me: Caller, context: Shared) -> None:
+    found: Any = _room(context, id).members.get(member)
+    if found is None or found.user != me.user:
+        raise refuse(404, "There is no such member of yours in the room.")
+    await found.close()
+
+
+def _room(context: Context, id: str) -> Room:
+    room = context.rooms.find(id)
+    if room is None:
+        raise refuse(404, "There is no such room; ask for a new link.")
+    return room
+
+
+def _shown(room: Room) -> RoomShown:
+    names = [member.name for member in room.members.values()]
+    return RoomShown(id=room.id, link=f"/call?room={room.id}", members=names)
+
+
+def _who(context: Context, user: str, avatar: str | None) -> tuple[str, Avatar | None]:
+    with context.database.read() as session:
+        name = session.get_one(User, user).name
+    return name, own(context, user, avatar) if avatar else None
+
+
+def _granted(context: Context, user: str, digest: bytes) -> Avatar | None:
+    """The avatar of a digest's first bytes, if it is the user's or they hold a grant for it."""
+    now = context.clock()
+    with context.database.write() as session:
+        named = select(StoredAvatar).where(StoredAvatar.digest.startswith(digest.hex()))
+        for stored in session.scalars(named.limit(20)):
+            if stored.owner_id == user or grants.standing(session, stored.id, user, now):
+                audit.note(session, user, "avatar.shown", stored.id, stored.owner_id, now)
+                source = context.library.open(session, stored.owner_id, stored.blob)
+                break
+        else:
+            return None
+    try:
+        return parse_avatar(b"".join(source.read(0, source.size)))
+    finally:
+        source.close()

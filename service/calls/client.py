@@ -1,0 +1,139 @@
+"""A call without a browser: a camera or a file in, the other's avatar out, rendered here."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from avatar.avatar import Avatar
+from avatar.errors import AccessError, InputError
+from service.calls.connection import drain, face_channel, new_connection, send, wait_open
+from service.calls.face_end import FaceEnd
+
+_TICK = 0.01  # seconds between two looks at what is due
+
+
+@dataclass
+class Line:
+    """A place in a room of a server.  base: http://host:port.  post(path, json) -> JSON.
+
+    With `async with` it is joined and left.
+    """
+
+    base: str
+    room: str
+    token: str
+    end: FaceEnd
+    sound: Any = None  # an audio track to send
+    heard: Callable[[Any], None] = lambda frame: None  # each 20 ms of the other's
+    begun: float = field(default_factory=time.monotonic)
+
+    @property
+    def now(self) -> int:
+        """Microseconds since it was made."""
+        return int((time.monotonic() - self.begun) * 1e6)
+
+    async def __aenter__(self) -> Line:
+        from aiortc import RTCSessionDescription
+
+        self._listening: asyncio.Task[None] | None = None
+        self._connection = connection = new_connection()
+        self._channel = face_channel(connection)
+        self._channel.on("message", self._message)
+        connection.on("track", self._track)
+        if self.sound is not None:
+            connection.addTrack(self.sound)
+        else:
+            connection.addTransceiver("audio", direction="recvonly")
+        await connection.setLocalDescription(await connection.createOffer())
+        offer = {"sdp": connection.localDescription.sdp, "mode": "packets"}
+        joined = await self._ask("POST", f"/v1/rooms/{self.room}/members", offer)
+        self._member = joined["member"]
+        await connection.setRemoteDescription(RTCSessionDescription(joined["sdp"], "answer"))
+        await wait_open(self._channel)
+        self._ticker = asyncio.create_task(self._tick())
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        self._ticker.cancel()
+        if self._listening is not None:
+            self._listening.cancel()
+        await self._connection.close()
+
+    def send(self, datagrams: list[bytes]) -> None:
+        for data in datagrams:
+            send(self._channel, data)
+
+    def _message(self, data: bytes | str) -> None:
+        if isinstance(data, bytes):
+            self.end.receive(self.now, data)
+
+    def _track(self, track: Any) -> None:
+        self._listening = asyncio.create_task(drain(track, self.heard))
+
+    async def _tick(self) -> None:
+        while True:
+            self.send(self.end.poll(self.now))
+            await asyncio.sleep(_TICK)
+
+    async def _ask(self, method: str, path: str, body: Any) -> Any:
+        import httpx
+
+        async with httpx.AsyncClient(base_url=self.base, timeout=30) as client:
+            headers = {"Authorization": f"Bearer {self.token}"}
+            answer = await client.request(method, path, json=body, headers=headers)
+        if answer.status_code < 400:
+            return answer.json()
+        said = answer.json().get("detail", f"the server answers {answer.status_code}")
+        if answer.status_code in (401, 403):
+            raise AccessError(said, "Set FACEWIRE_TOKEN to a token with the scope calls.")
+        raise InputError(said, "Ask for a new link to the room.")
+
+
+async def take_part(
+    line: Line,
+    source: Any,
+    mine: Avatar,
+    seen: Callable[[NDArray[np.float32], Avatar, int], None],
+    seconds: float,
+    fps: float = 25.0,
+) -> None:
+    """Films and shows for some seconds.  source: a `Video`; a file plays at its own pace.  seen:
+    given a state [D], its avatar and the time, for every picture that is due."""
+    from enroll.scene import TrackPrior
+    from enroll.track_live import CausalTracker
+    from service.latest import Latest
+
+    loop = asyncio.get_running_loop()
+    tracker = await loop.run_in_executor(None, lambda: CausalTracker(prior=TrackPrior.of(mine)))
+    frames = iter(Latest(source))
+    end = time.monotonic() + seconds
+
+    def film() -> list[bytes] | None:
+        frame = next(frames, None)
+        return None if frame is None else line.end.film(line.now, frame, tracker)
+
+    async def filming() -> None:
+        while time.monotonic() < end:
+            datagrams = await loop.run_in_executor(None, film)
+            if datagrams is None:
+                return
+            line.send(datagrams)
+
+    async def showing() -> None:
+        while time.monotonic() < end:
+            shown, theirs = line.end.show(line.now), line.end.theirs
+            if shown is not None and theirs is not None:
+                await loop.run_in_executor(None, seen, shown.values, theirs, line.now)
+            await asyncio.sleep(1.0 / fps)
+
+    try:
+        await asyncio.gather(filming(), showing())
+    finally:
+        tracker.close()

@@ -1,0 +1,92 @@
+"""A WebRTC connection as both sides of a call use it (aiortc): one channel for face datagrams,
+unordered and never sent again, and sound beside it."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections import deque
+from collections.abc import Callable
+from fractions import Fraction
+from typing import Any
+
+CHANNEL = "face"
+_SOUND, _BLOCK = 48_000, 960  # samples a second, and in 20 ms
+_HELD = 10  # blocks of sound that may wait: 200 ms
+_BACKLOG = 1 << 16  # bytes that wait on a channel before datagrams are dropped instead
+
+
+def new_connection() -> Any:
+    """No STUN or TURN server is asked: addresses of this machine's own networks."""
+    from aiortc import RTCConfiguration, RTCPeerConnection
+
+    return RTCPeerConnection(RTCConfiguration(iceServers=[]))
+
+
+def face_channel(connection: Any) -> Any:
+    return connection.createDataChannel(CHANNEL, ordered=False, maxRetransmits=0)
+
+
+def send(channel: Any, data: bytes) -> bool:
+    """False where it was dropped: the channel is not open, or lags behind."""
+    if channel is None or channel.readyState != "open" or channel.bufferedAmount > _BACKLOG:
+        return False
+    channel.send(data)
+    return True
+
+
+def forwarded_audio() -> Any:
+    """A track of the frames that are pushed to it, steady whatever their pace: where none has
+    come it is silent, and where too many have, the oldest are left out."""
+    from aiortc.mediastreams import MediaStreamTrack
+    from av import AudioFrame
+
+    class Forwarded(MediaStreamTrack):
+        kind = "audio"
+
+        def __init__(self) -> None:
+            super().__init__()
+            self._waiting: deque[Any] = deque(maxlen=_HELD)
+            self._begun = 0.0
+            self._samples = 0
+
+        def push(self, frame: Any) -> None:
+            """20 ms at 48 kHz, as aiortc's Opus decoder gives them."""
+            self._waiting.append(frame)
+
+        async def recv(self) -> Any:
+            self._begun = self._begun or time.monotonic()
+            await asyncio.sleep(self._begun + self._samples / _SOUND - time.monotonic())
+            if self._waiting:
+                frame = self._waiting.popleft()
+            else:
+                frame = AudioFrame(format="s16", layout="stereo", samples=_BLOCK)
+                for plane in frame.planes:
+                    plane.update(bytes(plane.buffer_size))
+            frame.sample_rate, frame.time_base = _SOUND, Fraction(1, _SOUND)
+            frame.pts = self._samples
+            self._samples += frame.samples
+            return frame
+
+    return Forwarded()
+
+
+async def drain(track: Any, take: Callable[[Any], None] = lambda frame: None) -> None:
+    """Reads a track to its end, each frame to `take`: what nobody reads would pile up."""
+    from aiortc.mediastreams import MediaStreamError
+
+    try:
+        while True:
+            take(await track.recv())
+    except MediaStreamError:
+        pass
+
+
+async def wait_open(channel: Any, seconds: float = 15.0) -> None:
+    """Raises TimeoutError."""
+    if channel.readyState == "open":
+        return
+    opened = asyncio.Event()
+    channel.on("open", opened.set)
+    async with asyncio.timeout(seconds):
+        await opened.wait()

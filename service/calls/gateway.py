@@ -1,0 +1,209 @@
+"""A member with a plain browser: this server tracks, encodes, decodes and renders for them.
+
+Such a call is not end-to-end protected: camera and picture are seen here.  Nothing is kept.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import time
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from fractions import Fraction
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from avatar.avatar import Avatar
+from avatar.errors import FacewireError
+from service.calls.badge import badged
+from service.calls.connection import drain
+from service.calls.face_end import FaceEnd
+from service.calls.peer import Peer
+from service.view import View
+
+STATUS = "status"
+_TICK = 0.02  # seconds between two looks at what is due
+_RATE = 25  # pictures a second
+_TELL = 1.0  # seconds between two reports to the page
+
+
+class Gateway(Peer):
+    """mine: the avatar of who is filmed.  fetch: gives the avatar of a digest (16 bytes) if this
+    member may have it, else None."""
+
+    mode = "video"
+
+    def __init__(
+        self,
+        *who: Any,
+        mine: Avatar | None,
+        fetch: Callable[[bytes], Avatar | None],
+        view: View,
+        device: str = "auto",
+    ) -> None:
+        super().__init__(*who)
+        self._mine = mine
+        self._fetch = fetch
+        self._view = view
+        self._device = device
+        self._end = FaceEnd(mine)
+        self._begun = time.monotonic()
+        self._newest: Any = None
+        self._fresh = asyncio.Event()
+        self._refused: bytes | None = None
+        self._renderer: Any = None
+        self._status: Any = None
+        # A thread each: a slow picture must not hold up what is filmed.
+        self._filming = ThreadPoolExecutor(1, thread_name_prefix="film")
+        self._rendering = ThreadPoolExecutor(1, thread_name_prefix="render")
+        self.pictures = 0
+
+    @property
+    def now(self) -> int:
+        return int((time.monotonic() - self._begun) * 1e6)
+
+    async def answer(self, sdp: str) -> str:
+        answer = await super().answer(sdp)
+        self.begin(self._poll())
+        self.begin(self._tell())
+        return answer
+
+    def _give_tracks(self) -> None:
+        super()._give_tracks()
+        self.connection.addTrack(_rendered(self))
+
+    def _channel_came(self, channel: Any) -> None:
+        if channel.label == STATUS:
+            self._status = channel
+
+    def _track_came(self, track: Any) -> None:
+        if track.kind == "video" and self._mine is not None:
+            self.begin(drain(track, self._filmed))
+            self.begin(self._film())
+        else:
+            super()._track_came(track)
+
+    def _filmed(self, frame: Any) -> None:
+        """Keeps the newest frame; older ones are dropped."""
+        self._newest = frame
+        self._fresh.set()
+
+    async def _film(self) -> None:
+        from enroll.capture import Frame
+        from enroll.scene import TrackPrior
+        from enroll.track_live import CausalTracker
+
+        assert self._mine is not None
+        loop = asyncio.get_running_loop()
+        prior = TrackPrior.of(self._mine)
+        tracker = await loop.run_in_executor(self._filming, lambda: CausalTracker(prior=prior))
+        size: tuple[int, int] | None = None  # a browser changes it with the line; a track does not
+        try:
+            while True:
+                await self._fresh.wait()
+                self._fresh.clear()
+                frame, now = self._newest, self.now
+                size = size or (frame.width, frame.height)
+
+                def step(
+                    frame: Any = frame, now: int = now, size: tuple[int, int] = size
+                ) -> list[bytes]:
+                    image = frame.reformat(*size, format="rgb24").to_ndarray()
+                    return self._end.film(now, Frame(image, now), tracker)
+
+                for data in await loop.run_in_executor(self._filming, step):
+                    self.room.forward(self, data)
+        finally:
+            self._filming.submit(tracker.close)
+
+    async def _poll(self) -> None:
+        while True:
+            for data in self._end.poll(self.now):
+                self.room.forward(self, data)
+            wanted = self._end.wanting
+            if wanted is not None and wanted != self._refused:
+                avatar = await asyncio.get_running_loop().run_in_executor(
+                    self._rendering, self._fetch, wanted
+                )
+                if avatar is None:
+                    self._refused = wanted
+                else:
+                    self._end.hold(avatar)
+            await asyncio.sleep(_TICK)
+
+    async def _tell(self) -> None:
+        while True:
+            await asyncio.sleep(_TELL)
+            if self._status is not None and self._status.readyState == "open":
+                self._status.send(json.dumps(self.report()))
+
+    def report(self) -> dict[str, Any]:
+        """What the page shows of the call."""
+        end = self._end
+        others = self.room.others(self)
+        refused = self._refused is not None and self._refused == end.wanting
+        return {
+            "others": [other.name for other in others],
+            "protected": False,  # this server sees the pictures
+            "carried": "refused" if refused else end.carried,
+            "kbps_in": round(end.traffic.received.now, 2),
+            "kbps_out": round(end.traffic.sent.now, 2),
+            "delay_ms": round(end.delay / 1000),
+            "round_trip_ms": None if end.round_trip is None else round(end.round_trip / 1000),
+            "loss": round(end.loss, 3),
+            "pictures": self.pictures,
+        }
+
+    def forwarded(self, data: bytes) -> None:
+        self._end.receive(self.now, data)
+
+    async def picture(self) -> NDArray[np.uint8]:
+        """What to show now: the other's avatar with the badge, or grey while there is none."""
+        shown, avatar = self._end.show(self.now), self._end.theirs
+        if shown is None or avatar is None:
+            return np.full((self._view.height, self._view.width, 3), 96, np.uint8)
+        loop = asyncio.get_running_loop()
+        values = shown.values
+
+        def render() -> NDArray[np.uint8]:
+            from service.receiver import Renderer
+
+            if self._renderer is None or self._renderer[0] is not avatar:
+                self._renderer = (avatar, Renderer(avatar, self._view, self._device))
+            return badged(self._renderer[1].picture(values))
+
+        self.pictures += 1
+        return await loop.run_in_executor(self._rendering, render)
+
+    async def close(self) -> None:
+        await super().close()
+        self._filming.shutdown(wait=False)
+        self._rendering.shutdown(wait=False)
+
+
+def _rendered(gateway: Gateway) -> Any:
+    """The video track that a browser gets."""
+    from aiortc.mediastreams import MediaStreamError, MediaStreamTrack
+    from av import VideoFrame
+
+    class Rendered(MediaStreamTrack):
+        kind = "video"
+        _next = 0.0
+
+        async def recv(self) -> Any:
+            wait = self._next - time.monotonic()
+            if wait > 0:
+                await asyncio.sleep(wait)
+            self._next = max(self._next, time.monotonic() - 1.0 / _RATE) + 1.0 / _RATE
+            try:
+                picture = await gateway.picture()
+            except (FacewireError, RuntimeError) as error:
+                raise MediaStreamError(type(error).__name__) from None
+            frame = VideoFrame.from_ndarray(picture, format="rgb24")
+            frame.pts, frame.time_base = gateway.now * 9 // 100, Fraction(1, 90_000)
+            return frame
+
+    return Rendered()

@@ -1,0 +1,97 @@
+"""A member who renders on their own machine: the server passes their datagrams on, unread."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import secrets
+from collections.abc import Callable, Coroutine
+from typing import Any
+
+from service.calls.connection import CHANNEL, drain, forwarded_audio, new_connection, send
+from service.calls.rooms import Room
+
+_log = logging.getLogger("facewire.calls")
+
+
+class Peer:
+    """clock: seconds."""
+
+    mode = "packets"
+
+    def __init__(self, room: Room, user: str, name: str, clock: Callable[[], float]) -> None:
+        self.id = secrets.token_hex(16)
+        self.user, self.name = user, name
+        self.room = room
+        self.clock = clock
+        self.connection = new_connection()
+        self._channel: Any = None
+        self.dropped = 0
+        self._audio = forwarded_audio()
+        self._tasks: set[asyncio.Task[None]] = set()
+
+    async def answer(self, sdp: str) -> str:
+        """Takes an offer, gives the answer, and is in the room from then on.
+
+        Raises TakenError; ValueError for what is no offer.
+        """
+        from aiortc import RTCSessionDescription
+
+        connection = self.connection
+        connection.on("datachannel", self._channel_came)
+        connection.on("track", self._track_came)
+        connection.on("connectionstatechange", self._changed)
+        await connection.setRemoteDescription(RTCSessionDescription(sdp, "offer"))
+        self._give_tracks()
+        await connection.setLocalDescription(await connection.createAnswer())
+        self.room.enter(self, self.clock())
+        return str(connection.localDescription.sdp)
+
+    def _give_tracks(self) -> None:
+        if any(t.kind == "audio" for t in self.connection.getTransceivers()):
+            self.connection.addTrack(self._audio)
+
+    def _channel_came(self, channel: Any) -> None:
+        if channel.label == CHANNEL:
+            self._channel = channel
+            channel.on("message", self._message)
+
+    def _message(self, data: bytes | str) -> None:
+        if isinstance(data, bytes):
+            self.room.forward(self, data)
+
+    def _track_came(self, track: Any) -> None:
+        if track.kind == "audio":
+            self.begin(drain(track, lambda frame: self.room.hear(self, frame)))
+        else:
+            self.begin(drain(track))
+
+    def begin(self, work: Coroutine[Any, Any, None]) -> None:
+        """Work beside the call, that ends with it."""
+        task = asyncio.create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._ended)
+
+    def _ended(self, task: asyncio.Task[None]) -> None:
+        self._tasks.discard(task)
+        error = None if task.cancelled() else task.exception()
+        if error is not None:
+            _log.error("a member's work ended: %s", type(error).__name__)
+
+    async def _changed(self) -> None:
+        if self.connection.connectionState in ("failed", "closed"):
+            await self.close()
+
+    def forwarded(self, data: bytes) -> None:
+        self.dropped += not send(self._channel, data)
+
+    def heard(self, frame: Any) -> None:
+        self._audio.push(frame)
+
+    async def close(self) -> None:
+        """Again is no fault."""
+        self.room.leave(self, self.clock())
+        for task in list(self._tasks):
+            if task is not asyncio.current_task():
+                task.cancel()
+        await self.connection.close()

@@ -1,0 +1,70 @@
+"""A call whose pictures go into a video file."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from avatar.archive import read_avatar
+from avatar.avatar import Avatar
+from service.calls.badge import badged
+from service.calls.client import Line, take_part
+from service.calls.face_end import FaceEnd
+from service.receiver import Renderer
+from service.video_out import video_file
+from service.view import View
+
+_PERIOD = 40_000  # us that the last picture is shown for
+
+
+@dataclass(frozen=True)
+class Recorded:
+    """sent, received: kbit/s over the whole call."""
+
+    pictures: int
+    sent: float
+    received: float
+    loss: float
+
+
+async def record_call(
+    base: str,
+    room: str,
+    token: str,
+    source: str | Path,
+    mine: Path,
+    theirs: Sequence[Path],
+    out: Path,
+    size: int,
+    seconds: float,
+) -> Recorded:
+    """Takes part and writes what was seen.  Raises InputError, AccessError, VideoError, and
+    ArchiveError for an avatar that is damaged."""
+    from enroll.capture import open_video
+
+    avatar = read_avatar(mine)
+    end = FaceEnd(avatar, [read_avatar(path) for path in theirs])
+    video = open_video(source)
+    renderers: dict[str, Renderer] = {}
+    count, first = 0, -1
+    with video_file(out, size, size, 25.0) as file:
+
+        def seen(values: NDArray[np.float32], shown: Avatar, time: int) -> None:
+            nonlocal count, first
+            if shown.digest not in renderers:
+                renderers[shown.digest] = Renderer(shown, View(size, size))
+            first = time if first < 0 else first
+            file.picture(badged(renderers[shown.digest].picture(values)), time - first, _PERIOD)
+            count += 1
+
+        try:
+            async with Line(base, room, token, end) as line:
+                await take_part(line, video, avatar, seen, seconds)
+        finally:
+            video.close()
+    traffic = end.traffic
+    return Recorded(count, traffic.sent.overall, traffic.received.overall, end.loss)

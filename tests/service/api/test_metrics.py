@@ -1,0 +1,28 @@
+"""What Prometheus is told, and that it is nothing of anybody."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+
+pytest.importorskip("fastapi")
+pytest.importorskip("prometheus_client")
+
+
+def test_requests_are_counted_by_route_and_not_by_id(serve, archive):
+    server = serve(metrics=True)
+    ada = server.user("ada")
+    id = server.avatar(ada, archive)
+    for _ in range(3):
+        assert server.call("GET", f"/v1/avatars/{id}", ada).status_code == 200
+    server.call("GET", f"/v1/avatars/{'0' * 32}", ada)
+    server.call("POST", "/v1/rooms", ada)
+    text = server.call("GET", "/metrics").text
+    assert re.search(r'requests_total{method="GET",route="[^"]*{id}",status="200"} 3.0', text)
+    assert 'status="404"} 1.0' in text and "facewire_rooms 1.0" in text
+    assert id not in text and "ada" not in text and ada not in text
+
+
+def test_figures_are_told_only_where_that_is_wanted(serve):
+    assert serve().call("GET", "/metrics").status_code == 404

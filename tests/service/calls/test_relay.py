@@ -1,0 +1,136 @@
+"""Calls over real WebRTC on this machine: what one sends, the other gets, as it was."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+
+import pytest
+
+pytest.importorskip("aiortc")
+
+from avatar.errors import TakenError
+from service.calls.connection import face_channel, new_connection, wait_open
+from service.calls.peer import Peer
+from service.calls.rooms import Room, Rooms
+
+
+async def joined(room, name):
+    """A client's connection and channel, with what it gets."""
+    from aiortc import RTCSessionDescription
+
+    connection = new_connection()
+    channel = face_channel(connection)
+    connection.addTransceiver("audio", direction="recvonly")
+    got: list[bytes] = []
+    channel.on("message", got.append)
+    await connection.setLocalDescription(await connection.createOffer())
+    peer = Peer(room, name, name, time.monotonic)
+    sdp = await peer.answer(connection.localDescription.sdp)
+    await connection.setRemoteDescription(RTCSessionDescription(sdp, "answer"))
+    await wait_open(channel)
+    return connection, channel, got, peer
+
+
+def test_two_members_get_each_others_datagrams():
+    async def call():
+        room = Rooms().make("ada", 0.0)
+        ada, ada_line, ada_got, _ = await joined(room, "ada")
+        bob, bob_line, bob_got, _ = await joined(room, "bob")
+        assert not ada_line.ordered and ada_line.maxRetransmits == 0
+        for n in range(50):
+            ada_line.send(b"a%d" % n)
+            bob_line.send(b"b%d" % n)
+            await asyncio.sleep(0.01)
+        end = time.monotonic() + 20
+        while (len(ada_got), len(bob_got)) != (50, 50) and time.monotonic() < end:
+            await asyncio.sleep(0.05)
+        assert set(bob_got) == {b"a%d" % n for n in range(50)}
+        assert set(ada_got) == {b"b%d" % n for n in range(50)}
+        assert room.relayed == 100
+        await ada.close()
+        end = time.monotonic() + 20
+        while len(room.members) > 1 and time.monotonic() < end:
+            await asyncio.sleep(0.05)
+        assert [m.name for m in room.members.values()] == ["bob"]
+        await bob.close()
+
+    asyncio.run(call())
+
+
+def test_a_room_holds_two_and_makes_room_again():
+    async def call():
+        room = Rooms().make("ada", 0.0)
+        one = await joined(room, "ada")
+        two = await joined(room, "bob")
+        with pytest.raises(TakenError):
+            await joined(room, "eve")
+        assert len(room.members) == 2
+        await two[3].close()
+        await two[3].close()
+        assert len(room.members) == 1
+        for connection in (one[0], two[0]):
+            await connection.close()
+
+    asyncio.run(call())
+
+
+class Someone:
+    def __init__(self, name):
+        self.id = self.user = self.name = name
+        self.mode = "packets"
+        self.got, self.sounds, self.closed = [], [], False
+
+    def forwarded(self, data):
+        self.got.append(data)
+
+    def heard(self, audio):
+        self.sounds.append(audio)
+
+    async def close(self):
+        self.closed = True
+
+
+def test_sound_reaches_the_other_and_not_its_maker():
+    room = Room("r", "ada", 0.0, 0.0)
+    ada, bob = Someone("ada"), Someone("bob")
+    room.enter(ada, 1.0)
+    room.enter(bob, 2.0)
+    room.hear(ada, "20 ms")
+    assert (bob.sounds, ada.sounds) == (["20 ms"], [])
+    room.leave(bob, 3.0)
+    room.leave(bob, 3.0)
+    room.hear(ada, "20 ms")
+    assert bob.sounds == ["20 ms"]
+
+
+def test_a_forwarded_track_is_steady_and_never_far_behind():
+    from av import AudioFrame
+
+    from service.calls.connection import forwarded_audio
+
+    async def listen():
+        track = forwarded_audio()
+        first = await track.recv()
+        for n in range(25):  # half a second at once: more than may wait
+            frame = AudioFrame(format="s16", layout="stereo", samples=960)
+            frame.planes[0].update(bytes([n]) * frame.planes[0].buffer_size)
+            track.push(frame)
+        return [first] + [await track.recv() for _ in range(12)]
+
+    got = asyncio.run(listen())
+    assert [frame.pts for frame in got] == [960 * n for n in range(13)]
+    marks = [bytes(frame.planes[0])[0] for frame in got]
+    assert marks == [0, *range(15, 25), 0, 0]
+
+
+def test_rooms_that_nobody_uses_go():
+    rooms = Rooms(most=2, idle=10.0)
+    first = rooms.make("ada", 0.0)
+    kept = rooms.make("ada", 5.0)
+    with pytest.raises(TakenError):
+        rooms.make("ada", 9.0)
+    kept.enter(Someone("ada"), 9.0)
+    third = rooms.make("ada", 30.0)
+    assert rooms.find(first.id) is None and rooms.find(kept.id) and rooms.find(third.id)
+    assert rooms.counts == (2, 1)

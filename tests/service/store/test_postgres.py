@@ -1,0 +1,143 @@
+"""The store and the queue on a real PostgreSQL, started for these tests and thrown away."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import threading
+from pathlib import Path
+
+import pytest
+
+pytest.importorskip("sqlalchemy")
+pytest.importorskip("psycopg")
+
+
+def _programs() -> Path:
+    found = sorted(Path("/usr/lib/postgresql").glob("*/bin/initdb"))
+    if found:
+        return found[-1].parent
+    program = shutil.which("initdb")
+    if program is None:
+        pytest.skip("no PostgreSQL here: install Debian's postgresql to run this test")
+    return Path(program).parent
+
+
+@pytest.fixture(scope="module")
+def url(tmp_path_factory):
+    """A server on a socket in a folder of its own.  It does not run as root."""
+    programs, folder = _programs(), tmp_path_factory.mktemp("pg")
+    become = []
+    if os.geteuid() == 0:
+        if shutil.which("setpriv") is None:
+            pytest.skip("PostgreSQL does not run as root, and there is no setpriv here")
+        become = ["setpriv", "--reuid=postgres", "--regid=postgres", "--clear-groups"]
+        home = Path("/var/tmp") / folder.name
+        shutil.rmtree(home, ignore_errors=True)
+        home.mkdir(mode=0o700)
+        shutil.chown(home, "postgres", "postgres")
+        folder = home
+    data = folder / "data"
+
+    def do(name, *arguments):
+        subprocess.run(
+            [*become, programs / name, *arguments], check=True, capture_output=True, cwd=folder
+        )
+
+    do("initdb", "-D", data, "-U", "facewire", "-A", "trust", "--no-sync", "-E", "UTF8")
+    options = f"-c listen_addresses='' -c unix_socket_directories={folder} -c fsync=off"
+    do("pg_ctl", "-D", data, "-w", "-l", folder / "log", "-o", options, "start")
+    yield f"postgresql+psycopg://facewire@/postgres?host={folder}"
+    do("pg_ctl", "-D", data, "-m", "immediate", "-w", "stop")
+    shutil.rmtree(folder, ignore_errors=True)
+
+
+@pytest.fixture
+def store(url, tmp_path):
+    from sqlalchemy import create_engine, text
+
+    from service.store.opened import open_store
+
+    engine = create_engine(url)
+    with engine.begin() as connection:
+        connection.execute(text("DROP SCHEMA public CASCADE"))
+        connection.execute(text("CREATE SCHEMA public"))
+    engine.dispose()
+    opened = open_store(tmp_path / "data", url)
+    yield opened
+    opened.database.close()
+
+
+def _user(store, name="ada"):
+    with store.database.write() as session:
+        return store.library.new_user(session, name, "hash", 1.0).id
+
+
+def test_an_avatar_is_kept_and_erased(store, archive):
+    from avatar.errors import InputError
+    from service.store.models import StoredAvatar
+
+    ada = _user(store)
+    with store.database.write() as session:
+        avatar = store.library.add_avatar(session, ada, archive, 2.0)
+    with store.database.read() as session:
+        stored = session.get_one(StoredAvatar, avatar.id)
+        source = store.library.open(session, ada, stored.blob)
+    assert b"".join(source.read(0, source.size)) == archive
+    source.close()
+    with store.database.write() as session:
+        store.library.erase_user(session, ada)
+    with store.database.read() as session, pytest.raises(InputError):
+        store.library.key_of(session, ada)
+
+
+def test_many_workers_share_the_jobs_without_overlap(store, archive):
+    from service.jobs import queue as jobs
+    from service.jobs.queue import LostError, Queue
+
+    ada, queue = _user(store), Queue(store, lease=10.0)
+    wanted = set()
+    for n in range(12):
+        with store.database.write() as session:
+            job = jobs.submit(session, ada, "enrolment", {"name": "Ada"}, float(n))
+            jobs.supply(session, job.id, store.library.put(session, ada, [b"x"]), float(n))
+            wanted.add(job.id)
+    got, lock = [], threading.Lock()
+
+    def work():
+        while (claim := queue.claim(20.0)) is not None:
+            with lock:
+                got.append(claim)
+
+    threads = [threading.Thread(target=work) for _ in range(6)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert len(got) == 12 and {claim.id for claim in got} == wanted
+    again = queue.claim(31.0)
+    old = next(claim for claim in got if claim.id == again.id)
+    with pytest.raises(LostError):
+        queue.finish(old, archive, {}, 31.0)
+    assert queue.finish(again, archive, {}, 31.0)
+
+
+def test_migrations_run_both_ways(url, store):
+    from alembic import command
+    from alembic.config import Config
+    from sqlalchemy import create_engine, inspect
+
+    import service.store.migrations as migrations
+
+    config = Config()
+    config.set_main_option("script_location", str(Path(migrations.__file__).parent))
+    config.set_main_option("path_separator", "os")
+    engine = create_engine(url)
+    with engine.begin() as connection:
+        config.attributes["connection"] = connection
+        command.downgrade(config, "0001")
+        assert "preview" not in {c["name"] for c in inspect(connection).get_columns("jobs")}
+        command.upgrade(config, "head")
+        assert "preview" in {c["name"] for c in inspect(connection).get_columns("jobs")}
+    engine.dispose()

@@ -7,6 +7,7 @@ from importlib import metadata
 
 from demo.cli import (
     bench,
+    call,
     compare,
     decode,
     demo,
@@ -30,6 +31,7 @@ COMMANDS = {
     "render": render,
     "mirror": mirror,
     "serve": serve,
+    "call": call,
     "info": info,
     "demo": demo,
     "bench": bench,

@@ -9,24 +9,25 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-from numba import njit, prange
+from numba import get_num_threads, njit, prange
 from numpy.typing import NDArray
 
 LANES = 2
+PARTS = 32  # that threads share out among them
 Array = NDArray[Any]
 
-_options: dict[str, Any] = {"nogil": True, "fastmath": True, "cache": True}
+options: dict[str, Any] = {"nogil": True, "fastmath": True, "cache": True}
 
 
 def bilinear(planes: Array, points: Array) -> Array:
     out = np.empty((points.shape[0], points.shape[1], planes.shape[3]), np.float32)
-    _bilinear(planes, points, out)
+    shared_out(_bilinear, _bilinear_run, out.shape[0] * out.shape[1], planes, points, out)
     return out
 
 
 def trilinear(volumes: Array, points: Array) -> Array:
     out = np.empty((points.shape[0], points.shape[1], volumes.shape[4]), np.float32)
-    _trilinear(volumes, points, out)
+    shared_out(_trilinear, _trilinear_run, out.shape[0] * out.shape[1], volumes, points, out)
     return out
 
 
@@ -46,6 +47,15 @@ def trilinear_gradients(
     return _added(lanes), d_points
 
 
+def shared_out(parallel: Any, run: Any, count: int, *arrays: Any) -> None:
+    """Work on `count` items by all of numba's threads, or where that is one by the caller itself:
+    several callers at once, a frame each, then need no threading layer that allows for it."""
+    if get_num_threads() == 1:
+        run(*arrays, 0, count)
+    else:
+        parallel(*arrays)
+
+
 def _buffers(grids: Array, points: Array, to_grids: bool, to_points: bool) -> tuple[Array, Array]:
     # Frames with a grid each are shared out whole, so that they need no private copies.
     copies = (LANES if len(grids) == 1 else 1) if to_grids else 0
@@ -60,7 +70,7 @@ def _added(lanes: Array) -> Array:
 
 
 @njit(inline="always")
-def _cell(coordinate, size):  # type: ignore[no-untyped-def]
+def cell(coordinate, size):  # type: ignore[no-untyped-def]
     """-1..1 -> lower corner, fraction above it, and the derivative of texels by coordinate."""
     half = np.float32(0.5 * (size - 1))
     x = (coordinate + np.float32(1.0)) * half
@@ -72,16 +82,23 @@ def _cell(coordinate, size):  # type: ignore[no-untyped-def]
     return corner, np.float32(x - corner), half
 
 
-@njit(parallel=True, **_options)
+@njit(parallel=True, **options)
 def _bilinear(planes, points, out):  # type: ignore[no-untyped-def]
+    count = points.shape[0] * points.shape[1]
+    for part in prange(PARTS):
+        _bilinear_run(planes, points, out, part * count // PARTS, (part + 1) * count // PARTS)
+
+
+@njit(**options)
+def _bilinear_run(planes, points, out, start, stop):  # type: ignore[no-untyped-def]
     grids, height, width, channels = planes.shape
-    frames, count, _ = points.shape
-    for flat in prange(frames * count):
+    count = points.shape[1]
+    for flat in range(start, stop):
         b = flat // count
         n = flat - b * count
         g = b if grids > 1 else 0
-        i, fx, _ = _cell(points[b, n, 0], width)
-        j, fy, _ = _cell(points[b, n, 1], height)
+        i, fx, _ = cell(points[b, n, 0], width)
+        j, fy, _ = cell(points[b, n, 1], height)
         i1 = min(i + 1, width - 1)
         j1 = min(j + 1, height - 1)
         w00 = (1 - fx) * (1 - fy)
@@ -97,7 +114,7 @@ def _bilinear(planes, points, out):  # type: ignore[no-untyped-def]
             )
 
 
-@njit(parallel=True, **_options)
+@njit(parallel=True, **options)
 def _bilinear_gradients(planes, points, grad, lanes, d_points):  # type: ignore[no-untyped-def]
     frames, count, _ = points.shape
     for lane in prange(LANES):
@@ -113,7 +130,7 @@ def _bilinear_gradients(planes, points, grad, lanes, d_points):  # type: ignore[
             _bilinear_lane(planes, points, grad, mine, d_points, start, stop)
 
 
-@njit(**_options)
+@njit(**options)
 def _bilinear_lane(planes, points, grad, lanes, d_points, start, stop):  # type: ignore[no-untyped-def]
     grids, height, width, channels = planes.shape
     count = points.shape[1]
@@ -123,8 +140,8 @@ def _bilinear_lane(planes, points, grad, lanes, d_points, start, stop):  # type:
         b = flat // count
         n = flat - b * count
         g = b if grids > 1 else 0
-        i, fx, dx = _cell(points[b, n, 0], width)
-        j, fy, dy = _cell(points[b, n, 1], height)
+        i, fx, dx = cell(points[b, n, 0], width)
+        j, fy, dy = cell(points[b, n, 1], height)
         i1 = min(i + 1, width - 1)
         j1 = min(j + 1, height - 1)
         if to_planes:
@@ -154,17 +171,24 @@ def _bilinear_lane(planes, points, grad, lanes, d_points, start, stop):  # type:
             d_points[b, n, 1] = sy * dy
 
 
-@njit(parallel=True, **_options)
+@njit(parallel=True, **options)
 def _trilinear(volumes, points, out):  # type: ignore[no-untyped-def]
+    count = points.shape[0] * points.shape[1]
+    for part in prange(PARTS):
+        _trilinear_run(volumes, points, out, part * count // PARTS, (part + 1) * count // PARTS)
+
+
+@njit(**options)
+def _trilinear_run(volumes, points, out, start, stop):  # type: ignore[no-untyped-def]
     grids, depth, height, width, channels = volumes.shape
-    frames, count, _ = points.shape
-    for flat in prange(frames * count):
+    count = points.shape[1]
+    for flat in range(start, stop):
         b = flat // count
         n = flat - b * count
         g = b if grids > 1 else 0
-        i, fx, _ = _cell(points[b, n, 0], width)
-        j, fy, _ = _cell(points[b, n, 1], height)
-        k, fz, _ = _cell(points[b, n, 2], depth)
+        i, fx, _ = cell(points[b, n, 0], width)
+        j, fy, _ = cell(points[b, n, 1], height)
+        k, fz, _ = cell(points[b, n, 2], depth)
         i1 = min(i + 1, width - 1)
         j1 = min(j + 1, height - 1)
         k1 = min(k + 1, depth - 1)
@@ -177,7 +201,7 @@ def _trilinear(volumes, points, out):  # type: ignore[no-untyped-def]
             out[b, n, c] = near * (1 - fz) + (v * (1 - fy) + w * fy) * fz
 
 
-@njit(parallel=True, **_options)
+@njit(parallel=True, **options)
 def _trilinear_gradients(volumes, points, grad, lanes, d_points):  # type: ignore[no-untyped-def]
     frames, count, _ = points.shape
     for lane in prange(LANES):
@@ -193,7 +217,7 @@ def _trilinear_gradients(volumes, points, grad, lanes, d_points):  # type: ignor
             _trilinear_lane(volumes, points, grad, mine, d_points, start, stop)
 
 
-@njit(**_options)
+@njit(**options)
 def _trilinear_lane(volumes, points, grad, lanes, d_points, start, stop):  # type: ignore[no-untyped-def]
     grids, depth, height, width, channels = volumes.shape
     count = points.shape[1]
@@ -203,9 +227,9 @@ def _trilinear_lane(volumes, points, grad, lanes, d_points, start, stop):  # typ
         b = flat // count
         n = flat - b * count
         g = b if grids > 1 else 0
-        i, fx, dx = _cell(points[b, n, 0], width)
-        j, fy, dy = _cell(points[b, n, 1], height)
-        k, fz, dz = _cell(points[b, n, 2], depth)
+        i, fx, dx = cell(points[b, n, 0], width)
+        j, fy, dy = cell(points[b, n, 1], height)
+        k, fz, dz = cell(points[b, n, 2], depth)
         i1 = min(i + 1, width - 1)
         j1 = min(j + 1, height - 1)
         k1 = min(k + 1, depth - 1)

@@ -52,7 +52,6 @@ class Layers:
     head_opacity: Tensor  # [B, R]
     coarse: Tensor  # [B, R, 3] head by the coarse stage alone, over black
     coarse_opacity: Tensor  # [B, R]
-    depth: Tensor  # [B, R] metres along the ray, weighted by opacity
 
 
 class Person(nn.Module):
@@ -97,27 +96,88 @@ class Person(nn.Module):
         jitter: torch.Generator | None = None,
     ) -> Layers:
         """The head alone, by coarse and fine sampling."""
-        origins, directions = head_rays(self.camera, points, drive.rotation, drive.translation)
-        with torch.no_grad():
-            near, far = box_bounds(self.head.box, origins, directions)
-            edges = even_edges(near, far, sampling.coarse, jitter)
-            bent = self.head.bend(driven, self._between(edges, origins, directions)[0])
-        density, colour = self.head.coarse_samples(bent)
-        shape = edges.shape[:-1]
-        coarse_weights = ray_weights(density.view(*shape, -1), edges)
+        rays = head_rays(self.camera, points, drive.rotation, drive.translation)
+        edges, coarse_weights, colour = self._coarse(driven, rays, sampling.coarse, jitter)
         edges = weighted_edges(edges, coarse_weights, sampling.fine, jitter)
-        samples, middle = self._between(edges, origins, directions)
-        density, features = self.head.fine_samples(driven, self.head.bend(driven, samples))
-        weights = ray_weights(density.view(*shape, -1), edges)
-        features = accumulate(weights, features.view(*shape, sampling.fine, -1))
-        opacity = weights.sum(-1)
+        features, opacity = self.fine_features_plain(driven, rays, edges)
         return Layers(
-            head=self.head.shade(driven, features, opacity, directions),
+            head=self.head.shade(driven, features, opacity, rays[1]),
             head_opacity=opacity,
-            coarse=accumulate(coarse_weights, colour.view(*shape, sampling.coarse, 3)),
+            coarse=accumulate(coarse_weights, colour),
             coarse_opacity=coarse_weights.sum(-1),
-            depth=(weights * middle).sum(-1),
         )
+
+    @torch.no_grad()
+    def head_guide(
+        self, driven: DrivenHead, drive: Drive, points: Tensor, samples: int
+    ) -> Tensor:  # [B, R, samples]
+        """Weights of the coarse stage at some points, for the fine stage of others near them."""
+        rays = head_rays(self.camera, points, drive.rotation, drive.translation)
+        return self._coarse(driven, rays, samples)[1]
+
+    @torch.no_grad()
+    def guided_head(
+        self,
+        driven: DrivenHead,
+        drive: Drive,
+        points: Tensor,  # [B, R, 2] window
+        guide: Tensor,  # [B, R, samples] weights of a coarse stage
+        fine: int,
+    ) -> tuple[Tensor, Tensor]:
+        """The fine stage alone: head times opacity [B, R, 3], opacity [B, R]."""
+        rays = head_rays(self.camera, points, drive.rotation, drive.translation)
+        edges = even_edges(*box_bounds(self.head.box, *rays), guide.shape[-1])
+        edges = weighted_edges(edges, guide, fine)
+        fast = points.device.type == "cpu" and len(points) == 1
+        gather = self.fine_features if fast else self.fine_features_plain
+        features, opacity = gather(driven, rays, edges)
+        return self.head.shade(driven, features, opacity, rays[1]), opacity
+
+    def _coarse(
+        self,
+        driven: DrivenHead,
+        rays: tuple[Tensor, Tensor],
+        samples: int,
+        jitter: torch.Generator | None = None,
+    ) -> tuple[Tensor, Tensor, Tensor]:
+        """Edges [B, R, samples + 1], weights [B, R, samples], colours [B, R, samples, 3]."""
+        with torch.no_grad():
+            edges = even_edges(*box_bounds(self.head.box, *rays), samples, jitter)
+            bent = self.head.bend(driven, self._middles(edges, *rays))
+        density, colour = self.head.coarse_samples(bent)
+        weights = ray_weights(density.view(*edges.shape[:-1], samples), edges)
+        return edges, weights, colour.view(*weights.shape, 3)
+
+    def fine_features_plain(
+        self,
+        driven: DrivenHead,
+        rays: tuple[Tensor, Tensor],  # as `head_rays` has them
+        edges: Tensor,  # [B, R, S + 1] metres
+    ) -> tuple[Tensor, Tensor]:
+        """Features accumulated along each ray [B, R, C + blend], and its opacity [B, R]."""
+        bent = self.head.bend(driven, self._middles(edges, *rays))
+        density, features = self.head.fine_samples(driven, bent)
+        weights = ray_weights(density.view(*edges.shape[:-1], edges.shape[-1] - 1), edges)
+        features = features.view(*weights.shape, features.shape[-1])
+        return accumulate(weights, features), weights.sum(-1)
+
+    @torch.no_grad()
+    def fine_features(
+        self, driven: DrivenHead, rays: tuple[Tensor, Tensor], edges: Tensor
+    ) -> tuple[Tensor, Tensor]:
+        """The same for one frame on a CPU, compiled."""
+        from render.march_cpu import HeadGrids, march
+
+        head, scale = self.head, 2.0 / (self.head.box[1] - self.head.box[0])
+        grids = (driven.warp, head.coarse, head.front, head.top, head.profile, driven.blend)
+        features, opacity = march(
+            head.to_box(rays[0][0, 0]).numpy(),
+            (rays[1][0] * scale).numpy(),
+            edges[0].numpy(),
+            HeadGrids(*(grid.detach()[0].contiguous().numpy() for grid in grids)),
+            self.settings.density_scale,
+        )
+        return torch.from_numpy(features)[None], torch.from_numpy(opacity)[None]
 
     def colours(
         self,
@@ -146,8 +206,10 @@ class Person(nn.Module):
             background = self.background(points)
         return background + opacity[..., None] * (colour - background), opacity
 
-    def _between(self, edges: Tensor, origins: Tensor, directions: Tensor) -> tuple[Tensor, Tensor]:
-        """Middles of the intervals: in box units [B, R * S, 3], and as t [B, R, S]."""
+    def _middles(self, edges: Tensor, origins: Tensor, directions: Tensor) -> Tensor:
+        """Middles of the intervals, in box units [B, R * S, 3]."""
         middle = 0.5 * (edges[..., 1:] + edges[..., :-1])
-        points = origins[:, :, None] + middle[..., None] * directions[:, :, None]
-        return self.head.to_box(points).flatten(1, 2), middle
+        # Origin and direction into box units first: R numbers of work, not R * S.
+        scale = 2.0 / (self.head.box[1] - self.head.box[0])
+        start, along = self.head.to_box(origins), directions * scale
+        return (start[:, :, None] + middle[..., None] * along[:, :, None]).flatten(1, 2)

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import torch
 from torch import Tensor
 
+from render.guide import NOTHING, Guide
 from render.person import Drive, Person, SamplingSettings
 from render.rays import rotation_matrices
 
@@ -39,28 +42,38 @@ def head_rectangle(person: Person, drive: Drive) -> Tensor:
 def picture(
     person: Person,
     drive: Drive,  # of one frame, B = 1
-    points: Tensor,  # [H, W, 2] window
+    points: Tensor,  # [H, W, 2] window, a regular grid
     sampling: SamplingSettings,
     background: Tensor | None = None,  # [H, W, 3], in place of the learned one
 ) -> Tensor:  # [H, W, 3], 0..1, clipped
-    """003 Eq. 2 for every pixel; rays are cast only where the head can be."""
+    """003 Eq. 2 for every pixel, by rays of its own; the coarse stage is shared by neighbours
+    (`render.guide`), and nothing is cast where it says that there is nothing."""
     shape = points.shape[:2]
     flat = points.reshape(1, -1, 2)
+    rectangle = head_rectangle(person, drive)[0]
+    guide = Guide(person, drive, points, rectangle, sampling.coarse)
     consistency = person.consistency(drive.motion)
-    behind = None if background is None else background.reshape(1, -1, 3)
-    out = torch.empty(flat.shape[1], 3, device=flat.device)
-    for start in range(0, flat.shape[1], TILE):
-        tile = slice(start, start + TILE)
-        out[tile] = person.behind(
-            consistency, drive, flat[:, tile], None if behind is None else behind[:, tile]
-        )[0][0]
     driven = person.head.drive(drive.expression, consistency)
-    left, top, right, bottom = head_rectangle(person, drive)[0]
-    u, v = flat[0, :, 0], flat[0, :, 1]
-    rows = torch.nonzero((u > left) & (u < right) & (v > top) & (v < bottom))[:, 0]
-    for start in range(0, len(rows), TILE):
-        some = rows[start : start + TILE]
-        layers = person.head_layers(driven, drive, flat[:, some], sampling)
-        opacity = layers.head_opacity[0, :, None]
-        out[some] = layers.head[0] + (1.0 - opacity) * out[some]
+    out = torch.zeros(flat.shape[1], 3, device=flat.device)
+    through = torch.ones(flat.shape[1], device=flat.device)  # what the head leaves to be seen
+    left, top, right, bottom = rectangle
+    u, v = flat[0].unbind(-1)
+    inside = (u > left) & (u < right) & (v > top) & (v < bottom)
+    for some in _tiles(torch.nonzero(inside)[:, 0]):
+        some = some[guide.head(flat[:, some])]
+        there = flat[:, some]
+        seen, opacity = person.guided_head(driven, drive, there, guide.of(there), sampling.fine)
+        out[some], through[some] = seen[0], 1.0 - opacity[0]
+    replaced = None if background is None else background.reshape(1, -1, 3)
+    for some in _tiles(torch.nonzero(through > NOTHING)[:, 0]):
+        there = flat[:, some]
+        behind = person.background(there) if replaced is None else replaced[:, some]
+        worn = guide.torso(there)
+        behind[:, worn] = person.behind(consistency, drive, there[:, worn], behind[:, worn])[0]
+        out[some] += through[some, None] * behind[0]
     return out.view(*shape, 3).clamp_(0.0, 1.0)
+
+
+def _tiles(rows: Tensor) -> Iterator[Tensor]:
+    for start in range(0, len(rows), TILE):
+        yield rows[start : start + TILE]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -15,6 +16,7 @@ from avatar.errors import InputError, MissingError, StateError
 from render.allocator import keep_memory
 from render.person import SamplingSettings
 from render.picture import picture, pixel_points
+from render.side_by_side import side_by_side
 from render.tensors import fields_of
 
 Array = NDArray[Any]
@@ -72,6 +74,21 @@ class Portrait:
         top, left = inside
         out[top : top + drawn.shape[0], left : left + drawn.shape[1]] = drawn
         return out
+
+    def render_all(
+        self,
+        rows: Iterable[Array],  # [D] state rows
+        width: int,
+        height: int,
+        fit: str = "contain",
+        background: Background = "learned",
+    ) -> Iterator[NDArray[np.uint8]]:
+        """`render` for many rows, in their order; on a CPU as many at once as it has cores."""
+
+        def picture_of(row: Array) -> NDArray[np.uint8]:
+            return self.render(row, width, height, fit, background)
+
+        return side_by_side(picture_of, rows, 1 if self.device.type == "cuda" else None)
 
     def _background(self, background: Background, points: Tensor) -> Tensor | None:
         height, width = points.shape[:2]

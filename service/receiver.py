@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -13,6 +13,7 @@ from avatar.avatar import Avatar
 from avatar.errors import StreamError
 from codec.container import Stream, read_stream
 from service.audio import OpusPacket, OpusTrack
+from service.paper import drawable
 from service.video_out import playable_size, video_file
 from service.view import View
 
@@ -47,6 +48,13 @@ class Renderer:
             values, view.width, view.height, fit=view.fit, background=view.background
         )
 
+    def pictures(self, states: Iterable[NDArray[np.float32]]) -> Iterator[NDArray[np.uint8]]:
+        """The same of many state rows, in their order, and faster."""
+        view = self.view
+        return self._portrait.render_all(
+            states, view.width, view.height, fit=view.fit, background=view.background
+        )
+
 
 def decode_file(
     stream_path: str | Path,
@@ -66,7 +74,7 @@ def decode_file(
     if (width, height) != (view.width, view.height):
         view = View(width, height, view.fit, view.background)
         warnings.append(f"H.264 needs even sizes: rendered at {width}x{height}.")
-    states = stream.states
+    states = drawable(stream.states, avatar)
     lost = int((~states.visible).sum())
     if lost:
         warnings.append(f"The face was lost in {lost} of {len(states)} frames of the call.")
@@ -98,8 +106,8 @@ def write_video(
     until = [*times[1:], times[-1] + period]
     tags = {FIT_TAG: view.fit}
     with video_file(out, view.width, view.height, 1e6 / period, sound, tags) as video:
-        for index, (values, time) in enumerate(zip(states, times)):
-            video.picture(renderer.picture(values), time, until[index] - time)
+        for index, (picture, time) in enumerate(zip(renderer.pictures(states), times)):
+            video.picture(picture, time, until[index] - time)
             if progress:
                 progress(index + 1, len(times))
 

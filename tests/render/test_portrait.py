@@ -157,3 +157,12 @@ def test_a_gpu_that_is_not_there_is_said(avatar):
         pytest.skip("there is a GPU")
     with pytest.raises(MissingError, match="CUDA"):
         Portrait(avatar, device="cuda")
+
+
+def test_many_at_once_are_the_same_pictures(portrait, avatar):
+    rows = np.tile(avatar.statistics.mean, (5, 1))
+    rows[:, LAYOUT.groups["translation"].start] = np.linspace(-0.1, 0.1, 5)
+    together = list(portrait.render_all(iter(rows), 40, 30))
+    assert len(together) == 5
+    for row, picture_of in zip(rows, together, strict=True):
+        np.testing.assert_array_equal(picture_of, portrait.render(row, 40, 30))

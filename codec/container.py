@@ -18,6 +18,7 @@ import numpy as np
 from avatar.avatar import StateStatistics
 from avatar.errors import MismatchError, StorageError, StreamError
 from avatar.face import FaceStates
+from codec.between import filled
 from codec.bits import ByteReader, varint
 from codec.call_packet import CALL_KINDS, CallPacket
 from codec.call_recording import recorded_states
@@ -183,6 +184,11 @@ class Stream:
 
     @property
     def frames(self) -> int:
+        """As they are shown."""
+        return self.sent * (self.header.between + 1)
+
+    @property
+    def sent(self) -> int:
         return sum(packet.frames for packet in self._packets)
 
     @property
@@ -191,7 +197,7 @@ class Stream:
 
     @property
     def states(self) -> FaceStates:
-        """All frames, dequantised; needs the avatar's statistics."""
+        """All frames, dequantised, and what goes between them; needs the avatar's statistics."""
         if self.statistics is None:
             raise MismatchError(
                 "face states can be decoded with their avatar alone", "Name it with --avatar."
@@ -201,21 +207,21 @@ class Stream:
         decoder = FaceDecoder(self.statistics, self.header)
         parts = [decoder.decode(packet) for packet in self.faces]
         width = self.header.layout.width
-        return FaceStates(
+        sent = FaceStates(
             np.concatenate([p.time for p in parts] or [np.zeros(0, np.int64)]),
             np.concatenate([p.values for p in parts] or [np.zeros((0, width), np.float32)]),
             np.concatenate([p.visible for p in parts] or [np.zeros(0, bool)]),
             self.header.layout,
         )
+        return filled(sent, self.header.between, self.header.rate)
 
     def summary(self) -> dict[str, Any]:
         """What `facewire info` prints.  Rates in kbit/s: payload_kbps counts every byte but
         audio.  duration_s counts the last frame's own time on the screen."""
         rate = self.header.rate[0] / self.header.rate[1]
-        frames = self.frames
-        if self.index is not None and frames > 1 and self.index.duration > 0:
-            span = self.index.duration * 1e-6
-            duration = span * frames / (frames - 1)
+        frames, sent = self.frames, self.sent
+        if self.index is not None and sent > 1 and self.index.duration > 0:
+            duration = self.index.duration * 1e-6 * sent / (sent - 1)
         else:
             duration = frames / rate
         per_second = 8e-3 / duration if duration else 0.0
@@ -223,6 +229,7 @@ class Stream:
             "codec": CODEC_NAMES[self.header.codec],
             "avatar": self.header.digest.hex(),
             "frames": frames,
+            "sent_frames": sent,
             "fps": frames / duration if duration else 0.0,
             "duration_s": duration,
             "payload_kbps": (self.size - self.audio_bytes) * per_second,

@@ -129,7 +129,7 @@ class FaceEncoder:
             coding.restart()
             coding.clock.start(time)
         else:
-            coding.clock.tick(self._coder, time)
+            coding.clock.tick(self._coder, time, coding.header.between)
         if coding.models.visible(self._coder, symbols is not None) and symbols is not None:
             coding.symbols = coding.models.frame(self._coder, symbols, coding.fresh, thrift=thrift)
             coding.fresh = False
@@ -178,7 +178,7 @@ class FaceDecoder:
         times, rows, visible = [], [], []
         for i in range(packet.frames):
             if not (packet.key and i == 0):
-                coding.clock.tick(coder, None)
+                coding.clock.tick(coder, None, coding.header.between)
             shown = coding.models.visible(coder, None)
             if shown:
                 coding.symbols = coding.models.frame(coder, None, coding.fresh)
@@ -200,11 +200,13 @@ def encode_states(
     header: StreamHeader,
     settings: PacketSettings = PacketSettings(),
 ) -> list[FacePacket]:
-    """All of a recording's packets."""
+    """All of a recording's packets; of its frames every one that the header has none between."""
     if states.layout != header.layout:
         raise MismatchError(f"states of {states.layout} in a stream of {header.layout}")
     encoder = FaceEncoder(statistics, header, settings)
     packets: list[FacePacket] = []
-    for time, values, visible in zip(states.time, states.values, states.visible, strict=True):
+    sent = slice(None, None, header.between + 1)
+    rows = zip(states.time[sent], states.values[sent], states.visible[sent], strict=True)
+    for time, values, visible in rows:
         packets += encoder.encode(int(time), values, bool(visible))
     return packets + encoder.flush()

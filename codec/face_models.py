@@ -156,8 +156,11 @@ class FaceModels:
                 choices = (deviation, deviation - 1 if inwards else deviation + 1)
                 if deviation or next_bits:
                     bits = self._symbols.costs(choices, d, group, scales, fraction, activity, last)
-                    for i, choice in enumerate(choices if next_bits else ()):
-                        bits[i] += next_bits(d, base + sign * choice)
+                    if next_bits:
+                        bits = [
+                            b + next_bits(d, base + sign * choice)
+                            for b, choice in zip(bits, choices, strict=True)
+                        ]
                     nearer = (exact - choices[0]) ** 2 - (exact - choices[1]) ** 2
                     if nearer + thrift.price * (bits[0] - bits[1]) > 0:
                         deviation = choices[1]

@@ -23,9 +23,10 @@ CODEC_MTTF = 2  # the fallback: docs/mttf.md
 CODEC_NAMES = {CODEC_AVATAR: "avatar", CODEC_LOSSLESS16: "lossless16", CODEC_MTTF: "mttf"}
 DIGEST = 16  # bytes of the avatar's SHA-256 on the wire
 MAX_HEADER = 1 << 16
+MAX_BETWEEN = 255
 
 _WINDOW = struct.Struct("<fff")
-_HAS_WINDOW, _HAS_AUDIO, _HAS_METADATA = 1, 2, 4
+_HAS_WINDOW, _HAS_AUDIO, _HAS_METADATA, _HAS_BETWEEN = 1, 2, 4, 8
 
 
 @dataclass(frozen=True)
@@ -35,6 +36,7 @@ class StreamHeader:
     digest: the avatar's, 16 bytes.  quality: in 1/256 (section 5).  rate: frames a second as a
     fraction, the clock that regular frames tick by; rounding: of its ticks to microseconds,
     0 down, 1 nearest, 2 up.  audio: the audio codec's own header (OpusHead), None without audio.
+    between: ticks between two frames that carry none (section 8.8).
     """
 
     digest: bytes
@@ -47,6 +49,7 @@ class StreamHeader:
     metadata: dict[str, Any] = field(default_factory=dict)
     profile: int = PROFILE_FILE
     codec: int = CODEC_AVATAR
+    between: int = 0
 
     @property
     def crc(self) -> int:
@@ -80,7 +83,7 @@ class StreamHeader:
         profile = reader.integer(1, "profile")
         codec = reader.integer(1, "codec")
         flags = reader.integer(1, "flags")
-        if profile > PROFILE_CALL or codec not in CODEC_NAMES or flags > 7:
+        if profile > PROFILE_CALL or codec not in CODEC_NAMES or flags > 15:
             raise VersionError(
                 f"stream: profile {profile}, codec {codec}, flags {flags} are unknown",
                 "Update Facewire: pip install --upgrade facewire",
@@ -109,8 +112,23 @@ class StreamHeader:
             audio = reader.blob("audio header", MAX_HEADER)
         if flags & _HAS_METADATA:
             metadata = _metadata(reader)
+        between = reader.integer(1, "between") if flags & _HAS_BETWEEN else 0
+        if flags & _HAS_BETWEEN and (between == 0 or profile == PROFILE_CALL):
+            raise reader.fail(f"{between} pictures between frames", "between", reader.at - 1)
         # Section 3.7: bytes that follow are of a later minor extension, checked and skipped.
-        return cls(digest, layout, quality, rate, rounding, window, audio, metadata, profile, codec)
+        return cls(
+            digest,
+            layout,
+            quality,
+            rate,
+            rounding,
+            window,
+            audio,
+            metadata,
+            profile,
+            codec,
+            between,
+        )
 
     def __bytes__(self) -> bytes:
         flags = 0
@@ -126,6 +144,9 @@ class StreamHeader:
             flags |= _HAS_METADATA
             text = _metadata_bytes(self.metadata)
             tail += varint(len(text)) + text
+        if self.between:
+            flags |= _HAS_BETWEEN
+            tail += bytes([self.between])
         body = bytes([self.profile, self.codec, flags]) + self.digest
         body += bytes(getattr(self.layout, name) for name in GROUPS)
         body += self.quality.to_bytes(2, "little")
@@ -138,6 +159,11 @@ class StreamHeader:
             raise InputError(
                 f"stream header: a digest of {len(self.digest)} bytes, quality {self.quality}/256",
                 f"A digest has {DIGEST} bytes; quality lies between 1/256 and 255.",
+            )
+        if not 0 <= self.between <= (0 if self.profile == PROFILE_CALL else MAX_BETWEEN):
+            raise InputError(
+                f"stream header: {self.between} pictures between two frames",
+                f"Up to {MAX_BETWEEN} fit in a file, none in a call.",
             )
         if any(getattr(self.layout, name) > 255 for name in GROUPS):
             raise InputError("stream header: a group of a state holds at most 255 numbers")

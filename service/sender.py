@@ -2,43 +2,69 @@
 
 from __future__ import annotations
 
-import io
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from avatar.avatar import Avatar
 from avatar.errors import InputError
-from avatar.face import FaceStates
+from avatar.face import FaceStates, Window
 from avatar.storage import whole_file
 from codec.container import StreamWriter, read_stream
-from codec.face_codec import encode_states
-from codec.header import DIGEST, StreamHeader
-from codec.packet import FacePacket
-from codec.quantize import COARSEST, FINEST
+from codec.face_codec import PacketSettings, encode_states
+from codec.header import CODEC_AVATAR, CODEC_LOSSLESS16, DIGEST, StreamHeader
+from codec.quantize import COARSEST, FINEST, QUALITY_ONE
 from codec.timing import rate_of
 from service.audio import OpusTrack, read_audio
+from service.paper import expressions_of, paper_states
+from service.rate import BETWEEN, period, within
 from service.resample import even_times, resampled
 from service.states import states_of
 
-_FRAME = 40_000  # us, of a clip with one frame
+# What a bit is worth where rate is high: of steps s the error D = s^2 / 12 falls by 2 ln 2 D a bit
+# (T. Wiegand, B. Girod, "Lagrange multiplier selection in hybrid video coder control", 2001).
+PACKETS = PacketSettings(bit_price=0.115)
+_MOST_SKIPPED = 9
 
 Progress = Callable[[float, float], None]
 
 
 @dataclass(frozen=True)
 class SenderSettings:
-    """fps: None keeps the source's times.  kbps: None sends quality 1, else the finest below
-    that rate, every byte but sound counted.  audio: send the sound, too.  effort: 0 sends what was
-    tracked, 1 to 3 look for what renders best (`service.refine`)."""
+    """fps: None keeps the source's times.  quality: the quantiser's steps, in those that cost the
+    picture 0.1 dB; larger is coarser.  kbps: in its place, the best below that rate, every byte
+    but sound counted.  skip: pictures left out between two frames; None leaves it to kbps, else 0.
+    audio: send the sound, too.  effort: 0 sends what was tracked, 1 to 3 look for what renders
+    best (`service.refine`).  mode: "avatar", or "lossless16" for the paper's own numbers as 16-bit
+    floats, where embedding=False sends all 79 coefficients (`service.paper`)."""
 
     fps: float | None = None
+    quality: float = 1.0
     kbps: float | None = None
+    skip: int | None = None
     audio: bool = True
     effort: int = 0
+    mode: str = "avatar"
+    embedding: bool = True
+
+    def __post_init__(self) -> None:
+        low, high = FINEST / QUALITY_ONE, COARSEST / QUALITY_ONE
+        if not low <= self.quality <= high:
+            raise InputError(
+                f"quality {self.quality:g} cannot be sent",
+                f"Choose from {low:g}, which loses nothing, to {high:g}, the coarsest.",
+            )
+        if self.skip is not None and not 0 <= self.skip <= _MOST_SKIPPED:
+            raise InputError(f"{self.skip} pictures cannot be left out", "Choose from 0 to 9.")
+        if self.mode == "lossless16" and (self.kbps or self.quality != 1 or self.skip):
+            raise InputError(
+                "lossless16 has one rate", "Leave --kbps, --quality and --skip out with it."
+            )
+        if not self.embedding and self.mode != "lossless16":
+            raise InputError(
+                "the 79 coefficients are sent losslessly alone", "Add --mode lossless16."
+            )
 
 
 @dataclass(frozen=True)
@@ -67,8 +93,8 @@ def encode_video(
     from service.tracking import track_file
 
     track, warnings = track_file(source, TrackPrior.of(avatar), frames, progress)
-    states = states_of(track, avatar)
-    if settings.effort:
+    states = states_of(track, avatar) if settings.embedding else expressions_of(track, avatar)
+    if settings.effort and settings.embedding:
         from service.refined_states import refined
 
         states = refined(states, track, source, avatar, settings.effort, frames, progress)
@@ -78,23 +104,39 @@ def encode_video(
     audio = None
     if settings.audio:
         clock = open_video(Path(source)).info.start  # the file's time of our time 0
-        end = int(states.time[-1]) + _period(states)
+        end = int(states.time[-1]) + period(states)
         audio = read_audio(source, clock + int(states.time[0]), clock + end)
         audio = audio.shifted(-clock) if audio else None
-    rate, rounding = rate_of(states.time)
-    header = StreamHeader(
-        digest=bytes.fromhex(avatar.digest)[:DIGEST],
-        layout=avatar.layout,
-        rate=rate,
-        rounding=rounding,
-        window=track.window,
-        audio=audio.head if audio else None,
-    )
+    if settings.mode == "lossless16":
+        states = paper_states(states)
+    header = _header(states, avatar, settings, track.window, audio)
     if settings.kbps is not None:
-        header, said = _within(settings.kbps, states, avatar, header)
+        between = BETWEEN if settings.skip is None else (settings.skip,)
+        header, said = within(settings.kbps, states, avatar.statistics, header, PACKETS, between)
         warnings += said
     write_stream(out, states, avatar, header, audio)
     return Sent(read_stream(out, avatar.statistics, avatar.digest).summary(), tuple(warnings))
+
+
+def _header(
+    states: FaceStates,
+    avatar: Avatar,
+    settings: SenderSettings,
+    window: Window,
+    audio: OpusTrack | None,
+) -> StreamHeader:
+    rate, rounding = rate_of(states.time)
+    return StreamHeader(
+        digest=bytes.fromhex(avatar.digest)[:DIGEST],
+        layout=states.layout,
+        quality=round(settings.quality * QUALITY_ONE),
+        rate=rate,
+        rounding=rounding,
+        window=window,
+        audio=audio.head if audio else None,
+        codec=CODEC_LOSSLESS16 if settings.mode == "lossless16" else CODEC_AVATAR,
+        between=settings.skip or 0,
+    )
 
 
 def write_stream(
@@ -105,58 +147,19 @@ def write_stream(
     audio: OpusTrack | None = None,
 ) -> None:
     """States and sound into a file, in the order of their times.  Raises StorageError."""
-    packets = encode_states(states, avatar.statistics, header)
+    exact = PacketSettings()
+    packing = exact if header.codec == CODEC_LOSSLESS16 else PACKETS
+    packets = encode_states(states, avatar.statistics, header, packing)
     sound = list(audio.packets) if audio else []
     with whole_file(out) as file:
         writer = StreamWriter(file, header)  # type: ignore[arg-type]
         sent = 0
         for packet in packets:
             writer.write(packet)
-            sent += packet.frames
+            sent += packet.frames * (header.between + 1)
             until = int(states.time[sent]) if sent < len(states) else None
             while sound and (until is None or sound[0].time < until):
                 first = sound.pop(0)
                 writer.write_audio(first.time, first.data)
-        writer.close(int(states.time[-1] - states.time[0]))
-
-
-def _within(
-    kbps: float, states: FaceStates, avatar: Avatar, header: StreamHeader
-) -> tuple[StreamHeader, list[str]]:
-    """The header with the finest quality whose stream stays at or below the rate."""
-    if not kbps > 0:
-        raise InputError(f"--kbps {kbps:g} sends nothing", "Give a rate above 0, such as 2.")
-    finest, coarsest = FINEST, COARSEST
-    if _rate(states, avatar, replace(header, quality=coarsest)) > kbps:
-        least = _rate(states, avatar, replace(header, quality=coarsest))
-        return replace(header, quality=coarsest), [
-            f"{kbps:g} kbps cannot be reached with this clip: the coarsest has {least:.2f} kbps."
-        ]
-    while coarsest > finest * 1.03:  # below that no rate differs by a percent
-        middle = round((finest * coarsest) ** 0.5)
-        if _rate(states, avatar, replace(header, quality=middle)) <= kbps:
-            coarsest = middle
-        else:
-            finest = middle
-    return replace(header, quality=coarsest), []
-
-
-def _rate(states: FaceStates, avatar: Avatar, header: StreamHeader) -> float:
-    """kbit/s of the face packets, their framing and the header and index, as `info` counts."""
-    packets = encode_states(states, avatar.statistics, header)
-    seconds = (int(states.time[-1] - states.time[0]) + _period(states)) / 1e6
-    return _size(packets, header) * 8e-3 / seconds
-
-
-def _size(packets: list[FacePacket], header: StreamHeader) -> int:
-    """Bytes of a file without sound."""
-    file = io.BytesIO()
-    writer = StreamWriter(file, replace(header, audio=None))
-    for packet in packets:
-        writer.write(packet)
-    writer.close(0)
-    return len(file.getvalue())
-
-
-def _period(states: FaceStates) -> int:
-    return int(np.median(np.diff(states.time))) if len(states) > 1 else _FRAME
+        last = (len(states) - 1) // (header.between + 1) * (header.between + 1)
+        writer.close(int(states.time[last] - states.time[0]))

@@ -30,8 +30,32 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("-o", dest="output", required=True, metavar="CALL.fw")
     parser.add_argument("--fps", type=float, metavar="N", help="default: the video's own times")
-    parser.add_argument(
+    amount = parser.add_mutually_exclusive_group()
+    amount.add_argument(
         "--kbps", type=float, metavar="R", help="at most this rate, sound not counted"
+    )
+    amount.add_argument(
+        "--quality",
+        type=float,
+        metavar="Q",
+        help="size of the quantiser's steps, 0.25 (fine) to 32; 1, the default, loses 0.1 dB",
+    )
+    parser.add_argument(
+        "--skip",
+        type=int,
+        metavar="N",
+        help="send one picture of N + 1 and draw those between (default: 0, or as --kbps likes)",
+    )
+    parser.add_argument(
+        "--mode",
+        choices=("avatar", "lossless16"),
+        default="avatar",
+        help="lossless16: 30 codes and 12 numbers of pose as 16-bit floats, for comparison",
+    )
+    parser.add_argument(
+        "--no-embedding",
+        action="store_true",
+        help="with lossless16: all 79 expression coefficients in place of the codes",
     )
     parser.add_argument(
         "--effort",
@@ -62,7 +86,14 @@ def run(arguments: argparse.Namespace) -> None:
     if effort is None:
         effort = int(find_spec("torch") is not None)
     settings = SenderSettings(
-        fps=arguments.fps, kbps=arguments.kbps, audio=not arguments.no_audio, effort=effort
+        fps=arguments.fps,
+        quality=1.0 if arguments.quality is None else arguments.quality,
+        kbps=arguments.kbps,
+        skip=arguments.skip,
+        audio=not arguments.no_audio,
+        effort=effort,
+        mode=arguments.mode,
+        embedding=not arguments.no_embedding,
     )
     avatar = read_avatar(archive)
     with bar("Encoding") as progress:

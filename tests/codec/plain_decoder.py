@@ -342,6 +342,7 @@ class Header:
             self.window = (*floats, body.varint(), body.varint())
         self.opus = body.blob() if flags & 2 else None
         self.metadata = body.blob() if flags & 4 else b"{}"
+        self.between = body.u(1) if flags & 8 else 0
 
 
 def decode(data: bytes, statistics: dict[str, Any]) -> dict[str, Any]:
@@ -386,6 +387,7 @@ def decode(data: bytes, statistics: dict[str, Any]) -> dict[str, Any]:
             raise Damage("kind")
         at += r.at
     values = [row_values(row, header, statistics) for row in symbols]
+    times, visible, values = between(header, times, visible, values)
     assert all(math.isfinite(v) for row in values for v in row)
     return {
         "marks": call.marks if call is not None else [],
@@ -396,6 +398,23 @@ def decode(data: bytes, statistics: dict[str, Any]) -> dict[str, Any]:
         "audio": audio,
         "header": header,
     }
+
+
+def between(header: Header, times: list[int], visible: list[bool], values: Any) -> Any:  # 8.8
+    out: Any = ([], [], [])
+    n, d = header.n, header.d
+    for i, (t, x) in enumerate(zip(times, values, strict=True)):
+        for j in range(header.between + 1):
+            last = i == len(times) - 1
+            u, y = (t, x) if last else (times[i + 1], values[i + 1])
+            moves = not last and visible[i] and visible[i + 1]
+            share = j / (header.between + 1) if moves else 0.0
+            out[0].append(
+                t + 1000000 * d * j // n if last else t + (u - t) * j // (header.between + 1)
+            )
+            out[1].append(visible[i])
+            out[2].append([single(a + (b - a) * share) for a, b in zip(x, y, strict=True)])
+    return out
 
 
 def row_values(row: list[int], header: Header, statistics: dict[str, Any]) -> list[float]:  # 5, 13
@@ -456,7 +475,7 @@ def _packet(
 
 
 def _time(header: Header, coder: RangeDecoder, state: Any) -> int:  # 8.7
-    state["ticks"] += 1
+    state["ticks"] += 1 + header.between
     due = state["anchor"] + (1000000 * header.d * state["ticks"] + header.phase) // header.n
     j = 0
     while True:

@@ -18,6 +18,7 @@ import numpy as np
 from avatar.avatar import StateStatistics
 from avatar.face import FaceStates, StateLayout, Window
 from bench.made_states import DIGEST, SMALL, person, talking, turned_person
+from codec.between import filled
 from codec.call_packet import CallPacket
 from codec.call_recording import encode_call
 from codec.container import StreamWriter, read_stream, stream_bytes
@@ -46,6 +47,14 @@ def turned() -> tuple[FaceStates, StateStatistics, StreamHeader, PacketSettings]
         StreamHeader(DIGEST, SMALL, quality=192),
         (PacketSettings(12)),
     )
+
+
+def sparse() -> tuple[FaceStates, StateStatistics, StreamHeader, PacketSettings]:
+    states = talking(41, SMALL, seed=13)
+    visible = np.ones(41, bool)
+    visible[[10, 11, 12, 40]] = False
+    header = StreamHeader(DIGEST, SMALL, between=1)
+    return replace(states, visible=visible), person(SMALL), header, PacketSettings(8)
 
 
 def gaps() -> tuple[FaceStates, StateStatistics, StreamHeader, PacketSettings]:
@@ -115,7 +124,7 @@ def marks() -> tuple[FaceStates, StateStatistics, StreamHeader, list[CallPacket]
     return states, statistics, header, packets
 
 
-FILES = {f.__name__: f for f in (steady, taught, turned, gaps, wide, sound, half)}
+FILES = {f.__name__: f for f in (steady, taught, turned, sparse, gaps, wide, sound, half)}
 CALLS = {f.__name__: f for f in (call, marks)}
 VECTORS = [*FILES, *CALLS]
 
@@ -134,12 +143,16 @@ def make_file(name: str) -> tuple[bytes, dict[str, object]]:
     quantizer = quantizer_of(statistics, header)
     symbols = quantizer.symbols(states.values)
     last = np.zeros(states.layout.width, np.int64)
-    for f in range(len(states)):
+    for f in range(0, len(states), header.between + 1):
         if states.visible[f]:
             last = symbols[f]
         symbols[f] = last
-    shown = replace(states, values=quantizer.values(symbols))
-    return data, expected(shown, symbols, statistics)
+    sent = slice(None, None, header.between + 1)
+    shown = FaceStates(
+        states.time[sent], quantizer.values(symbols[sent]), states.visible[sent], states.layout
+    )
+    shown = filled(shown, header.between, header.rate)
+    return data, expected(shown, symbols[sent], statistics)
 
 
 def make_call(name: str) -> tuple[bytes, dict[str, object]]:

@@ -23,10 +23,10 @@ from enroll.crops import cut_window
 from enroll.scene import TrackPrior
 from enroll.track_live import CausalTracker
 from service.latest import Latest
-from service.rate import Rate
 from service.receiver import Renderer
 from service.refine import Refiner
 from service.states import states_of
+from service.traffic import Rate
 from service.video_out import playable_size, video_file
 from service.view import View
 

@@ -16,8 +16,8 @@ from codec.session import FaceReceiver, FaceSender, ReceiverSettings, SenderSett
 from codec.session.events import HandOver, Offered
 from codec.session.playout import Shown
 from enroll.capture import Frame
-from service.rate import Rate
 from service.states import states_of
+from service.traffic import Rate
 
 # DTLS protects what is sent, so that datagrams need no checksum of their own.
 _SENDING, _RECEIVING = SenderSettings(check=False), ReceiverSettings(check=False)

@@ -2,43 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import numpy as np
 import pytest
 
-from avatar.archive import parse_avatar
 from service.calls.badge import badged
 from service.calls.face_end import FaceEnd
 
 TICK = 40_000  # us
-
-
-@pytest.fixture
-def ada(archive):
-    return parse_avatar(archive)
-
-
-@pytest.fixture
-def moving(monkeypatch, ada):
-    """Filming without a camera: the frame is the state."""
-    from avatar.face import FaceStates
-    from service.calls import face_end
-
-    @dataclass
-    class Row:
-        row: object
-
-    def states(row, avatar):
-        return FaceStates(np.array([row.time]), row.image[None], np.array([True]), avatar.layout)
-
-    monkeypatch.setattr(face_end, "states_of", states)
-
-    class Tracker:
-        def step(self, frame):
-            return Row(frame)
-
-    return Tracker()
 
 
 def run(sender, receiver, tracker, width, lost=frozenset(), frames=60):

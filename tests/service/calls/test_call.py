@@ -1,0 +1,172 @@
+"""A call through a real server: signalled over HTTP, carried by WebRTC, shown at the other end."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+
+import numpy as np
+import pytest
+
+pytest.importorskip("aiortc")
+pytest.importorskip("httpx")
+pytest.importorskip("uvicorn")
+
+from avatar.errors import AccessError, InputError
+from enroll.capture import Frame
+from service.calls.client import Line
+from service.calls.face_end import FaceEnd
+
+
+async def until(condition, seconds=60.0):
+    end = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < end, "it did not come about"
+        await asyncio.sleep(0.02)
+
+
+async def filmed(line, tracker, width, value):
+    """One frame whose state is `value` throughout."""
+    frame = Frame(np.full(width, value, np.float32), line.now)
+    line.send(line.end.film(line.now, frame, tracker))
+    await asyncio.sleep(0.04)
+
+
+def test_two_clients_see_each_other(live, ada, moving):
+    server = live()
+    tokens = [server.user("ada"), server.user("bob")]
+    room = server.call("POST", "/v1/rooms", tokens[0]).json()
+    width = ada.layout.width
+
+    async def call():
+        first = Line(server.base, room["id"], tokens[0], FaceEnd(ada, [ada]))
+        second = Line(server.base, room["id"], tokens[1], FaceEnd(ada, [ada]))
+        async with first as one, second as two:
+            assert sorted(server.call("GET", f"/v1/rooms/{room['id']}", tokens[0]).json()
+                          ["members"]) == ["ada", "bob"]  # fmt: skip
+
+            def seen(line):
+                shown = line.end.show(line.now)
+                return None if shown is None else float(shown.values.mean())
+
+            end = time.monotonic() + 60
+            while time.monotonic() < end:
+                await filmed(one, moving, width, 0.7)
+                await filmed(two, moving, width, -0.7)
+                values = seen(one), seen(two)
+                if None not in values and values[0] < -0.5 and values[1] > 0.5:
+                    break
+            assert values[0] == pytest.approx(-0.7, abs=0.2)
+            assert values[1] == pytest.approx(0.7, abs=0.2)
+            assert one.end.traffic.damaged == two.end.traffic.damaged == 0
+            assert one.end.round_trip is not None
+        await until(
+            lambda: not server.call("GET", f"/v1/rooms/{room['id']}", tokens[0]).json()["members"]
+        )
+
+    asyncio.run(call())
+
+
+def test_strangers_and_rubbish_stay_outside(live, ada):
+    server = live()
+    token = server.user("ada")
+    room = server.call("POST", "/v1/rooms", token).json()["id"]
+
+    async def join(room, token):
+        async with Line(server.base, room, token, FaceEnd(ada)):
+            pass
+
+    with pytest.raises(AccessError):
+        asyncio.run(join(room, "fw_nobody"))
+    with pytest.raises(InputError):
+        asyncio.run(join("0" * 32, token))
+    for sdp in ("x", "v=0", "v=0\r\no=- 0 0 IN IP4 0.0.0.0\r\ns=-\r\nm=x 9 y z\r\n", "\x00" * 99):
+        body = {"sdp": sdp, "mode": "packets"}
+        answer = server.call("POST", f"/v1/rooms/{room}/members", token, json=body)
+        assert answer.status_code == 422, (sdp, answer.text)
+    assert server.call("GET", f"/v1/rooms/{room}", token).json()["members"] == []
+
+
+class Flat:
+    """A renderer whose picture is as bright as the state's first number says."""
+
+    def __init__(self, avatar, view, device="auto"):
+        self._shape = (view.height, view.width, 3)
+
+    def picture(self, values):
+        return np.full(self._shape, int(np.clip(128 + 100 * values[0], 0, 255)), np.uint8)
+
+
+def test_a_browser_gets_video_with_a_badge(ada, moving, monkeypatch):
+    """The server's half for a plain browser, in this process; the renderer is a stand-in."""
+    from aiortc import RTCSessionDescription
+
+    from service import receiver
+    from service.calls.connection import new_connection, wait_open
+    from service.calls.gateway import Gateway
+    from service.calls.rooms import Rooms
+    from service.view import View
+
+    monkeypatch.setattr(receiver, "Renderer", Flat)
+
+    class Remote:
+        """Another member, who films."""
+
+        id = user = name = "bob"
+        mode = "packets"
+        end = FaceEnd(ada)
+
+        def forwarded(self, data):
+            self.end.receive(now(), data)
+
+        def heard(self, frame):
+            pass
+
+        async def close(self):
+            pass
+
+    begun = time.monotonic()
+
+    def now():
+        return int((time.monotonic() - begun) * 1e6)
+
+    async def call():
+        room, bob, asked = Rooms().make("ada", 0.0), Remote(), []
+        room.enter(bob, 0.0)
+
+        def fetch(digest):
+            asked.append(digest)
+            return ada
+
+        gateway = Gateway(
+            room, "ada", "ada", time.monotonic, mine=None, fetch=fetch, view=View(128, 96)
+        )
+        browser = new_connection()
+        browser.addTransceiver("video", direction="recvonly")
+        browser.addTransceiver("audio", direction="recvonly")
+        tracks, told = {}, []
+        browser.on("track", lambda track: tracks.setdefault(track.kind, track))
+        status = browser.createDataChannel("status")
+        status.on("message", told.append)
+        await browser.setLocalDescription(await browser.createOffer())
+        sdp = await gateway.answer(browser.localDescription.sdp)
+        await browser.setRemoteDescription(RTCSessionDescription(sdp, "answer"))
+        await wait_open(status)
+        end = time.monotonic() + 60
+        picture = None
+        while time.monotonic() < end and (picture is None or picture[:40].mean() < 170):
+            frame = Frame(np.full(ada.layout.width, 0.8, np.float32), now())
+            for data in bob.end.film(now(), frame, moving) + bob.end.poll(now()):
+                room.forward(bob, data)
+            async with asyncio.timeout(20):
+                picture = (await tracks["video"].recv()).to_ndarray(format="rgb24")
+        assert picture.shape == (96, 128, 3) and asked == [bytes.fromhex(ada.digest)[:16]]
+        assert picture[:40].mean() == pytest.approx(208, abs=25)
+        red, _, blue = picture[-3:, 1:4].reshape(-1, 3).mean(axis=0)
+        assert red - blue > 80  # the badge, orange
+        await until(lambda: told)
+        assert '"protected": false' in told[-1] and '"bob"' in told[-1]
+        await browser.close()
+        await until(lambda: gateway.id not in room.members)
+
+    asyncio.run(call())

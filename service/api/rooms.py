@@ -84,10 +84,8 @@ async def join(id: Id, asked: JoinWanted, me: Caller, context: Shared) -> Joined
         )
     try:
         answer = await member.answer(asked.sdp)
-    except BaseException as error:
+    except BaseException:
         await member.close()
-        if isinstance(error, (ValueError, AssertionError, KeyError, IndexError, AttributeError)):
-            raise refuse(422, "The sdp is no offer that can be answered.") from None
         raise
     return Joined(member=member.id, sdp=answer)
 

@@ -71,7 +71,8 @@ class FaceEnd:
         if self._sender is None or self._mine is None:
             return []
         states = states_of(tracker.step(frame).row, self._mine)  # type: ignore[attr-defined]
-        out = self._sender.send(now, frame.time, states.values[0], bool(states.visible[0]))
+        seen, riding = bool(states.visible[0]), self._receiver.riding
+        out = self._sender.send(now, frame.time, states.values[0], seen, riding)
         return self._counted(now, out)
 
     def drive(self, owner: bool, now: int) -> None:

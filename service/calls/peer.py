@@ -8,9 +8,12 @@ import secrets
 from collections.abc import Callable, Coroutine
 from typing import Any
 
+from avatar.errors import InputError
 from service.calls.connection import CHANNEL, drain, forwarded_audio, new_connection, send
 from service.calls.rooms import Room
 
+_PATIENCE = 30.0  # seconds in which a connection has to come about
+_OFFER = "Send a WebRTC offer with all its candidates."
 _log = logging.getLogger("facewire.calls")
 
 
@@ -33,7 +36,7 @@ class Peer:
     async def answer(self, sdp: str) -> str:
         """Takes an offer, gives the answer, and is in the room from then on.
 
-        Raises TakenError; ValueError for what is no offer.
+        Raises TakenError; InputError for what is no offer.
         """
         from aiortc import RTCSessionDescription
 
@@ -41,11 +44,24 @@ class Peer:
         connection.on("datachannel", self._channel_came)
         connection.on("track", self._track_came)
         connection.on("connectionstatechange", self._changed)
-        await connection.setRemoteDescription(RTCSessionDescription(sdp, "offer"))
-        self._give_tracks()
-        await connection.setLocalDescription(await connection.createAnswer())
         self.room.enter(self, self.clock())
+        try:
+            await connection.setRemoteDescription(RTCSessionDescription(sdp, "offer"))
+            self._give_tracks()
+            await connection.setLocalDescription(await connection.createAnswer())
+        except Exception as error:  # aiortc's parser raises whatever it stumbles over
+            _log.info("an offer was refused: %s", type(error).__name__)
+            raise InputError("the sdp is no offer that can be answered", _OFFER) from None
+        if not connection.getTransceivers() and connection.sctp is None:
+            raise InputError("the sdp offers nothing", _OFFER)
+        self.begin(self._come())
         return str(connection.localDescription.sdp)
+
+    async def _come(self) -> None:
+        """Gives the place in the room back where no connection comes about."""
+        await asyncio.sleep(_PATIENCE)
+        if self.connection.connectionState != "connected":
+            await self.close()
 
     def _give_tracks(self) -> None:
         if any(t.kind == "audio" for t in self.connection.getTransceivers()):

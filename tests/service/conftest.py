@@ -56,7 +56,7 @@ class LiveServer:
     def _await(self) -> None:
         import httpx
 
-        end = time.monotonic() + 120
+        end = time.monotonic() + 300
         while time.monotonic() < end:
             assert self.process.poll() is None, self.log.read_text()
             try:

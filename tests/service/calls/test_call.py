@@ -33,7 +33,7 @@ async def filmed(line, tracker, width, value):
 
 
 def test_two_clients_see_each_other(live, ada, moving):
-    server = live()
+    server = live(workers=0)
     tokens = [server.user("ada"), server.user("bob")]
     room = server.call("POST", "/v1/rooms", tokens[0]).json()
     width = ada.layout.width
@@ -68,7 +68,7 @@ def test_two_clients_see_each_other(live, ada, moving):
 
 
 def test_strangers_and_rubbish_stay_outside(live, ada):
-    server = live()
+    server = live(workers=0)
     token = server.user("ada")
     room = server.call("POST", "/v1/rooms", token).json()["id"]
 

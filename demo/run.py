@@ -99,7 +99,9 @@ def run_demo(folder: Path, settings: DemoSettings, bar: Bar) -> list[Row]:
     _make_clips(files, settings, bar)
     avatar = _enrol(files, settings, bar)
     with bar("Encoding") as progress:
-        sent = encode_video(files.held_out, avatar, files.stream, SenderSettings(), None, progress)
+        sent = encode_video(
+            files.held_out, avatar, files.stream, SenderSettings(effort=1), None, progress
+        )
     kbps = sent.summary["payload_kbps"]
     for target, lines in ((files.small, settings.small), (files.large, settings.large)):
         with bar(f"Rendering {lines} lines") as progress:

@@ -1,10 +1,11 @@
 """Pictures to key frames and motion vectors, and back.
 
-    encode(pictures, times, runtime, weights, settings) -> Coded
-    Decoder(runtime, weights, stream).picture(i)
+    encode(pictures, times, runtime, statistics, settings) -> Coded
+    Decoder(runtime, stream.fallback).picture(vectors)
 
-Dynamic key frames after A. Tang et al.: the sender runs the receiver's generator, at 128 pixels,
-and where it no longer explains the picture it goes back to a better key frame or sends another.
+Dynamic key frames after A. Tang et al.: the sender runs the receiver's generator, at the smallest
+resolution, and where it no longer explains the picture it goes back to a better key frame or sends
+another.
 """
 
 from __future__ import annotations
@@ -27,7 +28,6 @@ from codec.mttf.vectors import layout_of
 from codec.quantize import Quantizer
 
 Picture = NDArray[np.uint8]
-PROXY = 128  # pixels: the side at which the sender watches the generator
 _TRIES = 4  # QPs that are tried for a key frame of the wished size
 
 
@@ -49,7 +49,8 @@ class CodecSettings:
 @dataclass(frozen=True)
 class Coded:
     """vectors: [F, 2 N_F] as computed, still to be quantised.  chunks: key frames and references
-    in order.  errors: [F] mean |difference| in 0 .. 1 at 128 pixels, as the sender saw it."""
+    in order.  errors: [F] mean |difference| in 0 .. 1 at the smallest resolution, as the sender
+    saw it."""
 
     vectors: NDArray[np.float32]
     chunks: tuple[KeyFrame | Reference, ...]
@@ -85,7 +86,8 @@ class Encoder:
         self.errors: list[float] = []
         self._runtime = runtime
         self._quantizer = Quantizer(statistics, settings.quality)
-        self._held: dict[int, Held] = {}  # by slot, at PROXY
+        self._proxy = runtime.settings.sides[-1]  # at which the sender watches the generator
+        self._held: dict[int, Held] = {}  # by slot, at that side
         self._used: dict[int, int] = {}  # slot -> the frame that last used it
         self._slot = 0
         self._fresh = 0.0  # the error just after the last key frame or reference
@@ -96,7 +98,7 @@ class Encoder:
         """picture: [side, side, 3].  time: microseconds.  -> its vectors [2 N_F]."""
         frame = len(self.errors)
         vectors = self._runtime.vectors(picture)
-        small = _small(picture)
+        small = _small(picture, self._proxy)
         rounded = self._quantizer.values(self._quantizer.symbols(vectors))
         if frame == 0:
             self._begin = time
@@ -139,7 +141,7 @@ class Encoder:
         self.chunks.append(KeyFrame(frame, slot, codec.number, self.settings.side, data))
         self._paid += len(data)
         shown = decode_key(data, codec.number, self.settings.side)
-        self._held[slot] = self._runtime.hold(_small(shown))
+        self._held[slot] = self._runtime.hold(_small(shown, self._proxy))
         self._slot = slot
         self._fresh = self._error(slot, small, rounded)
         self.errors.append(self._fresh)
@@ -238,10 +240,10 @@ def check_digest(header: StreamHeader, digest: str) -> None:
         )
 
 
-def _small(picture: Picture) -> Picture:
-    """To PROXY x PROXY: means where it shrinks."""
-    count = picture.shape[0] // PROXY
-    if count <= 1:
+def _small(picture: Picture, side: int) -> Picture:
+    """To side x side, a whole fraction of the picture's: means."""
+    count = picture.shape[0] // side
+    if count == 1:
         return picture
-    parts = picture.reshape(PROXY, count, PROXY, count, 3).astype(np.float32)
+    parts = picture.reshape(side, count, side, count, 3).astype(np.float32)
     return np.rint(parts.mean(axis=(1, 3))).astype(np.uint8)

@@ -16,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from avatar.errors import InputError, MissingError, StreamError
+from codec.mttf.colour import from_planes, to_planes
 
 Picture = NDArray[np.uint8]
 
@@ -45,6 +46,7 @@ CODECS = {
 }
 NUMBERS = {codec.number: codec for codec in CODECS.values()}
 
+_BITS = {"yuv420p": 8, "yuv420p10le": 10}
 _LARGEST = 2048  # pixels of a side: more is damage or an attack on memory
 
 
@@ -92,15 +94,15 @@ def decode_key(data: bytes, number: int, side: int) -> Picture:
         raise StreamError(
             f"a key frame of {side}x{side} was announced, {found} came", field="key frame"
         )
-    frame = frames[0].reformat(format="rgb24", src_colorspace="ITU709", src_color_range="MPEG")
-    return np.ascontiguousarray(frame.to_ndarray())
+    bits = _BITS.get(frames[0].format.name)
+    if bits is None:
+        raise StreamError(f"a key frame in {frames[0].format.name}", field="key frame")
+    return from_planes(frames[0].to_ndarray().astype(np.uint16), bits)
 
 
-def _yuv(picture: Picture, pixels: str) -> Any:
-    frame: Any = _av().VideoFrame.from_ndarray(np.ascontiguousarray(picture), format="rgb24")
-    frame = frame.reformat(format=pixels, dst_colorspace="ITU709", dst_color_range="MPEG")
-    frame.pts, frame.time_base = 0, Fraction(1, 25)
-    return frame
+def _yuv(picture: Picture, pixels: str) -> NDArray[Any]:
+    bits = _BITS[pixels]
+    return to_planes(picture, bits).astype(np.uint8 if bits == 8 else np.dtype("<u2"))
 
 
 def _by_library(picture: Picture, codec: IntraCodec, qp: int) -> bytes:
@@ -116,8 +118,10 @@ def _by_library(picture: Picture, codec: IntraCodec, qp: int) -> bytes:
     context.height, context.width = picture.shape[:2]
     context.pix_fmt, context.time_base = codec.pixels, Fraction(1, 25)
     context.framerate, context.options, context.thread_count = Fraction(25), options, 1
+    frame: Any = av.VideoFrame.from_ndarray(_yuv(picture, codec.pixels), format=codec.pixels)
+    frame.pts, frame.time_base = 0, context.time_base
     try:
-        packets = [*context.encode(_yuv(picture, codec.pixels)), *context.encode(None)]
+        packets = [*context.encode(frame), *context.encode(None)]
     except av.FFmpegError as error:
         raise MissingError(
             f"{codec.encoder} does not code this key frame ({error})", "Choose another key codec."
@@ -132,7 +136,7 @@ def _by_program(picture: Picture, codec: IntraCodec, qp: int) -> bytes:
             "VVC key frames need imageio-ffmpeg.", "pip install imageio-ffmpeg, or choose hevc."
         )
     height, width = picture.shape[:2]
-    planes = _yuv(picture, codec.pixels).to_ndarray()
+    planes = _yuv(picture, codec.pixels)
     done = subprocess.run(
         [
             *(program, "-hide_banner", "-loglevel", "error", "-f", "rawvideo"),

@@ -41,8 +41,12 @@ def mask_loss(mask: Tensor, wanted: Tensor) -> Tensor:
 
 
 def structure(a: Tensor, b: Tensor) -> Tensor:
-    """1 - SSIM over windows of 7x7 means, its mean."""
-    mean = lambda x: functional.avg_pool2d(x, 7, 1)  # noqa: E731
+    """1 - SSIM over windows of 7x7 means (less where the picture is smaller), its mean."""
+    window = min(7, *a.shape[-2:])
+
+    def mean(x: Tensor) -> Tensor:
+        return functional.avg_pool2d(x, window, 1)
+
     ma, mb = mean(a), mean(b)
     va, vb = mean(a * a) - ma * ma, mean(b * b) - mb * mb
     cov = mean(a * b) - ma * mb

@@ -31,7 +31,7 @@ class Runtime:
                 f"the weights do not fit the network {weights.settings.name}: {error}",
                 "Train them again.",
             ) from None
-        self._net = _fused(net.eval().requires_grad_(False)).to(device)
+        self._net = fused(net.eval().requires_grad_(False)).to(device)
 
     def vectors(self, picture: Picture) -> NDArray[np.float32]:
         with torch.inference_mode():
@@ -54,7 +54,7 @@ class Runtime:
         return (x.permute(2, 0, 1).float() / 255)[None].contiguous()
 
 
-def _fused(net: Any) -> Any:
+def fused(net: Any) -> Any:
     """Every batch normalisation taken into the convolution before it."""
     from torch.nn.utils.fusion import fuse_conv_bn_eval
 

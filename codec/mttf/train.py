@@ -25,13 +25,13 @@ from codec.mttf.vectors import STEP
 
 Tensor = Any
 _CHECK_PAIRS = 32
-_CHECK_SIDE = 256
 _CURE = "Start over: the same command without --resume."
 
 
 @dataclass(frozen=True)
 class TrainSettings:
-    """batch: pictures of 128 a step, a quarter as many of 256, at least two of 512.  rate: Adam's;
+    """batch: pictures a step at the smallest resolution, a quarter as many at the next, always two
+    at least.  rate: Adam's;
     a tenth of it from 60 % of the steps, a hundredth from 90 %.  sides: how often each
     resolution is drawn (in the place of Eq. 28's sum over all).  ema: of the weights that are
     kept.  half: bfloat16 on a GPU."""
@@ -49,8 +49,8 @@ class TrainSettings:
 
 @dataclass(frozen=True)
 class Check:
-    """On people who are not learned from, at 256 x 256: mean PSNR in dB of the pictures made and
-    of the key frame instead of them, and the mean |difference| of both."""
+    """On people who are not learned from, at the middle resolution (256): mean PSNR in dB of the
+    pictures made and of the key frame instead of them, and the mean |difference| of both."""
 
     step: int
     psnr: float
@@ -83,7 +83,7 @@ class Trainer:
         self.checks: list[Check] = []
         self._sampler = PairSampler(portraits)
         rng = np.random.default_rng([settings.seed, 1])
-        self._check = PairSampler(check).draw(rng, _CHECK_PAIRS, _CHECK_SIDE, jitter=False)
+        self._check = PairSampler(check).draw(rng, _CHECK_PAIRS, network.sides[1], jitter=False)
 
     def step(self) -> dict[str, float]:
         """One batch; the losses by name."""
@@ -91,7 +91,8 @@ class Trainer:
         rng = np.random.default_rng([settings.seed, 2, self.done])
         names, chances = zip(*settings.sides, strict=True)
         side = int(rng.choice(names, p=np.array(chances) / sum(chances)))
-        count = max(2, settings.batch * 128 * 128 // (side * side))
+        smallest = self.net.settings.sides[-1]
+        count = max(2, settings.batch * smallest * smallest // (side * side))
         batch = self._sampler.draw(rng, count, side)
         noise = torch.from_numpy(rng.uniform(-0.5, 0.5, (count, self.net.settings.numbers)))
         for group in self.optimiser.param_groups:

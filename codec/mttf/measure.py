@@ -1,0 +1,82 @@
+"""What a network costs: parameters, multiply-accumulates of its convolutions, milliseconds."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from codec.mttf.backend import nn, torch
+from codec.mttf.network import Mttf
+from codec.mttf.runtime import fused
+from codec.mttf.settings import NetworkSettings
+
+
+@dataclass(frozen=True)
+class Cost:
+    """Of one call.  kmac: thousand multiply-accumulates for each pixel of the picture.
+    milliseconds: of the wall clock, the best of some; processor: of this process's own time."""
+
+    kmac: float
+    milliseconds: float
+    processor: float
+
+
+@dataclass(frozen=True)
+class Measured:
+    """vectors: of a sender's frame.  key: of taking in a key frame.  generate: of a receiver's
+    frame."""
+
+    name: str
+    parameters: int
+    side: int
+    vectors: Cost
+    key: Cost
+    generate: Cost
+
+
+def measure(settings: NetworkSettings, side: int = 256, repeats: int = 3) -> Measured:
+    """An untrained network costs what a trained one does.  Raises MissingError without torch."""
+    net = Mttf(settings).eval().requires_grad_(False)
+    parameters = sum(p.numel() for p in net.parameters())
+    net = fused(net)
+    picture = torch.rand(1, 3, side, side)
+    with torch.inference_mode():
+        held, vectors = net.hold(picture), net.vectors(picture)
+
+        def cost(call: Callable[[], Any]) -> Cost:
+            macs = multiply_accumulates(net, call)
+            wall, processor = float("inf"), float("inf")
+            for _ in range(repeats):
+                begin, used = time.perf_counter(), time.process_time()
+                call()
+                processor = min(processor, time.process_time() - used)
+                wall = min(wall, time.perf_counter() - begin)
+            return Cost(macs / side**2 / 1e3, 1e3 * wall, 1e3 * processor)
+
+        return Measured(
+            settings.name,
+            parameters,
+            side,
+            cost(lambda: net.vectors(picture)),
+            cost(lambda: net.hold(picture)),
+            cost(lambda: net.generate(held, vectors)),
+        )
+
+
+def multiply_accumulates(net: Any, call: Callable[[], Any]) -> int:
+    """Of the convolutions that `call` runs through `net`, bias not counted."""
+    total = 0
+
+    def count(module: Any, _: Any, out: Any) -> None:
+        nonlocal total
+        total += module.weight.numel() * out.shape[-1] * out.shape[-2]
+
+    hooks = [m.register_forward_hook(count) for m in net.modules() if isinstance(m, nn.Conv2d)]
+    try:
+        call()
+    finally:
+        for hook in hooks:
+            hook.remove()
+    return total

@@ -1,0 +1,113 @@
+"""The trainer: what it draws, that it learns, that it can be stopped and goes on the same."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+torch = pytest.importorskip("torch")
+
+from avatar.errors import InputError  # noqa: E402
+from codec.mttf.portraits import PairSampler, Portraits, held_out_clips  # noqa: E402
+from codec.mttf.train import Trainer, TrainSettings  # noqa: E402
+
+SMALL = TrainSettings(steps=40, batch=4, rate=3e-3, sides=((16, 0.5), (32, 0.5)))
+
+
+@pytest.fixture
+def portraits(make_scene) -> Portraits:
+    """Three people, two clips of the first."""
+    pictures, mattes, clips, people = [], [], [], []
+    for clip, person in enumerate((0, 0, 1, 2)):
+        for n in range(4):
+            picture = make_scene(0.06 * n - 0.1, 64, seed=person)
+            pictures.append(picture)
+            mattes.append((picture.mean(-1) > 140).astype(np.uint8)[::2, ::2] * 255)
+            clips.append(clip)
+            people.append(person)
+    return Portraits(np.stack(pictures), np.stack(mattes), np.array(clips), np.array(people))
+
+
+def test_a_person_is_never_on_both_sides(portraits) -> None:
+    assert set(portraits.without([0]).person) == {1, 2}
+    assert set(portraits.of([0]).clip) == {0, 1}
+    with pytest.raises(InputError, match="nobody"):
+        portraits.of([9])
+    assert len(held_out_clips()) == 11  # of ten people, one in two clips
+    with pytest.raises(InputError, match="equally many"):
+        replace(portraits, clip=portraits.clip[1:])
+
+
+def test_pairs_are_of_one_clip_and_change_alike(portraits) -> None:
+    sampler = PairSampler(portraits.of([1]))
+    plain = sampler.draw(np.random.default_rng(0), 3, 64, jitter=False)
+    shown = [torch.from_numpy(p.transpose(2, 0, 1).copy()) / 255 for p in portraits.pictures[8:12]]
+    for key, wanted in zip(plain.key, plain.wanted):
+        assert any(torch.allclose(key, s, atol=1e-6) for s in shown)
+        assert any(torch.allclose(wanted, s, atol=1e-6) for s in shown)
+        assert not torch.equal(key, wanted)
+    batch = sampler.draw(np.random.default_rng(3), 4, 32)
+    assert batch.key.shape == batch.wanted.shape == (4, 3, 32, 32)
+    assert batch.matte.shape == (4, 1, 32, 32)
+    # The ground does not move, so that it is the same in both, however they were changed.
+    corner = (batch.key - batch.wanted)[:, :, 28:, :4].abs().max()
+    assert float(corner) < 0.02
+    one = Portraits(*(a[:1] for a in vars(portraits).values()))
+    with pytest.raises(InputError, match="two pictures"):
+        PairSampler(one)
+
+
+def test_it_learns(tiny, portraits) -> None:
+    trainer = Trainer(tiny, portraits, portraits.of([1]), SMALL)
+    before = trainer.check()
+    assert before.still_error > before.error * 0.5
+    first = np.mean([sum(trainer.step().values()) for _ in range(5)])
+    trainer.run(every=1000)
+    last = np.mean([sum(trainer.step().values()) for _ in range(5)])
+    assert last < 0.8 * first
+    assert trainer.checks[-1].step == 40
+    assert trainer.sheet(2).shape == (96, 64, 3)
+
+
+def test_stopped_and_resumed_it_is_the_same(tiny, portraits, tmp_path) -> None:
+    def fresh() -> Trainer:
+        return Trainer(tiny, portraits, portraits.of([2]), SMALL)
+
+    through = fresh()
+    through.run(until=6, every=3)
+    part = fresh()
+    part.run(until=3, every=3)
+    part.save(tmp_path / "at3")
+    rest = fresh()
+    rest.step()  # whatever it did before
+    rest.load(tmp_path / "at3")
+    rest.run(until=6, every=3)
+    assert rest.checks == through.checks and rest.done == 6
+    for a, b in zip(through.net.state_dict().values(), rest.net.state_dict().values()):
+        assert torch.equal(a, b)
+    assert np.array_equal(
+        through.vectors(portraits.pictures[:3]), rest.vectors(portraits.pictures[:3])
+    )
+
+
+def test_checkpoints_of_something_else(tiny, portraits, tmp_path) -> None:
+    trainer = Trainer(tiny, portraits, portraits, SMALL)
+    trainer.save(tmp_path / "one")
+    other = Trainer(replace(tiny, predictor=4), portraits, portraits, SMALL)
+    with pytest.raises(InputError, match="another network"):
+        other.load(tmp_path / "one")
+    (tmp_path / "bad").write_bytes(b"PK no")
+    with pytest.raises(InputError, match="cannot be read"):
+        trainer.load(tmp_path / "bad")
+    with pytest.raises(InputError, match="cannot be read"):
+        trainer.load(tmp_path / "none")
+
+
+def test_the_rate_falls_at_60_and_90_percent(tiny, portraits) -> None:
+    trainer = Trainer(tiny, portraits, portraits, replace(SMALL, steps=10, rate=1.0))
+    rates = []
+    for trainer.done in range(10):
+        rates.append(trainer._rate())
+    assert rates == [1.0] * 6 + [0.1] * 3 + [0.01]

@@ -32,6 +32,7 @@ Reader = Annotated[Bearer, asking("avatars:read")]
 Writer = Annotated[Bearer, asking("avatars:write")]
 
 _DRAFT = 86_400.0  # seconds for which an enrolment waits for its video
+_DRAFTS = 10  # of a user; the oldest makes room for a new one
 _SECONDS = 300.0  # of fitting, where nothing is said
 _LOOK = 0.5  # seconds between two looks at a job that is followed
 _QUIET = 15.0  # seconds after which a stream says that it is still there
@@ -78,12 +79,22 @@ def ask(asked: EnrolmentWanted, me: Writer, context: Shared) -> EnrolmentShown:
 
 
 def _make_room(session: Session, context: Context, user: str, now: float) -> None:
-    mine = (Job.owner_id == user) & (Job.kind == KIND) & Job.state.not_in(queue.ENDED)
-    for job in session.scalars(select(Job).where(mine, Job.created < now - _DRAFT)):
-        if job.state == queue.EMPTY:
+    """Refuses where enough of the user's are under way; lets drafts go that got no video."""
+    _not_too_many(session, context, user)
+    drafts = select(Job).where(_mine(user), Job.state == queue.EMPTY).order_by(Job.created.desc())
+    for place, job in enumerate(session.scalars(drafts)):
+        if place + 1 >= _DRAFTS or job.created < now - _DRAFT:
             queue.cancel(session, job, now)
-    if (session.scalar(select(func.count()).where(mine)) or 0) >= context.settings.enrolments:
+
+
+def _not_too_many(session: Session, context: Context, user: str) -> None:
+    busy = _mine(user) & Job.state.in_((queue.WAITING, queue.RUNNING))
+    if (session.scalar(select(func.count()).where(busy)) or 0) >= context.settings.enrolments:
         raise refuse(409, "Your other enrolments have to end first; cancel one or wait.")
+
+
+def _mine(user: str) -> Any:
+    return (Job.owner_id == user) & (Job.kind == KIND)
 
 
 @router.put("/enrolments/{id}/video", status_code=202)
@@ -100,6 +111,7 @@ def _take_video(context: Context, user: str, id: str, pieces: Any) -> EnrolmentS
         job = _own(session, id, user)
         if job.state != queue.EMPTY:
             raise refuse(409, "This enrolment has its video already.")
+        _not_too_many(session, context, user)
         key = context.library.key_of(session, user)
     blob = context.library.blobs.put(pieces, key)
     try:
@@ -114,8 +126,8 @@ def _take_video(context: Context, user: str, id: str, pieces: Any) -> EnrolmentS
 @router.get("/enrolments")
 def list_enrolments(me: Reader, context: Shared) -> list[EnrolmentShown]:
     with context.database.read() as session:
-        mine = select(Job).where(Job.owner_id == me.user, Job.kind == KIND)
-        rows = session.scalars(mine.order_by(Job.created.desc()).limit(100))
+        mine = select(Job).where(_mine(me.user)).order_by(Job.created.desc())
+        rows = session.scalars(mine.limit(100))
         return [EnrolmentShown.of(job) for job in rows]
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -11,13 +13,15 @@ import torch
 
 from avatar.avatar import Avatar, Consent, StateStatistics
 from avatar.camera import Pinhole
-from avatar.face import StateLayout, Window
+from avatar.errors import InputError
+from avatar.face import EXPRESSIONS, FaceStates, FaceTrack, StateLayout, Window
 from render.fields.head import COLOUR
 from render.fields.settings import FieldSettings
 from render.person import Person, SamplingSettings
 from render.portrait import Portrait, RenderSettings
 from render.tensors import fields_to_arrays, settings_to_json
 from service.refine import Refiner, RefineSettings
+from service.refined_states import refined
 from service.trajectory import smoothest
 
 FIELDS = FieldSettings(
@@ -143,3 +147,25 @@ def test_frames_without_a_face_stay_as_they_are(avatar, call):
     got = Refiner(avatar, SETTINGS, "cpu").refine(images, masks, tracked, seen)
     np.testing.assert_array_equal(got[3:6], tracked[3:6])
     assert np.any(got[seen] != tracked[seen], axis=1).all()
+
+
+def test_a_video_is_looked_at_again(avatar, call, make_video):
+    true, tracked, images, masks = call
+    video = make_video(images)
+    time, none = np.arange(FRAMES, dtype=np.int64) * 40_000, np.zeros
+    track = FaceTrack(
+        time=time, expression=none((FRAMES, EXPRESSIONS), np.float32),
+        rotation=none((FRAMES, 3), np.float32), translation=none((FRAMES, 3), np.float32),
+        gaze=none((FRAMES, 4), np.float32), lids=none((FRAMES, 2), np.float32),
+        torso=none((FRAMES, 4), np.float32), confidence=np.ones(FRAMES, np.float32),
+        box=none((FRAMES, 4), np.float32), mask=masks, identity=none(4, np.float32),
+        camera=avatar.camera, window=avatar.window,
+    )  # fmt: skip
+    states = FaceStates(time, tracked, np.ones(FRAMES, bool), LAYOUT)
+    assert refined(states, track, video, avatar, 0) is states
+    got = refined(states, track, video, avatar, 1)
+    assert off(got.values[4:], true[4:]) < 0.5 * off(tracked[4:], true[4:])
+    with pytest.raises(InputError, match="effort 7"):
+        refined(states, track, video, avatar, 7)
+    with pytest.raises(InputError, match="same frames"):
+        refined(states, replace(track, time=time + 1), video, avatar, 1)

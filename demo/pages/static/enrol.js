@@ -68,6 +68,7 @@ function guide(seen) {
   at("fw-distance").value = seen.distance;
   at("fw-script").value = seen.at / seen.of;
   draw(seen.mesh);
+  if (take.ending) return false;
   if (seen.gesture === "done" && performance.now() - take.begun > SHORTEST) enough();
   return true;
 }
@@ -86,6 +87,8 @@ function draw(mesh) {
 
 export const enough = () => guarded(async () => {
   if (!take?.begun) throw new Error("Nothing was filmed yet.");
+  if (take.ending) return;
+  take.ending = true;
   const { recorder, parts, id } = take;
   const last = new Promise((done) => recorder.addEventListener("stop", done));
   recorder.stop();
@@ -108,6 +111,16 @@ export const cancel = () => guarded(async () => {
   if (!current) throw new Error("There is nothing to cancel.");
   await call("DELETE", `/v1/enrolments/${current}`);
   say("fw-status", "Cancelled; the video is destroyed.");
+});
+
+// Goes on with what was under way when the page was left.
+export const resume = () => guarded(async () => {
+  if (current || !at("fw-status")) return;
+  const all = await call("GET", "/v1/enrolments");
+  const busy = all.find((one) => ["waiting", "running"].includes(one.state));
+  if (!busy) return;
+  current = busy.id;
+  await follow(busy.id);
 });
 
 // Asks again and again: an EventSource cannot send a token, and a page may sleep.

@@ -25,6 +25,7 @@ async function greet() {
   try {
     say("fw-account", `You are ${(await call("GET", "/v1/account")).name}.`);
     document.body.classList.add("fw-signed-in");
+    enrol.resume();
   } catch (error) {
     say("fw-account", error.message, true);
   }

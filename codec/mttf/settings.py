@@ -84,14 +84,13 @@ FULL = NetworkSettings(
 LITE = NetworkSettings(
     "lite",
     grid=64,
-    extractor=(12, 24, 48, 80),
+    extractor=(16, 32, 64, 96),
     predictor=32,
-    flow=(24, 40, 64, 96),
-    weight=(24, 40, 64, 96),
-    ground=(12, 24, 40),
-    foreground=(12, 16, 24, 48),
-    scenery=(8, 8, 12, 24),
-    ends=1,
+    flow=(32, 48, 64, 96),
+    weight=(32, 48, 64, 96),
+    ground=(24, 32, 48),
+    foreground=(16, 24, 40, 64),
+    scenery=(8, 12, 20, 32),
 )
 
 SETTINGS = {settings.name: settings for settings in (FULL, LITE)}

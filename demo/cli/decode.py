@@ -53,9 +53,9 @@ def _fallback(arguments: argparse.Namespace, source: Path, target: Path) -> None
         raise InputError(f"{source} shows an avatar", "Name it with --avatar.")
     sized = arguments.size is not None or arguments.height is not None
     look = view.view_of(arguments, Window(0, 0, 1, 1, 1))
-    size = (look.width, look.height) if sized else (None, None)
+    width, height = (look.width, look.height) if sized else (None, None)
     weights = load_weights(find_weights())
     device = "cpu" if arguments.device == "auto" else arguments.device
     with bar("Rendering") as progress:
-        shown = decode_fallback(source, weights, target, *size, device, progress)
+        shown = decode_fallback(source, weights, target, width, height, device, progress)
     print(f"{target}: {shown.frames} frames of {shown.width}x{shown.height}")

@@ -197,7 +197,7 @@ class _Pictures:
         wide = torch.nn.functional.max_pool2d(masks, 3, 1, 1)
         person = torch.nn.functional.interpolate(wide, size=(size, size), mode="bilinear")[:, 0]
         chance = (edge * (person > 77.0)).flatten(1) + 1e-6
-        pixels = torch.multinomial(chance, count, generator=self._generator)
+        pixels = torch.multinomial(chance, min(count, size * size), generator=self._generator)
         points = torch.stack([pixels % size, pixels // size], dim=-1)
         flat = images.flatten(1, 2)
         colour = flat.gather(1, pixels[..., None].expand(-1, -1, 3)).float() / 255.0

@@ -29,12 +29,14 @@ from codec.session.playout import Playout, PlayoutSettings, Shown
 
 @dataclass(frozen=True)
 class ReceiverSettings:
-    """feedback: least time between two; repeat: between requests for a key or an offer; report:
-    between reports of loss; blackout: packets missing in a row that are not counted as loss, for
-    no redundancy helps then; silence: without face packets after which fallback messages take
-    over; all times in microseconds.  check: as the sender's."""
+    """feedback: time between two while all goes well: each costs a datagram, and the fewer there
+    are the farther back packets lean; hurry: the same once packets are missing; repeat: between
+    requests for a key or an offer; report: between reports of loss; blackout: packets missing in a
+    row that are not counted as loss, for no redundancy helps then; silence: without face packets
+    after which fallback messages take over; all times in microseconds.  check: as the sender's."""
 
-    feedback: int = 30_000
+    feedback: int = 120_000
+    hurry: int = 30_000
     repeat: int = 100_000
     report: int = 500_000
     blackout: int = 16
@@ -95,14 +97,23 @@ class FaceReceiver:
 
     def poll(self, now: int) -> list[bytes]:
         """What is due to the sender.  Call it after `receive`, and every few tens of ms."""
+        wait = self._settings.hurry if self._gap else self._settings.feedback
+        out = self._messages(now, wait)
+        return [Datagram(tuple(out)).to_bytes(self._settings.check)] if out else []
+
+    def riding(self, now: int) -> list[Message]:
+        """What is new to the sender, for a datagram that goes there anyway (`FaceSender.send`)."""
+        return self._messages(now, 0)
+
+    def _messages(self, now: int, wait: int) -> list[Message]:
         out: list[Message] = []
         if self._answer_due and self._offer is not None:
             self._answer_due = False
             out.append(Message(Answer.kind, bytes(self._answer(self._offer))))
-        feedback = self._feedback(now)
+        feedback = self._feedback(now, wait)
         if feedback is not None:
             out.append(Message(Feedback.kind, bytes(feedback)))
-        return [Datagram(tuple(out)).to_bytes(self._settings.check)] if out else []
+        return out
 
     def show(self, now: int) -> Shown | None:
         """What to show at `now`; None before the first frame of the avatar."""
@@ -143,6 +154,7 @@ class FaceReceiver:
         self._seen: set[int] = set()
         self._top = self._counted = -1  # greatest number that came; at the last report
         self._got = self._missed = 0
+        self._gap = False  # packets missing since the last feedback
         self._loss = 0.0
         self._reported = 0
         self._report: int | None = None
@@ -198,6 +210,7 @@ class FaceReceiver:
         if self._top < 0:
             self._top = self._counted = number - 1
         gap = number - self._top - 1
+        self._gap = self._gap or gap > 0
         self._missed += gap if 0 < gap <= self._settings.blackout else 0
         if gap < 0:
             self._missed = max(0, self._missed - 1)  # it was late, not lost
@@ -209,16 +222,16 @@ class FaceReceiver:
             self._got = self._missed = 0
             self._reported, self._report = now, round(self._loss * 255)
 
-    def _feedback(self, now: int) -> Feedback | None:
+    def _feedback(self, now: int, wait: int) -> Feedback | None:
         wanted = self._key_wanted or self._offer_wanted
         s = self._settings
         asks = wanted and (self._asked is None or now - self._asked >= s.repeat)
-        news = self._news and (self._sent is None or now - self._sent >= s.feedback)
+        news = self._news and (self._sent is None or now - self._sent >= wait)
         if not (asks or news):
             return None
         if wanted:
             self._asked = now
-        self._sent, self._news = now, False
+        self._sent, self._news, self._gap = now, False, False
         report, self._report = self._report, None
         key, offer = self._key_wanted, self._offer_wanted
         if not self._held:

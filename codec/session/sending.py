@@ -11,6 +11,7 @@ Times are microseconds; sections are those of docs/bitstream.md.
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -26,6 +27,13 @@ from codec.packet import MAX_TIME
 from codec.predict import Ints
 from codec.session.datagram import Answer, Datagram, Feedback, Message, Offer
 from codec.session.events import AVATAR, FALLBACK, Answered, Event, HandOver
+
+Along = Callable[[int], list[Message]]
+
+
+def nothing(now: int) -> list[Message]:
+    """No messages go along."""
+    return []
 
 
 @dataclass(frozen=True)
@@ -107,11 +115,17 @@ class FaceSender:
         return self._settle(now)
 
     def send(
-        self, now: int, time: int, values: NDArray[np.floating], visible: bool = True
+        self,
+        now: int,
+        time: int,
+        values: NDArray[np.floating],
+        visible: bool = True,
+        along: Along = nothing,
     ) -> list[bytes]:
         """Takes a frame; gives the datagram that it completes, if it does.
 
-        time: of capture, microseconds, rising.  values: [D], ignored where not visible.
+        time: of capture, microseconds, rising.  values: [D], ignored where not visible.  along:
+        what else goes in that datagram: in a call both ways `FaceReceiver.riding` of this side.
         Raises StateError for what cannot be sent; the frame is then not taken.
         """
         values = np.asarray(values)
@@ -128,9 +142,9 @@ class FaceSender:
             return []
         self._last = self._snapped(int(time))
         self._waiting.append((self._last, symbols))
-        return self.flush(now) if len(self._waiting) >= self._settings.frames else []
+        return self.flush(now, along) if len(self._waiting) >= self._settings.frames else []
 
-    def flush(self, now: int) -> list[bytes]:
+    def flush(self, now: int, along: Along = nothing) -> list[bytes]:
         """Sends the frames that wait for their packet to fill."""
         if not self._waiting:
             return []
@@ -147,7 +161,7 @@ class FaceSender:
             self._held.pop(number - self._settings.distance, None)
         elif reference is None:
             self._reference = state
-        return [self._wrap(Message(packet.kind, bytes(packet)))]
+        return [self._wrap(*along(now), Message(packet.kind, bytes(packet)))]
 
     def send_fallback(self, kind: int, body: bytes) -> list[bytes]:
         """A fallback's message, where the receiver needs and can read it."""
@@ -272,5 +286,5 @@ class FaceSender:
         near = abs(time - steady) <= self._settings.snap * self._period
         return steady if near and steady > self._last else time
 
-    def _wrap(self, message: Message) -> bytes:
-        return Datagram((message,)).to_bytes(self._settings.check)
+    def _wrap(self, *messages: Message) -> bytes:
+        return Datagram(messages).to_bytes(self._settings.check)

@@ -18,21 +18,28 @@ HEAD = StreamHeader(DIGEST, TINY, profile=PROFILE_CALL)
 STATISTICS = person(TINY, history=8)
 STATES = talking(100, TINY)
 H264, MTTF = 16, 17
+PROMPT = ReceiverSettings(feedback=30 * MS)
 OFFER = Offer((1, 3), frozenset([H264, 31]), HEAD)
 
 
 class Pair:
     """A sender and a receiver with nothing between them but 20 ms a step, 40 ms a frame."""
 
-    def __init__(self, held: bool = True, fallback: frozenset[int] = frozenset()) -> None:
+    def __init__(
+        self,
+        held: bool = True,
+        fallback: frozenset[int] = frozenset(),
+        receiver: ReceiverSettings = PROMPT,
+    ) -> None:
         self.sender = FaceSender(STATISTICS, HEAD, fallback=fallback)
-        self.receiver = FaceReceiver(fallback=fallback)
+        self.receiver = FaceReceiver(receiver, fallback=fallback)
         if held:
             self.receiver.hold(DIGEST.hex(), STATISTICS)
         self.now, self.frame = 0, 0
         self.ours: list[object] = []
         self.theirs: list[object] = []
         self.sent: list[bytes] = []
+        self.answers: list[bytes] = []
 
     def step(self, fallback: int | None = None, deliver: bool = True) -> None:
         self.now += 40 * MS
@@ -46,6 +53,7 @@ class Pair:
         for data in out if deliver else []:
             self.theirs += self.receiver.receive(self.now + 20 * MS, data)
         for data in self.receiver.poll(self.now + 20 * MS) if deliver else []:
+            self.answers.append(data)
             self.ours += self.sender.receive(self.now + 39 * MS, data)
 
 
@@ -278,3 +286,32 @@ def test_exact_frames_replace_coarse_ones() -> None:
     shown = playout.show(120_000)
     assert shown is not None and shown.how == "bridged"
     assert shown.values[0] == pytest.approx(1 + 4 * 80 / 82)
+
+
+def test_feedback_rides_with_a_face() -> None:
+    pair, other = Pair(), Pair()
+    for _ in range(6):
+        pair.step()
+        other.step()
+    now = pair.now + 25 * MS
+    sent = pair.sender.send(now, 400_000, STATES.values[0])
+    pair.receiver.receive(now, sent[0])
+    assert pair.receiver.poll(now) == []  # too early for a datagram of its own
+    riding = pair.receiver.riding
+    together = other.sender.send(now, 400_000, STATES.values[0], along=riding)
+    alone = other.sender.send(now, 440_000, STATES.values[0], along=riding)
+    assert [m.kind for m in Datagram.parse(together[0], True).messages] == [Feedback.kind, 32]
+    assert [m.kind for m in Datagram.parse(alone[0], True).messages] == [32]
+    assert pair.sender.receive(now, together[0]) == []
+
+
+def test_feedback_is_thin_until_packets_are_missing() -> None:
+    pair = Pair(receiver=ReceiverSettings())
+    for _ in range(30):
+        pair.step()
+    assert len(pair.answers) <= 30 * 40 // 120 + 2
+    for _ in range(5):
+        pair.step(deliver=False)
+        before = len(pair.answers)
+        pair.step()
+        assert len(pair.answers) == before + 1

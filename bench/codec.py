@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from avatar.errors import InputError, MismatchError, MissingError
+from avatar.face import Window
 from bench.accounting import Account
 
 
@@ -22,16 +23,18 @@ from bench.accounting import Account
 class Material:
     """Where a clip's frames come from, for codecs that need more than the frames.
 
-    judged: the video whose frames are judged.  track: of that video (`avatar.track_file`).
-    enrolled: the video of the same person that may be learned from; avatar: learned from it.
-    times: [F] int64 us, on the judged video's clock, of the clip's frames.
+    judged: the video whose frames are judged; window: the square of it that they show; times: [F]
+    int64 us, on its clock, of the frames.  enrolled: the video of the same person that may be
+    learned from.  avatar: learned from it, and track: of the judged video as that avatar's person
+    (`avatar.track_file`).
     """
 
     judged: Path
-    track: Path | None = None
+    window: Window
+    times: NDArray[np.int64]
     enrolled: Path | None = None
     avatar: Path | None = None
-    times: NDArray[np.int64] | None = None
+    track: Path | None = None
 
 
 @dataclass(frozen=True)
@@ -84,7 +87,8 @@ class Codec(Protocol):
     points, whatever number sets its quality, from the cheapest to the best.
 
     A codec may also have `family`, the name under which its variants share one convex hull (its
-    own name where it has none), and `rate_counts`, False for one that sends nothing."""
+    own name where it has none), `rate_counts`, False for one that sends nothing, and
+    `needs_avatar`, True for one whose result depends on the clip's avatar."""
 
     @property
     def name(self) -> str: ...

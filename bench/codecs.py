@@ -49,12 +49,14 @@ def codecs() -> dict[str, Codec]:
 
 
 def chosen(names: Iterable[str], reduced: bool = True) -> list[Codec]:
-    """Codecs by name, by family (all of its variants) or "classic" (all classic families), in the
-    order of `codecs`.  reduced: False takes no variant that codes fewer pixels or frames.
-    Raises InputError for a name that nothing has."""
+    """Codecs by family (all of its variants), by name ("=vvc" is the one of that name, not its
+    family) or "classic" (all classic families), in the order of `codecs`.  reduced: False takes
+    no variant that codes fewer pixels or frames.  Raises InputError for a name that nothing has.
+    """
     known = codecs()
     wanted: set[str] = set()
-    for name in names:
+    for word in names:
+        name = word.removeprefix("=")
         family = {n for n, codec in known.items() if family_of(codec) == name}
         if name == "classic":
             family = {codec.name for codec in classic_codecs()}
@@ -62,7 +64,7 @@ def chosen(names: Iterable[str], reduced: bool = True) -> list[Codec]:
             raise InputError(
                 f"there is no codec {name!r}", f"Choose from {', '.join(known)}, or classic."
             )
-        wanted |= family or {name}
+        wanted |= family if family and name == word else {name}
     return [codec for name, codec in known.items() if name in wanted and (reduced or whole(codec))]
 
 

@@ -3,9 +3,10 @@
 Everything is kept in a folder of the run, so that each step is done once:
     clip.json             what was done, and with which source
     NAME.enrol.mkv, NAME.judge.mkv    the two parts that share no frame
-    judge.track           of the judged part; its window is what all codecs see
-    boxes.npz             where face, mouth and eyes are
-    SIZE.npy              the judged frames on that window, at an even rate
+    judge.track           of the judged part
+    boxes.npz             where face, mouth and eyes are in it
+    DIGEST.track          of the judged part as the person of the avatar of that digest
+    SIZE.npy              the judged frames at an even rate, on the window that all codecs see
 """
 
 from __future__ import annotations
@@ -62,19 +63,20 @@ class FootageSettings:
 
 @dataclass(frozen=True)
 class Footage:
-    """digest: of the source file and of what was asked.  times: [F] us on the judged video's
-    clock.  warnings: what the user must be told."""
+    """digest: of the source file, the protocol and the window.  avatar_digest: "" without one.
+    warnings: what the user must be told."""
 
     name: str
     folder: Path
     fps: float
     material: Material
     digest: str
+    avatar_digest: str
     warnings: tuple[str, ...]
 
     @property
     def frames(self) -> int:
-        return 0 if self.material.times is None else len(self.material.times)
+        return len(self.material.times)
 
     @property
     def seconds(self) -> float:
@@ -100,8 +102,7 @@ class Footage:
         from enroll.crops import cut_window
         from service.clip import pictures_at
 
-        window = _window(self.material)
-        assert self.material.times is not None
+        window = self.material.window
         video = open_video(self.material.judged)
         shown = pictures_at(video, self.material.times)
         frames = np.stack([cut_window(frame.image, window, size) for frame in shown])
@@ -132,40 +133,51 @@ def prepare(
     """
     name = name_of(source)
     folder.mkdir(parents=True, exist_ok=True)
-    digest = _digest(source, settings, avatar)
     record = folder / "clip.json"
     known: dict[str, Any] = json.loads(record.read_text()) if record.exists() else {}
-    if known and known["digest"] != digest:
-        raise MismatchError(
-            f"{folder} holds another {name}: the file, the protocol or the avatar has changed",
-            "Run into another folder, or remove this one.",
-        )
+    digest = _digest(source, settings)
+    _same(name, folder, known, "digest", digest)
     judged, enrolled = _parts(source, folder, settings, say)
     if avatar is None and settings.enrols:
         avatar = _enrolled(name, enrolled, folder, settings, say)
-    track, warnings = _tracked(judged, folder, avatar, say)
+    track, warnings = _tracked(judged, folder / "judge.track", None, say)
+    window, seen, avatar_digest = track.window, None, ""
+    if avatar is not None:
+        avatar_digest = _file_digest(avatar)
+        seen = folder / f"{avatar_digest[:12]}.track"
+        window = _tracked(judged, seen, avatar, say)[0].window
+    _same(name, folder, known, "window", asdict(window))
     times = _times(track, settings)
     if len(times) < LEAST_FRAMES:
         raise VideoError(
             f"{name}: {len(times)} frame is left to judge at {settings.fps:g} a second",
             "Use a longer clip.",
         )
+    _keep_boxes(folder / "boxes.npz", track, times, window)
+    if not known:
+        known = {"source": source.name, "digest": digest, "window": asdict(window)}
+        known |= {"frames": len(times), "warnings": list(warnings)} | asdict(settings)
+        write_whole(record, json.dumps(known, indent=1).encode())
+    material = Material(judged, window, times, enrolled, avatar, seen)
+    said = tuple(known["warnings"])
+    return Footage(name, folder, settings.fps, material, digest, avatar_digest, said)
+
+
+def _same(name: str, folder: Path, known: dict[str, Any], what: str, value: Any) -> None:
+    if known and known[what] != value:
+        raise MismatchError(
+            f"{folder} holds another {name}: the file, the protocol or the window has changed",
+            "Run into another folder, or remove this one.",
+        )
+
+
+def _keep_boxes(path: Path, track: Any, times: NDArray[np.int64], window: Any) -> None:
     from service.resample import nearest
 
-    boxes = folder / "boxes.npz"
-    if not boxes.exists():
-        found = boxes_of(track, nearest(track.time, times))
-        with whole_file(boxes) as file:
+    if not path.exists():
+        found: dict[str, Any] = boxes_of(track, nearest(track.time, times), window)
+        with whole_file(path) as file:
             np.savez(file, **found)
-    material = Material(judged, folder / "judge.track", enrolled, avatar, times)
-    if not known:
-        asked = asdict(settings) | {"source": source.name, "digest": digest}
-        window = asdict(track.window)
-        said = asked | {"frames": len(times), "window": window, "warnings": list(warnings)}
-        write_whole(record, json.dumps(said, indent=1).encode())
-    else:
-        warnings = tuple(known["warnings"])
-    return Footage(name, folder, settings.fps, material, digest, tuple(warnings))
 
 
 def _parts(
@@ -220,11 +232,10 @@ def _enrolled(
 
 
 def _tracked(
-    judged: Path, folder: Path, avatar: Path | None, say: Say
+    judged: Path, path: Path, avatar: Path | None, say: Say
 ) -> tuple[Any, tuple[str, ...]]:
     from avatar.track_file import read_track, write_track
 
-    path = folder / "judge.track"
     if path.exists():
         return read_track(path), ()
     from avatar.archive import read_avatar
@@ -252,21 +263,17 @@ def _times(track: Any, settings: FootageSettings) -> NDArray[np.int64]:
     return even_times(int(track.time[0]), last, settings.fps)
 
 
-def _window(material: Material) -> Any:
-    from avatar.track_file import read_track
+def _digest(source: Path, settings: FootageSettings) -> str:
+    """Of the file's bytes and what is judged of it; how somebody is enrolled does not matter."""
+    asked = [settings.hold_out, settings.fps, settings.longest, _file_digest(source)]
+    return hashlib.sha256(json.dumps(asked).encode()).hexdigest()
 
-    assert material.track is not None
-    return read_track(material.track).window
 
-
-def _digest(source: Path, settings: FootageSettings, avatar: Path | None) -> str:
-    """Of the file's bytes, the avatar's, and what was asked."""
-    whole = hashlib.sha256(json.dumps(asdict(settings), sort_keys=True).encode())
-    for path in (source, avatar):
-        if path is not None and path.is_file():
-            with path.open("rb") as file:
-                whole.update(hashlib.file_digest(file, "sha256").digest())
-    return whole.hexdigest()
+def _file_digest(path: Path) -> str:
+    if not path.is_file():
+        raise VideoError(f"{path} does not exist", "Give the path of a file.")
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def _save(path: Path, frames: NDArray[np.uint8]) -> None:

@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from avatar.camera import rotation_matrix
-from avatar.face import FaceTrack
+from avatar.face import FaceTrack, Window
 from avatar.morphable import FaceModel
 from render.lanczos import lanczos
 from render.metrics import face_region
@@ -31,8 +31,8 @@ Array = NDArray[Any]
 Boxes = Mapping[str, Array]  # a region's name -> [F, 4]
 
 
-def boxes_of(track: FaceTrack, rows: Array) -> dict[str, Array]:
-    """The regions of some of a track's frames, [F, 4] each; the picture is the track's window.
+def boxes_of(track: FaceTrack, rows: Array, window: Window) -> dict[str, Array]:
+    """The regions of some of a track's frames, [F, 4] each; the picture is the window.
 
     The face is the tracked box.  Mouth and eyes are the fitted face model's lips and lids.
     """
@@ -42,11 +42,13 @@ def boxes_of(track: FaceTrack, rows: Array) -> dict[str, Array]:
     head = model.vertices(track.identity, track.expression[rows])
     points = head @ np.swapaxes(turn, 1, 2) + track.translation[rows][:, None]
     at = track.camera.project(points)
-    found = {FACE: np.asarray(track.box[rows], np.float64)}
+    found = {FACE: track.box[rows].astype(np.float64)}
     for name, chosen in ((MOUTH, _LIPS), (EYES, _EYES)):
         part = at[:, list(chosen)]
         found[name] = np.concatenate([part.min(axis=1), part.max(axis=1)], axis=1)
     for box in found.values():
+        pixels = box * track.window.side + [track.window.left, track.window.top] * 2
+        box[:] = (pixels - [window.left, window.top] * 2) / window.side
         inside = np.clip(box, 0.0, 1.0)
         empty = (inside[:, 2] <= inside[:, 0]) | (inside[:, 3] <= inside[:, 1])
         box[~seen | empty] = np.nan

@@ -9,9 +9,11 @@ from __future__ import annotations
 import hashlib
 import json
 import multiprocessing
+import os
 import time
 from collections import deque
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field, replace
 from multiprocessing.connection import Connection, wait
 from pathlib import Path
@@ -33,6 +35,8 @@ DEFAULT_METRICS = (
 )  # fmt: skip
 QUICK_SECONDS, QUICK_POINTS = 2.0, 3
 _TAIL = 1500  # characters of a dead worker's log
+# Libraries read these when they load, so that a process has to be born with them.
+_THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMBA_NUM_THREADS")
 
 Progress = Callable[[float, float, str], None]
 
@@ -83,7 +87,7 @@ def run(
         settings = replace(settings, footage=footage, reduced=False)
     found = _known_codecs(settings)
     _known_metrics(settings)
-    results.describe(_said(sources, settings))
+    results.describe(_said(sources, settings, results.asked.get("clips", [])))
     clips, warnings = _prepared(sources, results, settings, progress)
     tasks, skipped, kept = [], [], 0
     for task, codec, reason in _plan(clips, found, results, settings):
@@ -188,11 +192,10 @@ def _task(
     results: Results,
     settings: RunSettings,
 ) -> Task:
-    key = hashlib.sha256(
-        json.dumps(
-            [FORMAT, footage.digest, size, codec.name, point, sorted(settings.metrics)]
-        ).encode()
-    ).hexdigest()
+    depends = [FORMAT, footage.digest, size, codec.name, point, sorted(settings.metrics)]
+    if getattr(codec, "needs_avatar", False):
+        depends.append(footage.avatar_digest)
+    key = hashlib.sha256(json.dumps(depends).encode()).hexdigest()
     path = results.path(footage.name, size, codec.name, point)
     video = path.with_suffix(".mp4") if settings.videos else None
     return Task(footage, size, codec.name, point, settings.metrics, key, video)
@@ -201,6 +204,8 @@ def _task(
 def _reason(footage: Footage, codec: Codec, settings: RunSettings) -> str:
     if needs := codec.missing():
         return needs
+    if getattr(codec, "needs_avatar", False) and footage.material.avatar is None:
+        return "needs an avatar of the clip's person: --avatar CLIP=FILE or --enrol SECONDS"
     short = footage.seconds < LEAST_SECONDS and not settings.quick
     if short and isinstance(codec, Classic):
         return (
@@ -216,10 +221,27 @@ def _spread(points: Sequence[float], count: int) -> tuple[float, ...]:
     return tuple(points[round(i * last / (count - 1))] for i in range(count))
 
 
-def _said(sources: Sequence[Path], settings: RunSettings) -> dict[str, Any]:
+def _said(sources: Sequence[Path], settings: RunSettings, before: Sequence[str]) -> dict[str, Any]:
+    """What is asked now, and the clips of all runs into this folder."""
     asked = asdict(settings)
     asked["avatars"] = {clip: path.name for clip, path in settings.avatars.items()}
-    return {"clips": [source.name for source in sources], "settings": asked}
+    clips = list(dict.fromkeys([*before, *(source.name for source in sources)]))
+    return {"clips": clips, "settings": asked}
+
+
+@contextmanager
+def _environment(values: Mapping[str, str]) -> Iterator[None]:
+    """Variables for the processes that are started within."""
+    before = {name: os.environ.get(name) for name in values}
+    os.environ.update(values)
+    try:
+        yield
+    finally:
+        for name, value in before.items():
+            if value is None:
+                del os.environ[name]
+            else:
+                os.environ[name] = value
 
 
 class _Worker:
@@ -230,8 +252,9 @@ class _Worker:
         self.pipe, theirs = context.Pipe()
         self.log = log / f"worker-{number}.txt"
         self._began = self.log.stat().st_size if self.log.exists() else 0
-        self.process = context.Process(target=serve, args=(theirs, self.log, threads), daemon=True)
-        self.process.start()
+        self.process = context.Process(target=serve, args=(theirs, self.log), daemon=True)
+        with _environment(dict.fromkeys(_THREADS, str(threads))):
+            self.process.start()
         theirs.close()
         self.task: Task | None = None
         self.since = 0.0

@@ -40,17 +40,16 @@ class Still:
 
     def code(self, clip: Clip, point: float) -> Outcome:
         material = clip.material
-        if material is None or material.enrolled is None or material.track is None:
+        if material is None or material.enrolled is None:
             raise InputError(
                 f"{clip.name}: there is no enrolment part to take a frame from",
                 "Let the run cut the clip itself: --hold-out 10s",
             )
-        from avatar.track_file import read_track
         from enroll.capture import open_video
         from enroll.crops import cut_window
         from service.baseline import baseline
 
-        window, side = read_track(material.track).window, clip.frames.shape[1]
+        window, side = material.window, clip.frames.shape[1]
         pictures = (cut_window(f.image, window, side) for f in open_video(material.enrolled))
         found = baseline(clip.frames, pictures)
         still = np.broadcast_to(found.first, clip.frames.shape)

@@ -105,30 +105,19 @@ def run_task(task: Task) -> Record:
     )
 
 
-def serve(tasks: Connection, log: Path, threads: int) -> None:
+def serve(tasks: Connection, log: Path) -> None:
     """The body of the process: until the pipe closes."""
-    for name in ("OMP_NUM_THREADS", "NUMBA_NUM_THREADS", "OPENBLAS_NUM_THREADS"):
-        os.environ[name] = str(threads)
     sink = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o644)
     os.dup2(sink, 1)
     os.dup2(sink, 2)
     sys.stdout, sys.stderr = os.fdopen(1, "w", 1), os.fdopen(2, "w", 1)
-    _limit_threads(threads)
     while True:
         try:
             task = tasks.recv()
+            print(f"-- {task.name}", flush=True)
+            tasks.send(run_task(task))
         except (EOFError, KeyboardInterrupt):
             return
-        print(f"-- {task.name}", flush=True)
-        try:
-            tasks.send(run_task(task))
-        except KeyboardInterrupt:
-            return
-
-
-def _limit_threads(threads: int) -> None:
-    if "torch" in sys.modules:
-        sys.modules["torch"].set_num_threads(threads)
 
 
 def _show(frames: NDArray[np.uint8], fps: float, path: Path) -> None:

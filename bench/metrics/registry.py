@@ -8,10 +8,12 @@ from avatar.errors import InputError
 from bench.ffmpeg import missing_in_ffmpeg
 from bench.metrics.by_ffmpeg import vmaf, xpsnr
 from bench.metrics.difference import l1
+from bench.metrics.fsim import fsim
 from bench.metrics.gmsd import gmsd
 from bench.metrics.identity import IDENTITY
 from bench.metrics.metric import Metric, each
 from bench.metrics.pose import POSE
+from bench.metrics.vsi import vsi
 from bench.plugins import METRICS, plugins
 from bench.regions import REGIONS, WHOLE
 from render.metrics import ms_ssim, psnr, ssim
@@ -32,6 +34,8 @@ HERE = (
         "MS-SSIM", "of 1", True, "Wang et al. 2003, five scales, RGB", each(ms_ssim), least=161
     ),
     Metric("GMSD", "", False, "Xue et al. 2014, luma", each(gmsd), least=4),
+    Metric("FSIM", "of 1", True, "Zhang et al. 2011, with colour", each(fsim), least=16),
+    Metric("VSI", "of 1", True, "Zhang et al. 2014", each(vsi), least=16),
     Metric(
         "VMAF", "of 100", True, "libvmaf, vmaf_v0.6.1", vmaf,
         partial(missing_in_ffmpeg, "filters", "libvmaf"), regions=(WHOLE,), least=16,
@@ -44,25 +48,27 @@ HERE = (
     *POSE,
 )  # fmt: skip
 
-# Networks whose weights are not ours to bring: (name, rising, paper).  A plug-in of the same name
-# takes its place.
+# What is not here: (name, rising, paper, what it needs).  A plug-in of the same name takes its
+# place.
 ABSENT = (
-    ("LPIPS", False, "Zhang et al. 2018"),
-    ("DISTS", False, "Ding et al. 2020"),
-    ("FVD", False, "Unterthiner et al. 2018"),
-    ("TOPIQ", True, "Chen et al. 2024"),
-    ("MANIQA", True, "Yang et al. 2022"),
-    ("FAVOR", True, ""),
-    ("IFQA", True, "Jo et al. 2023"),
-    ("MSVGG", False, "multi-scale VGG features"),
-)
+    ("LPIPS", False, "Zhang et al. 2018", "needs LPIPS's weights, in a plug-in"),
+    ("DISTS", False, "Ding et al. 2020", "needs DISTS's weights, in a plug-in"),
+    ("FVD", False, "Unterthiner et al. 2018", "needs FVD's weights, in a plug-in"),
+    ("BRISQUE", False, "Mittal et al. 2012", "needs BRISQUE's support vectors, in a plug-in"),
+    ("STRRED", False, "Soundararajan and Bovik 2013", "needs a plug-in: not done here"),
+    ("TOPIQ", True, "Chen et al. 2024", "needs TOPIQ's weights, in a plug-in"),
+    ("MANIQA", True, "Yang et al. 2022", "needs MANIQA's weights, in a plug-in"),
+    ("FAVOR", True, "", "needs FAVOR's weights, in a plug-in"),
+    ("IFQA", True, "Jo et al. 2023", "needs IFQA's weights, in a plug-in"),
+    ("MSVGG", False, "multi-scale VGG features", "needs MSVGG's weights, in a plug-in"),
+)  # fmt: skip
 
 
 def metrics() -> dict[str, Metric]:
     """By name: ours, then those that need weights, with plug-ins in place of what they name."""
     known = {metric.name: metric for metric in HERE}
-    for name, rising, source in ABSENT:
-        known[name] = _unavailable(name, rising, source, f"needs {name}'s weights, in a plug-in")
+    for name, rising, source, needs in ABSENT:
+        known[name] = _unavailable(name, rising, source, needs)
     for plugin in plugins(METRICS, Metric):
         if plugin.value is None:
             known.setdefault(plugin.name, _unavailable(plugin.name, True, "", plugin.fault))

@@ -127,9 +127,7 @@ def test_plug_ins_that_cannot_be_had_are_named(monkeypatch: pytest.MonkeyPatch) 
             ("good", "others"), ("taken", "others"), ("wrong", "others"), ("gone", "no_such_module")
         )
     ]  # fmt: skip
-    monkeypatch.setattr(
-        metadata, "entry_points", lambda group: [] if group == METRICS else entries
-    )
+    monkeypatch.setattr(metadata, "entry_points", lambda group: [] if group == METRICS else entries)
     known = codecs()
     assert run_point(known["repeat"], CLIP, 1.0).frames.shape == CLIP.frames.shape
     assert known["vvc"].title == "VVC (libvvenc)"

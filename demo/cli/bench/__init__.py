@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import argparse
 
-from demo.cli.bench import listing, running
+from demo.cli.bench import listing, reporting, running, studying
 
 HELP = "compare codecs on the same frames: run them, report, ask people; list what is available"
 EXAMPLE = "facewire bench list"
 
-ACTIONS = {"list": listing, "run": running}
+ACTIONS = {"list": listing, "run": running, "report": reporting, "study": studying}
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

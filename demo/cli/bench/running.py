@@ -20,8 +20,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--codecs",
         metavar="A,B",
-        help="names of `facewire bench list`; a family's name takes all of its variants, "
-        "`classic` all classic codecs",
+        help="names of `facewire bench list`; a family's name takes all of its variants, =NAME "
+        "that one alone, `classic` all classic codecs",
     )
     parser.add_argument("--metrics", metavar="A,B", help="names of `facewire bench list`")
     parser.add_argument("--sizes", default="256", metavar="N,M", help="pixels; default 256")

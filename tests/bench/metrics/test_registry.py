@@ -13,7 +13,7 @@ from bench.metrics.metric import Metric, each
 from bench.metrics.registry import metric, metrics
 
 CLEAN = np.random.default_rng(2).integers(0, 200, (2, 176, 176, 3), dtype=np.uint8)
-NUMPY_ONLY = ("L1", "PSNR", "SSIM", "MS-SSIM", "GMSD")
+NUMPY_ONLY = ("L1", "PSNR", "SSIM", "MS-SSIM", "GMSD", "FSIM", "VSI")
 
 
 @pytest.mark.parametrize("name", NUMPY_ONLY)

@@ -1,0 +1,92 @@
+"""The page that a report opens with: one file that needs nothing but the pictures beside it."""
+
+from __future__ import annotations
+
+import html
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from bench.report.table import Table
+from bench.report.videos import SideBySide
+
+_STYLE = """
+:root { color-scheme: light; }
+body { font: 15px/1.5 system-ui, sans-serif; max-width: 1180px; margin: 2rem auto; padding: 0 1rem;
+  color: #1a1a1a; background: #fff; }
+h1 { font-size: 1.7rem; margin-bottom: 0; } h2 { margin-top: 2.5rem; border-bottom: 1px solid #ddd;
+  padding-bottom: .2rem; } h3 { margin: 1.6rem 0 .4rem; font-size: 1.02rem; }
+nav a { margin-right: 1rem; } .note, .sub { color: #555; font-size: .87rem; margin: .2rem 0; }
+.wide { overflow-x: auto; max-height: 34rem; overflow-y: auto; border: 1px solid #ddd; }
+table { border-collapse: collapse; font-size: .82rem; font-variant-numeric: tabular-nums;
+  width: 100%; }
+th { position: sticky; top: 0; background: #f2f2f2; text-align: left; padding: .3rem .55rem; }
+td { padding: .22rem .55rem; border-top: 1px solid #eee; } td.n { text-align: right;
+  white-space: nowrap; }
+figure { margin: 1rem 0; } figure img, video { width: 100%; height: auto; }
+video { background: #000; } figcaption { font-size: .85rem; color: #555; display: flex; }
+figcaption span { flex: 1; text-align: center; padding: .2rem; }
+"""
+
+
+def page(
+    title: str,
+    asked: Mapping[str, Any],
+    figures: Sequence[tuple[str, str]],  # (caption, file)
+    tables: Sequence[Table],
+    videos: Sequence[SideBySide],
+    remarks: Sequence[str] = (),
+) -> str:
+    """HTML."""
+    parts = [f"<h1>{html.escape(title)}</h1>"]
+    parts += [f"<p class=sub>{html.escape(text)}</p>" for text in _about(asked)]
+    parts.append(
+        "<nav><a href=#curves>Curves</a><a href=#tables>Tables</a>"
+        + ("<a href=#videos>Side by side</a>" if videos else "")
+        + '<a href="results.csv">CSV</a><a href="results.json">JSON</a></nav>'
+    )
+    parts += [f"<p class=note>{html.escape(text)}</p>" for text in remarks]
+    parts.append("<h2 id=curves>Curves</h2>")
+    parts.append(
+        "<p class=note>Lines are convex hulls over all sizes and frame rates of a codec, faint "
+        "marks the points measured; dotted lines are pictures that do not move.</p>"
+    )
+    for caption, file in figures:
+        pdf = file.replace(".svg", ".pdf")
+        parts.append(
+            f'<figure><img src="figures/{html.escape(file)}" alt="{html.escape(caption)}">'
+            f'<p class=note>{html.escape(caption)} (<a href="figures/{html.escape(pdf)}">PDF</a>)'
+            "</p></figure>"
+        )
+    if videos:
+        parts.append("<h2 id=videos>Side by side</h2>")
+        parts.append("<p class=note>Coded once more for the browser; no figure comes from it.</p>")
+    for video in videos:
+        labels = "".join(f"<span>{html.escape(label)}</span>" for label in video.panels)
+        parts.append(
+            f"<h3>{html.escape(video.clip)}, {video.size}x{video.size}</h3><figure>"
+            f'<video src="videos/{html.escape(video.file)}" controls loop muted preload=metadata>'
+            f"</video><figcaption>{labels}</figcaption></figure>"
+        )
+    parts.append("<h2 id=tables>Tables</h2>")
+    parts += [table.html() for table in tables]
+    body = "\n".join(parts)
+    return (
+        f"<!doctype html><html lang=en><meta charset=utf-8><title>{html.escape(title)}</title>"
+        f"<meta name=viewport content='width=device-width'><style>{_STYLE}</style>\n{body}\n</html>"
+    )
+
+
+def _about(asked: Mapping[str, Any]) -> list[str]:
+    clips = ", ".join(asked.get("clips", []))
+    settings = asked.get("settings", {})
+    footage = settings.get("footage", {})
+    said = []
+    if clips:
+        said.append(f"Clips: {clips}.")
+    if footage:
+        held = {"none": "all of the file (cut before)", "10s": "the last 10 s"}
+        what = held.get(footage["hold_out"], footage["hold_out"])
+        said.append(f"Judged: {what}, at {footage['fps']:g} frames a second.")
+    if settings.get("quick"):
+        said.append("A quick run: 2 s a clip. Rates of so short a clip compare nothing.")
+    return said

@@ -1,0 +1,90 @@
+"""Ours through the lab's door: the sender's bytes, the receiver's pictures, an avatar of noise."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+pytest.importorskip("torch")
+pytest.importorskip("nerfacc")
+
+from avatar.archive import write_avatar
+from avatar.avatar import Avatar, Consent
+from avatar.camera import Pinhole
+from avatar.errors import InputError
+from avatar.face import FaceStates, StateLayout, Window
+from bench import avatar_codec
+from bench.codec import Clip, Material, run_point
+from bench.codecs import codecs
+from bench.made_states import person, talking
+from render.fields.settings import FieldSettings
+from render.person import Person
+from render.tensors import fields_to_arrays, settings_to_json
+
+FIELDS = FieldSettings(
+    coarse=(12, 12, 12), plane=24, side=12, channels=8, blend=8, blend_channels=4, warp=(3, 4, 4),
+    hidden=16, torso_plane=16, torso_channels=8, background=16,
+)  # fmt: skip
+LAYOUT = StateLayout()
+FRAMES = 31
+WINDOW = Window(0, 0, 24, 24, 24)
+
+
+@pytest.fixture(scope="module")
+def clip(tmp_path_factory: pytest.TempPathFactory) -> Clip:
+    import torch
+
+    torch.manual_seed(0)
+    made = Person(FIELDS, Pinhole(2.0), LAYOUT)
+    avatar = Avatar(
+        name="Noise", created="2026-01-01T00:00:00+00:00",
+        consent=Consent("nobody", "a test", "2026-01-01T00:00:00+00:00", "flag", "1"),
+        camera=Pinhole(2.0), window=WINDOW, layout=LAYOUT, statistics=person(LAYOUT, history=20),
+        settings=settings_to_json(FIELDS), tensors=fields_to_arrays(made),
+    )  # fmt: skip
+    path = tmp_path_factory.mktemp("avatar") / "noise.avatar"
+    write_avatar(avatar, path)
+    times = np.arange(FRAMES, dtype=np.int64) * 40_000
+    frames = np.zeros((FRAMES, 24, 24, 3), np.uint8)
+    material = Material(path, WINDOW, times, avatar=path, track=path)
+    return Clip("noise", frames, 25.0, material)
+
+
+@pytest.fixture(autouse=True)
+def states(monkeypatch: pytest.MonkeyPatch) -> FaceStates:
+    """The tracker is not in question here."""
+    made = talking(FRAMES, LAYOUT, 3)
+    made = FaceStates(np.arange(FRAMES, dtype=np.int64) * 40_000, made.values, made.visible, LAYOUT)
+    monkeypatch.setattr(avatar_codec, "_states", lambda material, effort, embedding: made)
+    return made
+
+
+def test_coarser_steps_take_fewer_bytes_and_every_picture_comes_back(clip: Clip) -> None:
+    codec = codecs()["avatar"]
+    coarse, fine = (run_point(codec, clip, point) for point in (8.0, 1.0))
+    assert coarse.account(clip).payload < fine.account(clip).payload
+    assert coarse.frames.shape == clip.frames.shape and set(fine.parts) == {"header", "states"}
+    assert fine.archive == clip.material.avatar.stat().st_size  # type: ignore[union-attr]
+    assert fine.settings == f"{LAYOUT.width} numbers a frame, quantiser step 1"
+    assert fine.packets == FRAMES
+    with pytest.raises(InputError, match="no quantiser step 1000"):
+        run_point(codec, clip, 1000.0)
+
+
+def test_fewer_pictures_sent_are_still_all_shown(clip: Clip) -> None:
+    every, second = (run_point(codecs()[name], clip, 2.0) for name in ("avatar", "avatar-skip"))
+    assert second.frames.shape == every.frames.shape
+    assert second.account(clip).payload < every.account(clip).payload
+    assert second.packets == 16
+
+
+def test_the_papers_own_numbers_cost_what_they_cost(clip: Clip, states: FaceStates) -> None:
+    exact = run_point(codecs()["avatar-lossless16"], clip, 1.0)
+    assert exact.settings.startswith("42 numbers a frame, 16-bit floats")
+    plain = run_point(codecs()["avatar"], clip, 1.0)
+    assert exact.account(clip).payload > 1.5 * plain.account(clip).payload
+
+
+def test_a_clip_without_an_avatar_is_refused(clip: Clip) -> None:
+    with pytest.raises(InputError, match="has no avatar"):
+        run_point(codecs()["avatar"], Clip("bare", clip.frames), 1.0)

@@ -13,7 +13,7 @@ def wish(page, name="Ada", agree=True):
     page.get_by_role("option", name="64", exact=True).click()
 
 
-def test_a_file_becomes_an_avatar_and_stands_in_the_mirror(live, visit, steps, shot, clip):
+def test_a_file_becomes_an_avatar_and_stands_in_the_mirror(visit, live, steps, shot, clip):
     server = live(pages=1)
     page = visit(server)
     shot(page, "enrol-first")
@@ -48,7 +48,7 @@ def test_a_file_becomes_an_avatar_and_stands_in_the_mirror(live, visit, steps, s
     steps.says(page, "fw-status", "Deleted")
 
 
-def test_the_camera_is_tracked_prompted_and_enrolled_from(live, visit, steps, shot):
+def test_the_camera_is_tracked_prompted_and_enrolled_from(visit, live, steps, shot):
     server = live(pages=1)
     page = visit(server, phone=True)
     steps.sign_in(page, "ada")
@@ -74,7 +74,7 @@ def test_the_camera_is_tracked_prompted_and_enrolled_from(live, visit, steps, sh
     assert wide <= 390
 
 
-def test_everything_is_reached_and_used_by_keyboard(live, visit, steps):
+def test_everything_is_reached_and_used_by_keyboard(visit, live, steps):
     page = visit(live(pages=1))
     page.focus("#fw-user :is(input, textarea)")
     page.keyboard.type("ada")

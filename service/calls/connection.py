@@ -46,19 +46,19 @@ def forwarded_audio() -> Any:
 
         def __init__(self) -> None:
             super().__init__()
-            self._waiting: deque[Any] = deque(maxlen=_HELD)
+            self._blocks: deque[Any] = deque(maxlen=_HELD)
             self._begun = 0.0
             self._samples = 0
 
         def push(self, frame: Any) -> None:
             """20 ms at 48 kHz, as aiortc's Opus decoder gives them."""
-            self._waiting.append(frame)
+            self._blocks.append(frame)
 
         async def recv(self) -> Any:
             self._begun = self._begun or time.monotonic()
             await asyncio.sleep(self._begun + self._samples / _SOUND - time.monotonic())
-            if self._waiting:
-                frame = self._waiting.popleft()
+            if self._blocks:
+                frame = self._blocks.popleft()
             else:
                 frame = AudioFrame(format="s16", layout="stereo", samples=_BLOCK)
                 for plane in frame.planes:

@@ -55,7 +55,8 @@ def saliency(image: Array) -> Array:
     low, high = chroma.min(axis=(0, 1)), chroma.max(axis=(0, 1))
     warm = (((chroma - low) / np.maximum(high - low, 1e-12)) ** 2).sum(axis=2)
     salient = strength * centre * (1 - np.exp(-warm / _WARM**2))
-    salient = _resized(salient[..., None], *image.shape[:2], corners=True)[..., 0]
+    height, width = image.shape[:2]
+    salient = _resized(salient[..., None], height, width, corners=True)[..., 0]
     low, high = salient.min(), salient.max()
     return np.asarray((salient - low) / max(high - low, 1e-12))
 

@@ -109,8 +109,8 @@ class Refiner:
 
     def _corrections(self, pictures: _Pictures, values: Array) -> Array:
         if self._curvature is None:
-            last = len(values) - 1 if self.settings.rounds else 0  # live, there is no later frame
-            some = np.unique(np.linspace(0, last, 3).astype(int))
+            known = len(values) - 1 if self.settings.rounds else 0  # live, there is no later frame
+            some = np.unique(np.linspace(0, known, 3).astype(int))
             self._curvature = self._measured(pictures, values, some)
         curvature = self._curvature
         before = last = self._last

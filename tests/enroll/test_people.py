@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 pytest.importorskip("mediapipe")
-data = pytest.importorskip("skimage.data")
+pytest.importorskip("skimage")
 
 import cv2
 
@@ -18,6 +18,8 @@ from service.tracking import track_file
 @pytest.fixture(scope="module")
 def face() -> np.ndarray:
     """The face of scikit-image's astronaut, [256, 256, 3]."""
+    from skimage import data
+
     return cv2.resize(data.astronaut()[0:220, 110:330], (256, 256), interpolation=cv2.INTER_CUBIC)
 
 

@@ -236,8 +236,7 @@ class FileVideo:
         elif self._range == (0, None) and count + backwards < 0.95 * self._promised:
             self.damaged = True
             warnings.append(
-                f"{name} is cut short: its header promises {self._promised} frames, "
-                f"{count} decode."
+                f"{name} is cut short: its header promises {self._promised} frames, {count} decode."
             )
         if backwards:
             warnings.append(

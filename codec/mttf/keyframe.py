@@ -112,7 +112,6 @@ def _by_library(picture: Picture, codec: IntraCodec, qp: int) -> bytes:
         "h264": {"preset": "veryslow", "tune": "psnr", "qp": str(qp), "x264-params": "keyint=1"},
     }[codec.name]
     av = _av()
-    av.logging.set_level(av.logging.PANIC)
     os.environ.setdefault("SVT_LOG", "0")  # SVT-AV1 asks only its own variable how much to say
     context: Any = av.CodecContext.create(codec.encoder, "w")
     context.height, context.width = picture.shape[:2]

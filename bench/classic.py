@@ -186,7 +186,8 @@ def code(frames: Sequence[NDArray[np.uint8]], settings: ClassicSettings) -> Code
             frame[:height, :width]
             for frame in read_frames(
                 [
-                    *("-f", encoder.form, "-i", str(path)),
+                    # Named, the stream is decoded even where a look at it tells no size yet.
+                    *("-f", encoder.form, "-i", str(path), "-map", "0:v:0"),
                     *("-vf", f"scale=in_color_matrix=bt709:in_range=tv:{_COLOUR}"),
                     *("-fps_mode", "passthrough", "-f", "rawvideo", "-pix_fmt", "rgb24", "-"),
                 ],

@@ -171,6 +171,7 @@ def test_enrolling_goes_on_from_an_avatar_and_over_several_videos(here):
 def test_a_stopped_fit_goes_on(here, monkeypatch):
     """Ctrl-C in the middle leaves a checkpoint, and --resume takes it."""
     from enroll import fit
+    from service import enrolment
 
     step = fit.Fit.step
 
@@ -179,8 +180,8 @@ def test_a_stopped_fit_goes_on(here, monkeypatch):
             raise KeyboardInterrupt
         return step(self, progress)
 
-    every_step = partial(fit.FitSettings, checkpoint_every=0.0)
-    monkeypatch.setattr(fit, "FitSettings", every_step)
+    every_step = partial(enrolment.EnrolmentSettings, checkpoint_every=0.0)
+    monkeypatch.setattr(enrolment, "EnrolmentSettings", every_step)
     words = (*ENROLL, "-o", "late.avatar", "--steps", "4", "--track", "talk.track")
     monkeypatch.setattr(fit.Fit, "step", stop)
     stopped = run(*words)

@@ -66,14 +66,13 @@ def hold_out_tail(source: Path, folder: Path, share: float = 0.9) -> HeldOut:
 
 
 def hold_out_seconds(source: Path, folder: Path, every: int = 5) -> HeldOut:
-    """Every `every`-th whole second to judge, the others to enrol on, for clips whose tail does not
-    move.  Both keep their frames' times, but for where they begin: what follows a hole is no
-    motion from what came before it."""
+    """Every `every`-th whole second to judge, the others to enrol on; both at an even rate, as
+    if nothing were missing between.  For clips whose tail does not move."""
     chosen = f"eq(mod(floor(t),{every}),{every - 1})"
     enrol, judge = folder / f"{source.stem}.enrol.mkv", folder / f"{source.stem}.judge.mkv"
-    clock = "PTS-STARTPTS"
-    enrolled = _select(source, enrol, f"not({chosen})", clock)
-    return HeldOut(enrol, judge, enrolled, _select(source, judge, chosen, clock))
+    even = "N/FRAME_RATE/TB"
+    enrolled = _select(source, enrol, f"not({chosen})", even)
+    return HeldOut(enrol, judge, enrolled, _select(source, judge, chosen, even))
 
 
 _EACH = ("-map", "0:v:0", "-fps_mode", "passthrough")

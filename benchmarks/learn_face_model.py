@@ -33,6 +33,8 @@ from avatar.face import EXPRESSIONS
 from avatar.morphable import POINTS, SKIN_POINTS, FaceModel
 from avatar.storage import write_whole
 from enroll.pose_fit import PoseFit
+from service.fallback.people import Describer
+from service.fallback.people import same_people as joined
 
 Array = NDArray[Any]
 
@@ -42,7 +44,6 @@ ORIGIN = (0.0, 1.0, -2.3)  # canonical centimetres: between the ears, 7.5 cm beh
 IRIS_MIRROR = (473, 476, 475, 474, 477, 468, 471, 470, 469, 472)
 MOST_FRAMES = 150  # of one clip
 _FRAMES = 6  # of one clip, fitted with their pictures' perspective
-SAME_PERSON = 0.45  # cosine of descriptors above which two clips show one person
 FLIP = np.array([-1.0, 1.0, 1.0])
 
 
@@ -157,33 +158,17 @@ def _observe(path: Path, every: int, first: int | None) -> tuple[Array, Array]:
 def describe(image: Array, points: Array) -> Array:
     """MobileFaceNet's descriptor [128] of length 1 of a face; empty where the network is absent."""
     try:
-        network = find_asset("MobileFaceNet.onnx")
+        return Describer().describe(image, points)
     except MissingError:
         return np.zeros(0, np.float32)
-    import cv2
-
-    # Eyes, nose tip and corners of the mouth in the 112x112 crop of ArcFace's alignment.
-    target = np.array(
-        [[38.29, 51.70], [73.53, 51.50], [56.03, 71.74], [41.55, 92.37], [70.73, 92.20]]
-    )
-    five = points[[468, 473, 4, 61, 291], :2].astype(np.float64)
-    place, _ = cv2.estimateAffinePartial2D(five, target, method=cv2.LMEDS)
-    crop = cv2.warpAffine(image, place, (112, 112), flags=cv2.INTER_AREA).astype(np.float32)
-    crop = (crop / 255 - [0.485, 0.456, 0.406]) / [0.229, 0.224, 0.225]
-    net = cv2.dnn.readNetFromONNX(str(network))
-    net.setInput(crop.transpose(2, 0, 1)[None].astype(np.float32))
-    out = net.forward().ravel()
-    return np.asarray(out / np.linalg.norm(out), np.float32)
 
 
 def same_people(clips: Sequence[Clip]) -> Array:
     """[clips] a number for each person; without descriptors every clip is someone else."""
-    person = np.arange(len(clips))
-    if all(len(c.sign) for c in clips):
-        signs = np.stack([c.sign for c in clips])
-        for i, j in zip(*np.nonzero(signs @ signs.T > SAME_PERSON), strict=True):
-            person[person == person[j]] = person[i]
-    return np.unique(person, return_inverse=True)[1]
+    if not all(len(c.sign) for c in clips):
+        return np.arange(len(clips))
+    numbers = joined({clip.name: clip.sign for clip in clips})
+    return np.array([numbers[clip.name] for clip in clips])
 
 
 def learn(clips: Sequence[Clip], people: Array, topology: Topology) -> FaceModel:

@@ -22,7 +22,7 @@ def picture_metric(
     metric = torch.zeros(len(scale), len(scale), dtype=torch.float64)
     for state in values:
         moved = torch.cat([state[None], state + torch.diag(small)])
-        seen = torch.cat([_seen(person, row[None], points[None], sampling) for row in moved])
+        seen = torch.cat([person.colours(row[None], points[None], sampling) for row in moved])
         slopes = ((seen[1:] - seen[:1]).flatten(1).cpu() / small[:, None].cpu()).double()
         metric += slopes @ slopes.T / (slopes.shape[1] * len(values))
     return metric
@@ -69,12 +69,3 @@ def symbol_basis(
     strongest_first = torch.argsort(spread, descending=True)
     inverse = vectors / values.sqrt() @ vectors.T
     return share**0.5 * turn[:, strongest_first].T @ inverse
-
-
-def _seen(person: Person, values: Tensor, points: Tensor, sampling: SamplingSettings) -> Tensor:
-    drive = person.drive(values)
-    consistency = person.consistency(drive.motion)
-    behind, _ = person.behind(consistency, drive, points)
-    driven = person.head.drive(drive.expression, consistency)
-    layers = person.head_layers(driven, drive, points, sampling)
-    return layers.head + (1.0 - layers.head_opacity[..., None]) * behind

@@ -19,6 +19,9 @@ from avatar.errors import InputError
 from bench.ffmpeg import ToolError, read_frames, run_ffmpeg
 
 _BLOCK = 8
+# Now and then, on a busy machine, a VVC stream of the binary's own making does not decode (seen
+# twice in CI, never in 700 runs made to see it); made once more, it does.
+_ATTEMPTS = 2
 _COLOUR = "flags=accurate_rnd+full_chroma_int+full_chroma_inp"
 
 
@@ -161,40 +164,43 @@ def code(frames: Sequence[NDArray[np.uint8]], settings: ClassicSettings) -> Code
     encoder, quality = _checked(frames, settings)
     height, width = frames[0].shape[:2]
     down, right = -height % _BLOCK, -width % _BLOCK
-    padded = (np.pad(f, ((0, down), (0, right), (0, 0)), mode="edge") for f in frames)
+    padded = [np.pad(f, ((0, down), (0, right), (0, 0)), mode="edge") for f in frames]
     arguments = [
         word.format(beyond=10 * len(frames) + 1000, preset=settings.preset or encoder.preset)
         for word in encoder.arguments
     ]
     if settings.threads:
         arguments += ["-threads", str(settings.threads)]
+    spread = f"{width + right}x{height + down}"
+    into = [
+        *("-f", "rawvideo", "-pix_fmt", "rgb24", "-s", spread, "-r", str(settings.fps), "-i", "-"),
+        *("-vf", f"scale=out_color_matrix=bt709:out_range=tv:{_COLOUR}"),
+        *("-pix_fmt", encoder.pixels, *arguments, encoder.quantiser, str(quality)),
+        *("-f", encoder.form),
+    ]
+    # Named, the stream is decoded even where a look at it tells no size yet.
+    out_of = ["-threads", "1", "-f", encoder.form]
+    shown = [
+        *("-map", "0:v:0", "-vf", f"scale=in_color_matrix=bt709:in_range=tv:{_COLOUR}"),
+        *("-fps_mode", "passthrough", "-f", "rawvideo", "-pix_fmt", "rgb24", "-"),
+    ]
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "stream"
-        start = time.perf_counter()
-        said = run_ffmpeg(
-            [
-                *("-f", "rawvideo", "-pix_fmt", "rgb24", "-s", f"{width + right}x{height + down}"),
-                *("-r", str(settings.fps), "-i", "-"),
-                *("-vf", f"scale=out_color_matrix=bt709:out_range=tv:{_COLOUR}"),
-                *("-pix_fmt", encoder.pixels, *arguments, encoder.quantiser, str(quality)),
-                *("-f", encoder.form, str(path)),
-            ],
-            padded,
-        )
-        encoded = time.perf_counter()
-        decoded = [
-            frame[:height, :width]
-            for frame in read_frames(
-                [
-                    # Named, the stream is decoded even where a look at it tells no size yet.
-                    *("-f", encoder.form, "-i", str(path), "-map", "0:v:0"),
-                    *("-vf", f"scale=in_color_matrix=bt709:in_range=tv:{_COLOUR}"),
-                    *("-fps_mode", "passthrough", "-f", "rawvideo", "-pix_fmt", "rgb24", "-"),
-                ],
-                width + right,
-                height + down,
-            )
-        ]
+        for attempt in range(_ATTEMPTS):
+            start = time.perf_counter()
+            said = run_ffmpeg([*into, str(path)], padded)
+            encoded = time.perf_counter()
+            try:
+                decoded = [
+                    frame[:height, :width]
+                    for frame in read_frames(
+                        [*out_of, "-i", str(path), *shown], width + right, height + down
+                    )
+                ]
+                break
+            except ToolError:
+                if attempt + 1 == _ATTEMPTS:
+                    raise
         end = time.perf_counter()
         data = path.read_bytes()
     if len(decoded) != len(frames):

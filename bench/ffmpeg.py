@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from avatar.errors import FacewireError, MissingError
 
-_LINES = 8  # of the program's own words that a message repeats
+_LINES = 16  # of the program's own words that a message repeats
 
 
 class ToolError(FacewireError):

@@ -80,7 +80,7 @@ class LiveServer:
     def workers(self) -> list[int]:
         """Process ids of the server's workers."""
         out = subprocess.run(
-            ["ps", "-o", "pid=,args=", "--ppid", str(self.process.pid)],
+            ["ps", "-ww", "-o", "pid=,args=", "--ppid", str(self.process.pid)],
             capture_output=True,
             text=True,
         ).stdout

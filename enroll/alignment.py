@@ -62,6 +62,9 @@ class AlignmentLandmarks:
         points[list(VERTICES), :2] = seen[best, FIRST:] + 0.5  # pixel centres are at .5 here
         return Landmarks(points)
 
+    def forget(self) -> None:
+        self._last = None
+
     def close(self) -> None:
         self._network = None
 

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 # Quantisation at quality 1 may add this share of the picture's own error: 0.1 dB.
 _QUANTISATION_SHARE = 0.023
 _LOOKS = 12  # states at which the picture's feeling for the numbers is measured
+_EXAGGERATION = 1.3  # times the enrolment's farthest expression, up to which one is drawn
 _HISTORY = 250  # states of the enrolment that the coder's models learn from: ten seconds
 _FRAME = 40_000  # us, the history's interval
 
@@ -54,6 +55,9 @@ def finished(
     motion, corrections = fit.states.corrections(torch.from_numpy(fit.rows))
     matrix = learned(motion, corrections)
     values = fit.states.calibrated_values(torch.from_numpy(fit.rows), matrix)
+    with torch.no_grad():
+        enrolled = fit.person.drive(values).expression.norm(dim=-1).max()
+        fit.person.reach.copy_(_EXAGGERATION * enrolled)
     tensors = fields_to_arrays(fit.person)
     for key, value in fit.states.embedding.state_dict().items():
         tensors[f"embedding.{key}"] = value.numpy().copy()

@@ -31,7 +31,7 @@ from enroll.initial import ExpressionBasis, start_person
 from enroll.initial_pictures import start_pictures
 from render.allocator import keep_memory
 from render.fields.settings import FieldSettings
-from render.person import Person, SamplingSettings
+from render.person import ANYWHERE, Person, SamplingSettings
 from render.picture import head_rectangle, picture, pixel_points
 from render.portrait import chosen_device
 from render.tensors import fields_of
@@ -91,6 +91,7 @@ class Fit:
         if start is not None:
             self.states.go_on_from(start)
             self.person = fields_of(start).train().requires_grad_(True)
+            self.person.reach.fill_(ANYWHERE)  # what is new may be farther
         else:
             fields = settings.fields or FieldSettings.of_size(crops.size)
             self.person = Person(fields, track.camera, settings.layout)

@@ -41,6 +41,9 @@ class LandmarkSource(Protocol):
     def find(self, image: NDArray[np.uint8]) -> Landmarks | None:
         """image: [H, W, 3] RGB.  None where no face is seen."""
 
+    def forget(self) -> None:
+        """The next frame comes after a cut: where the face was says nothing about it."""
+
     def close(self) -> None: ...
 
 

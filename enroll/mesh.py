@@ -58,6 +58,10 @@ class MediaPipeMesh:
         self._near = _middle(found.box) / np.array(image.shape[1::-1])
         return found
 
+    def forget(self) -> None:
+        self._following = False
+        self._mesh.reset()
+
     def close(self) -> None:
         self._mesh.close()
         self._finder.close()

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from avatar.face import Window
 from enroll.capture import Frame, Video
+from enroll.cuts import CutSettings, CutWatch
 from enroll.landmarks import MESH_POINTS, Landmarks, LandmarkSource
 from enroll.matte import MatteSource
 
@@ -30,7 +31,8 @@ Array = NDArray[Any]
 class Observations:
     """F frames.  time: [F] int64 microseconds.  points: [F, 478, 3] source pixels, NaN where no
     face was seen.  confidence: [F].  matte, grey: [F, h, w] uint8, the whole source with its
-    shorter side at 64.  repeated: [F] bool, the very picture before it again.
+    shorter side at 64.  repeated: [F] bool, the very picture before it again.  cut: [F] bool, the
+    first after a cut.
     """
 
     time: Array
@@ -39,6 +41,7 @@ class Observations:
     matte: Array
     grey: Array
     repeated: Array
+    cut: Array
 
     def __len__(self) -> int:
         return len(self.time)
@@ -52,17 +55,21 @@ class Sight:
     matte: Array
     grey: Array
     repeated: bool = False
+    cut: bool = False
 
 
 class Observer:
     """Runs the networks on frames, in order."""
 
-    def __init__(self, landmarks: LandmarkSource, matte: MatteSource) -> None:
+    def __init__(
+        self, landmarks: LandmarkSource, matte: MatteSource, cuts: CutSettings | None = None
+    ) -> None:
         import cv2
 
         self._cv2: Any = cv2
         self._landmarks = landmarks
         self._matte = matte
+        self._cuts = CutWatch(cuts or CutSettings())
         self._beside = ThreadPoolExecutor(1, thread_name_prefix="matte")
         self._last: Sight | None = None
 
@@ -71,11 +78,14 @@ class Observer:
         grey = self._grey(image)
         last = self._last
         if last is not None and _same(grey, last.grey):
-            self._last = replace(last, repeated=True)
+            self._last = replace(last, repeated=True, cut=False)
         else:
             beside = self._beside.submit(self._matte_of, image)
+            cut = self._cuts.step(grey)
+            if cut:
+                self._landmarks.forget()
             face = self._landmarks.find(image)
-            self._last = Sight(face, beside.result(), grey)
+            self._last = Sight(face, beside.result(), grey, cut=cut)
         return self._last
 
     def _size(self, image: NDArray[np.uint8]) -> tuple[int, int]:
@@ -105,7 +115,7 @@ def observe(
 ) -> Observations:
     """Looks at every frame.  progress: called with frames done and the video's own estimate."""
     missing = np.full((MESH_POINTS, 3), np.nan, np.float32)
-    time, points, confidence, matte, grey, repeated = [], [], [], [], [], []
+    time, points, confidence, matte, grey, repeated, cut = [], [], [], [], [], [], []
     for frame in read_ahead(video):
         sight = observer.see(frame.image)
         time.append(frame.time)
@@ -114,6 +124,7 @@ def observe(
         matte.append(sight.matte)
         grey.append(sight.grey)
         repeated.append(sight.repeated)
+        cut.append(sight.cut)
         if progress is not None:
             progress(len(time), max(video.info.frames, len(time)))
     return Observations(
@@ -123,6 +134,7 @@ def observe(
         np.array(matte, np.uint8),
         np.array(grey, np.uint8),
         np.array(repeated, bool),
+        np.array(cut, bool),
     )
 
 

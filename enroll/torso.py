@@ -2,7 +2,9 @@
 
 The grey 64x64 window picture is aligned with the reference over shift, roll and scale by the
 inverse-compositional algorithm (Baker and Matthews, Lucas-Kanade 20 Years On, IJCV 2004), with
-Tukey weights: a hand, the chin's shadow and the still background must not pull.
+Tukey weights: a hand, the chin's shadow and the still background must not pull.  What a small
+shift explains is no outlier: on a plain shirt the outline is all that tells anything, and there
+a quarter of a pixel changes more than all noise does.
 """
 
 from __future__ import annotations
@@ -14,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 SIZE = 64
+_MARGIN = 3  # pixels
 Array = NDArray[Any]
 
 
@@ -22,6 +25,7 @@ class TorsoSettings:
     steps: int = 8
     least_pixels: int = 120  # of reference torso below which no motion is measured
     tukey: float = 4.0  # in robust deviations
+    reach: float = 1.0  # pixels of 64 that a point may be off by: part of its deviation
     stop: float = 0.002  # pixels of 64
     prior: float = 0.02  # pulls to no motion what the picture does not tell, of the mean curvature
 
@@ -29,18 +33,26 @@ class TorsoSettings:
 def torso_reference(grey: Array, mask: Array, chin: float) -> Array:
     """[64, 64] uint8: the grey picture where the person is below the chin, 0 elsewhere.
 
-    grey, mask: [64, 64] uint8.  chin: v in the window.  Dilated by a pixel: the outline of the
-    shoulders is what registers best.
+    grey, mask: [64, 64] uint8.  chin: v in the window.  With a margin: on a plain shirt the
+    outline of the shoulders is all that registers, and its slope needs what lies behind it.
     """
     torso = np.zeros((SIZE, SIZE), bool)
     first = int(np.clip(np.ceil((chin + 0.03) * SIZE), 0, SIZE))
     torso[first:] = mask[first:] > 100
-    wide = torso.copy()
-    wide[1:] |= torso[:-1]
-    wide[:, 1:] |= torso[:, :-1]
-    wide[:, :-1] |= torso[:, 1:]
-    wide[:first] = False
-    return np.where(wide, np.maximum(grey, 1), 0).astype(np.uint8)
+    for _ in range(_MARGIN):
+        torso = _grown(torso)
+    torso[:first] = False
+    return np.where(torso, np.maximum(grey, 1), 0).astype(np.uint8)
+
+
+def _grown(mask: Array) -> Array:
+    """By a pixel on every side."""
+    wide = mask.copy()
+    wide[1:] |= mask[:-1]
+    wide[:-1] |= mask[1:]
+    wide[:, 1:] |= mask[:, :-1]
+    wide[:, :-1] |= mask[:, 1:]
+    return wide
 
 
 class TorsoRegistration:
@@ -65,6 +77,7 @@ class TorsoRegistration:
         self._template = picture[rows, columns]
         gx = 0.5 * (picture[rows, columns + 1] - picture[rows, columns - 1]) if len(rows) else rows
         gy = 0.5 * (picture[rows + 1, columns] - picture[rows - 1, columns]) if len(rows) else rows
+        self._slope = np.hypot(gx, gy)
         self._x, self._y = columns.astype(np.float64), rows.astype(np.float64)
         self.middle = (
             (float(self._x.mean()), float(self._y.mean())) if len(rows) else (SIZE / 2, SIZE / 2)
@@ -91,7 +104,8 @@ class TorsoRegistration:
             gain, offset = _brightness(seen, self._template, weight * inside)
             away = gain * seen + offset - self._template
             spread = 1.4826 * np.median(np.abs(away[inside])) + 1.0 if inside.any() else 1.0
-            weight = np.where(inside, _tukey(away / (settings.tukey * spread)), 0.0)
+            usual = spread + settings.reach * self._slope
+            weight = np.where(inside, _tukey(away / (settings.tukey * usual)), 0.0)
             weighted = self._steepest * weight[:, None]
             hessian = weighted.T @ self._steepest
             hessian[np.diag_indices(4)] += settings.prior * np.diag(hessian) + 1e-6

@@ -71,6 +71,8 @@ class CausalTracker:
         """The numbers of one frame; where no face is seen, the last ones with confidence 0."""
         height, width = frame.image.shape[:2]
         sight = self._observer.see(frame.image)
+        if sight.cut:
+            self._anew()
         if sight.landmarks is None:
             row = self._lost(frame.time, sight, (width, height))
         elif sight.repeated and self._last is not None and self._last.confidence[0] > 0:
@@ -88,8 +90,7 @@ class CausalTracker:
         scene = self._know(points, size)
         seen = in_window(points, scene.window)
         if time - self._seen_at > settings.longest_gap * 1e6:
-            self._kalman.reset()
-            self._poses = None
+            self._anew()
         self._seen_at = time
         poses = self._fit.fit(
             seen, scene.neutral, scene.camera, self._poses, _WARM_STEPS if self._poses else None
@@ -115,6 +116,11 @@ class CausalTracker:
             window=scene.window,
             torso_reference=self._reference,
         )
+
+    def _anew(self) -> None:
+        """After a gap or a cut: nothing of before leads there."""
+        self._kalman.reset()
+        self._poses = None
 
     def _know(self, points: Array, size: tuple[int, int]) -> Scene:
         settings, prior = self._settings, self._prior

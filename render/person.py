@@ -22,6 +22,8 @@ from render.rays import box_bounds, head_rays
 from render.sampling import even_edges, weighted_edges
 from render.volume import accumulate, ray_weights
 
+ANYWHERE = 1e4  # a reach that no expression exceeds
+
 
 @dataclass(frozen=True)
 class SamplingSettings:
@@ -55,10 +57,13 @@ class Layers:
 
 
 class Person(nn.Module):
-    """All fields of a person.  `mean` and `scale` [K] bring code, gaze and lids to one unit."""
+    """All fields of a person.  `mean` and `scale` [K] bring code, gaze and lids to one unit.
+    `reach` []: how far from their mean, in that unit, an expression may be; what is farther is
+    drawn as that far, in its direction, since where nothing was learned a picture falls apart."""
 
     mean: Tensor
     scale: Tensor
+    reach: Tensor
 
     def __init__(self, settings: FieldSettings, camera: Pinhole, layout: StateLayout) -> None:
         super().__init__()
@@ -68,6 +73,7 @@ class Person(nn.Module):
         drivers = layout.code + layout.gaze + layout.lids
         self.register_buffer("mean", torch.zeros(drivers))
         self.register_buffer("scale", torch.ones(drivers))
+        self.register_buffer("reach", torch.tensor(ANYWHERE))
         self.head = HeadField(settings, drivers)
         self.torso = TorsoField(settings)
         self.background = Background(settings)
@@ -77,11 +83,13 @@ class Person(nn.Module):
         """State rows [B, D] in the layout's order -> what drives the fields."""
         columns = self.layout.groups
         expression = torch.cat([values[:, columns[n]] for n in ("code", "gaze", "lids")], dim=-1)
+        expression = (expression - self.mean) / self.scale
+        far = expression.norm(dim=-1, keepdim=True).clamp(min=1e-6)
         torso = values[:, columns["torso"]]
         if torso.shape[1] != 4:
             torso = values.new_zeros(len(values), 4)  # switched off: shoulders at rest
         return Drive(
-            expression=(expression - self.mean) / self.scale,
+            expression=expression * (self.reach / far).clamp(max=1.0),
             rotation=values[:, columns["rotation"]],
             translation=values[:, columns["translation"]],
             torso=torso,

@@ -83,3 +83,19 @@ def test_another_scene_gives_no_wild_numbers(reference):
     noise = np.random.default_rng(0).integers(0, 255, (SIZE, SIZE)).astype(np.uint8)
     got = TorsoRegistration(reference).step(noise)
     assert np.all(np.isfinite(got)) and np.abs(got).max() < 0.6
+
+
+def test_a_plain_shirt_is_followed_by_its_outline():
+    """Nothing in it tells a motion; an outline that is off by a pixel is no outlier."""
+
+    def plain(shift: float) -> np.ndarray:
+        k = 8
+        y, x = np.mgrid[: SIZE * k, : SIZE * k].astype(float)
+        u, v = (x + 0.5) / k - 32, (y + 0.5) / k - 50 - shift
+        picture = np.where((v > -8 + 0.02 * u**2) & (np.abs(u) < 27), 18.0, 215.0)
+        return cv2.resize(picture, (SIZE, SIZE), interpolation=cv2.INTER_AREA).astype(np.uint8)
+
+    registration = TorsoRegistration(torso_reference(plain(0.0), matte(), chin=0.58))
+    for shift in (0.5, 1.0, 1.5, 1.5):
+        got = registration.step(plain(shift))
+    assert got[1] * SIZE == pytest.approx(1.5, abs=0.1)

@@ -13,7 +13,7 @@ from render.fields.head import COLOUR
 from render.fields.settings import FieldSettings
 from render.person import Person
 from render.portrait import Portrait
-from render.tensors import fields_to_arrays, settings_to_json
+from render.tensors import fields_of, fields_to_arrays, settings_to_json
 
 FIELDS = FieldSettings(
     coarse=(12, 12, 12), plane=24, side=12, channels=8, blend=8, blend_channels=4, warp=(3, 4, 4),
@@ -66,6 +66,19 @@ def test_every_size_shows_the_head_in_the_middle(portrait, avatar, width, height
     side = min(width, height)
     assert abs(rows.mean() - (height - 1) / 2) < 0.06 * side + 1
     assert abs(columns.mean() - (width - 1) / 2) < 0.06 * side + 1
+
+
+def test_an_expression_out_of_reach_is_drawn_as_far_as_was_learned(avatar):
+    """In its direction; one within reach is left as it is."""
+    person = fields_of(avatar)
+    person.reach.fill_(2.0)
+    state = torch.from_numpy(avatar.statistics.mean)[None].clone()
+    code = LAYOUT.groups["code"]
+    for size, drawn in ((1.5, 1.5), (2.0, 2.0), (20.0, 2.0)):
+        state[:, code] = person.mean[: LAYOUT.code] + size * LAYOUT.code**-0.5
+        got = person.drive(state).expression
+        assert float(got.norm()) == pytest.approx(drawn, rel=1e-5)
+        assert float(got[0, : LAYOUT.code].std()) < 1e-6
 
 
 def test_rays_are_cast_at_the_size_asked_for(portrait, avatar):

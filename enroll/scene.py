@@ -32,7 +32,7 @@ class TrackSettings:
     error_scale: float = 0.06
     settle: int = 45
     longest_gap: float = 0.5  # seconds; a longer one starts the filters anew
-    expression: tuple[float, float] = (0.05, 100.0)
+    expression: tuple[float, float] = (0.5, 30.0)
     rotation: tuple[float, float] = (0.004, 1.5)  # rad
     place: tuple[float, float] = (0.0005, 0.5)  # window sides
     depth: tuple[float, float] = (0.0025, 0.15)  # logarithm

@@ -14,7 +14,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from avatar.archive import parse_avatar
 from avatar.errors import ArchiveError, NoFaceError, StreamError, TrackError, VideoError
+from codec.container import read_stream
 from demo.cli import main
 from enroll.capture import open_video
 from enroll.sample import SampleSettings, write_sample
@@ -236,6 +238,23 @@ def test_damage_is_named_and_leaves_nothing(here, case):
     fault, cure = ran.said.strip().splitlines()[-2:]
     assert fault.startswith("facewire: ") and len(cure) > 10 and cure[0].isupper()
     assert set(here.iterdir()) == before
+
+
+@pytest.mark.parametrize("name, parse", [("s.avatar", parse_avatar), ("call.fw", read_stream)])
+def test_every_header_byte_and_500_others_of_real_files_are_held(here, name, parse):
+    """What the user has, not what a test made up; each byte turned, and cut before it."""
+    data = bytearray((here / name).read_bytes())
+    header = 24 + int.from_bytes(data[12:16], "little") if name == "s.avatar" else 64
+    seeded = np.random.default_rng(7).integers(header, len(data), 500)
+    for place in [*range(header), *seeded.tolist()]:
+        data[place] ^= 0x10
+        with pytest.raises((ArchiveError, StreamError)):
+            parse(bytes(data))
+        data[place] ^= 0x10
+    for place in [*range(header), *seeded.tolist()]:
+        with pytest.raises((ArchiveError, StreamError)):
+            parse(bytes(data[:place]))
+    parse(bytes(data))
 
 
 def test_a_wall_has_no_face(here, make_video):

@@ -40,4 +40,4 @@ lint: setup
 	$(BIN)/mypy
 
 bench: setup
-	$(BIN)/python benchmarks/figures.py $(ARGS)
+	$(BIN)/python -m benchmarks.figures $(ARGS)

@@ -75,6 +75,12 @@ def hold_out_seconds(source: Path, folder: Path, every: int = 5) -> HeldOut:
     return HeldOut(enrol, judge, enrolled, _select(source, judge, chosen, even))
 
 
+def held_apart(enrol: Path, judge: Path, folder: Path) -> HeldOut:
+    """One clip to enrol on, another of the same person to judge, each copied whole."""
+    first, second = folder / f"{enrol.stem}.enrol.mkv", folder / f"{enrol.stem}.judge.mkv"
+    return HeldOut(first, second, cut_frames(enrol, first, 0), cut_frames(judge, second, 0))
+
+
 _EACH = ("-map", "0:v:0", "-fps_mode", "passthrough")
 
 

@@ -1,6 +1,6 @@
 """Checks the figures that the README prints, by the commands that a user would type.
 
-    python benchmarks/figures.py [--only NAME ...] [--work DIR] [-o FIGURES.json]
+    python -m benchmarks.figures [--only NAME ...] [--work DIR] [-o FIGURES.json]
 
 Held-out protocol: an avatar is enrolled on a file cut to the first part of a clip, and judged on
 another file with the rest.  `--work` keeps cuts, avatars and streams, so that a second run of one
@@ -18,113 +18,20 @@ import os
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from avatar.errors import FacewireError
-from bench import clips
-from bench.command import Ran, facewire
 from bench.ffmpeg import run_ffmpeg
 from bench.figure import Figure, table
+from benchmarks.lab import Lab
+from benchmarks.likeness import LIKENESS
 
 ROOT = Path(__file__).resolve().parent.parent
 FINEST = "1000"  # kbps: more than any stream needs, so the finest quantiser of the format
 _QUALITY = ("psnr", "psnr_face", "ssim", "ms_ssim_face")
-
-
-@dataclass(frozen=True)
-class Enrolled:
-    """One avatar, and the file of its person that it never saw."""
-
-    name: str
-    cut: clips.HeldOut
-    avatar: Path
-    cost: str
-
-
-class Lab:
-    """Runs the steps that figures share, each once, in a folder."""
-
-    def __init__(
-        self,
-        source: Path,
-        work: Path,
-        budget: float,
-        run: Callable[..., Ran] = facewire,
-        steps: int | None = None,
-    ) -> None:
-        self.source, self.work, self._run = source, work, run
-        self._effort = ["--steps", str(steps)] if steps else ["--budget", f"{budget:g}"]
-        work.mkdir(parents=True, exist_ok=True)
-
-    def enrolled(self, clip: str, protocol: str, size: int = 256) -> Enrolled:
-        """protocol: "tail" (last tenth held out), "10s" (last 10 s) or "fifths" (every fifth
-        whole second)."""
-        name = f"{Path(clip).stem}-{protocol}"
-        folder = self.work / name
-        cut = self._cut(self.source / "enrol" / clip, folder, protocol)
-        avatar = folder / f"{size}.avatar"
-        log = avatar.with_suffix(".cost")
-        if not avatar.exists():
-            track = self.track(cut.enrol)
-            arguments = ["enroll", cut.enrol, "--name", name, "-o", avatar, "--size", str(size)]
-            ran = self._run([*arguments, "--track", track, *self._effort, "--consent", "self"])
-            log.write_text(f"enrolled in {ran.cost}")
-        return Enrolled(name, cut, avatar, log.read_text() if log.exists() else "")
-
-    def track(self, video: Path) -> Path:
-        """The track of a file, made once: avatars of several sizes learn from one."""
-        path = video.with_suffix(".track")
-        if not path.exists():
-            self._run(["track", video, "-o", path])
-        return path
-
-    def stream(self, who: Enrolled, *options: str) -> Path:
-        path = who.avatar.with_suffix(f".{''.join(options).replace('-', '') or 'plain'}.fw")
-        if not _newer(path, who.avatar):
-            tracked = ["--effort", "0"]  # what closed-loop encoding adds has figures of its own
-            words = ["encode", who.cut.judge, "--avatar", who.avatar, "-o", path]
-            self._run([*words, *tracked, *options])
-        return path
-
-    def video(self, who: Enrolled, stream: Path, size: int) -> Path:
-        path = stream.with_suffix(f".{size}.mkv")
-        if not _newer(path, stream):
-            self._run(["decode", stream, "--avatar", who.avatar, "-o", path, "--size", str(size)])
-        return path
-
-    def compared(self, who: Enrolled, stream: Path, video: Path, still: bool = False) -> Any:
-        against = ["--enrolled", who.cut.enrol] if still else []
-        ran = self._run(["compare", who.cut.judge, video, "--stream", stream, *against, "--json"])
-        return ran.json
-
-    def info(self, path: Path) -> Any:
-        return self._run(["info", path, "--json"]).json
-
-    def run(self, *arguments: str | Path) -> Ran:
-        return self._run(list(arguments))
-
-    @staticmethod
-    def _cut(source: Path, folder: Path, protocol: str) -> clips.HeldOut:
-        record = folder / "cut.json"
-        if record.exists():
-            counts = json.loads(record.read_text())
-            return clips.HeldOut(
-                folder / f"{source.stem}.enrol.mkv", folder / f"{source.stem}.judge.mkv", *counts
-            )
-        folder.mkdir(parents=True, exist_ok=True)
-        if protocol == "tail":
-            cut = clips.hold_out_tail(source, folder)
-        elif protocol == "fifths":
-            cut = clips.hold_out_seconds(source, folder)
-        else:
-            share = 1 - float(protocol.removesuffix("s")) / clips.duration(source)
-            cut = clips.hold_out_tail(source, folder, share)
-        record.write_text(json.dumps([cut.enrolled, cut.judged]))
-        return cut
 
 
 def held_out(lab: Lab, clip: str, protocol: str, reach: dict[str, float]) -> Iterator[Figure]:
@@ -250,10 +157,6 @@ def _number(value: Any) -> float:
     return math.nan if value is None else float(value)
 
 
-def _newer(path: Path, than: Path) -> bool:
-    return path.exists() and path.stat().st_mtime >= than.stat().st_mtime
-
-
 CHECKS: dict[str, Callable[[Lab], Iterator[Figure]]] = {
     "podium": lambda lab: held_out(
         lab, "podium.mp4", "tail", {"psnr": 28.5, "psnr_face": 25, "above_oracle": 1.5}
@@ -272,6 +175,7 @@ CHECKS: dict[str, Callable[[Lab], Iterator[Figure]]] = {
     "archive": archive,
     "demo": demo,
     "without-torch": without_torch,
+    **LIKENESS,
 }
 
 

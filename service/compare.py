@@ -100,6 +100,16 @@ def compare_files(
     return Comparison(len(figures), **means, still=still, warnings=warnings)
 
 
+def aligned(
+    reference: str | Path, out: str | Path, stream: str | Path
+) -> Iterator[tuple[NDArray[np.uint8], NDArray[np.uint8]]]:
+    """What was filmed and what is shown of every frame that `compare_files` judges with a stream,
+    at one scale.  Raises as it does."""
+    filmed, shown = open_video(Path(reference)), open_video(Path(out))
+    pairing = _pair_by_stream(filmed, shown, None, Path(stream), fit_of(out))
+    return ((mine, theirs) for _, mine, theirs in _pairs(filmed, shown, pairing))
+
+
 def times_of(video: Video) -> Array:
     """[F] int64 microseconds.  Raises VideoError for a video, or a range, without frames."""
     times = np.array([frame.time for frame in video], np.int64)

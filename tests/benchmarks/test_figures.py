@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import importlib.util
 import json
 import math
-import sys
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -13,19 +11,16 @@ from typing import Any
 import pytest
 
 from avatar.errors import VideoError
+from bench import clips
 from bench.clips import HeldOut
 from bench.command import Ran
 
 
 @pytest.fixture(scope="module")
 def figures() -> ModuleType:
-    path = Path(__file__).resolve().parents[2] / "benchmarks" / "figures.py"
-    spec = importlib.util.spec_from_file_location("facewire_figures", path)
-    assert spec is not None and spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    sys.modules[spec.name] = module
-    spec.loader.exec_module(module)
-    return module
+    from benchmarks import figures
+
+    return figures
 
 
 class Command:
@@ -66,8 +61,8 @@ def lab(figures: ModuleType, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) ->
     def cut(source: Path, folder: Path, share: float = 0.9) -> HeldOut:
         return HeldOut(folder / "enrol.mkv", folder / "judge.mkv", 90, 10)
 
-    monkeypatch.setattr(figures.clips, "hold_out_tail", cut)
-    monkeypatch.setattr(figures.clips, "duration", lambda source: 50.0)
+    monkeypatch.setattr(clips, "hold_out_tail", cut)
+    monkeypatch.setattr(clips, "duration", lambda source: 50.0)
     return figures.Lab(tmp_path / "clips", tmp_path / "work", 300.0, Command())
 
 

@@ -55,7 +55,7 @@ class Avatar:
     layout: StateLayout
     statistics: StateStatistics
     settings: dict[str, Any]  # the fields' dataclass of settings, as JSON values
-    tensors: dict[str, Array]  # dotted names: "embedding.*", "head.*", "torso.*", "background.*",
+    tensors: dict[str, Array]  # dotted names: "embedding.*", "fields.*" and
     # "tracker.*" (identity, torso_reference, calibration: what the sender needs)
     report: dict[str, Any] = field(default_factory=dict)  # what the fit reached, JSON values
     digest: str = ""  # sha256 of the archive's bytes in hex; "" while never written

@@ -57,7 +57,6 @@ class FitSettings:
     matte_weight: float = 0.02
     prior_weight: float = 2e-5  # of the corrections' penalty
     smooth_weight: float = 1e-5  # of the density's total variation
-    drive_noise: float = 0.0  # deviation of what is added to a frame's expression, in its unit
     held_out: float = 0.06  # share of the frames, at the end, for the report
     report_at: float = 0.92  # share of the budget after which those frames are learned from, too
     checkpoint_every: float = 20.0  # seconds
@@ -177,10 +176,6 @@ class Fit:
         s, person = self.settings, self.person
         values, penalty = self.states(rows.to(self.device))
         drive = person.drive(values)
-        if s.drive_noise:
-            spread = drive.expression.detach().std(0)
-            shake = torch.randn(drive.expression.shape, generator=self.jitter, device=self.device)
-            drive.expression = drive.expression + s.drive_noise * spread * shake
         with torch.no_grad():
             rectangle = head_rectangle(person, drive)
         near = self.draw.head(rows, rectangle.cpu()).to(self.device)

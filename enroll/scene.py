@@ -32,7 +32,8 @@ class TrackSettings:
     error_scale: float = 0.06
     settle: int = 45
     longest_gap: float = 0.5  # seconds; a longer one starts the filters anew
-    expression: tuple[float, float] = (0.5, 30.0)
+    expression: tuple[float, float] = (0.05, 100.0)
+    known_expression: tuple[float, float] = (0.5, 30.0)
     rotation: tuple[float, float] = (0.004, 1.5)  # rad
     place: tuple[float, float] = (0.0005, 0.5)  # window sides
     depth: tuple[float, float] = (0.0025, 0.15)  # logarithm
@@ -42,11 +43,13 @@ class TrackSettings:
     fit: PoseFitSettings = field(default_factory=PoseFitSettings)
     torso_fit: TorsoSettings = field(default_factory=TorsoSettings)
 
-    @property
-    def motion(self) -> Motion:
+    def motion(self, known: bool) -> Motion:
+        """known: whether the person's avatar is there."""
         noise, drive = np.zeros(NUMBERS), np.zeros(NUMBERS)
         for name, columns in GROUPS.items():
             noise[columns], drive[columns] = getattr(self, name)
+        if known:
+            noise[GROUPS["expression"]], drive[GROUPS["expression"]] = self.known_expression
         return Motion(noise, drive)
 
 

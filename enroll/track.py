@@ -105,7 +105,8 @@ def track_observations(
     measured = read_frames(points, poses, torso, scene)
     # A cut may fall on a frame without a face: the next one with a face starts anew.
     cut = np.diff(np.cumsum(seen.cut)[rows], prepend=0) > 0
-    smoothed = _smoothed(seen.time[rows] / 1e6, cut, measured, settings)
+    kalman = KalmanFilter(settings.motion(known=prior is not None))
+    smoothed = _smoothed(seen.time[rows] / 1e6, cut, measured, kalman, settings.longest_gap)
     confidence = confidence_of(poses, points, seen.confidence[rows], settings)
     columns = {
         **columns_of(smoothed, scene.neutral, scene.camera),
@@ -146,11 +147,12 @@ def _usual(poses: Poses) -> int:
     return int(np.argmin(np.linalg.norm(away, axis=1)))
 
 
-def _smoothed(time: Array, cut: Array, numbers: Array, settings: TrackSettings) -> Array:
+def _smoothed(
+    time: Array, cut: Array, numbers: Array, kalman: KalmanFilter, longest_gap: float
+) -> Array:
     """Anew after a gap and after a cut: what was before does not lead there."""
     out = np.empty_like(numbers)
-    kalman = KalmanFilter(settings.motion)
-    breaks = np.nonzero((np.diff(time) > settings.longest_gap) | cut[1:])[0] + 1
+    breaks = np.nonzero((np.diff(time) > longest_gap) | cut[1:])[0] + 1
     for run in np.split(np.arange(len(time)), breaks):
         out[run] = kalman.smooth(time[run], numbers[run])
     return out

@@ -57,7 +57,7 @@ class CausalTracker:
         self._prior = prior
         self._fit = PoseFit(FaceModel.load(), settings.fit)
         self._observer = Observer(landmarks or MediaPipeMesh(), matte or SelfieMatte())
-        self._kalman = KalmanFilter(settings.motion)
+        self._kalman = KalmanFilter(settings.motion(known=prior is not None))
         self._scene: Scene | None = None
         self._torso: TorsoRegistration | None = None
         self._reference: Array = np.zeros((64, 64), np.uint8)

@@ -34,16 +34,22 @@ class Coder(Protocol):
     def code(self, level: int, bit: int | None) -> int: ...
 
 
-def half_octave(value: int) -> int:
+def _half_octave(value: int) -> int:
     """Section 8.2: 2 log2, rounded down to half octaves, of value >= 2."""
     length = value.bit_length()
     return 2 * length + ((value >> (length - 2)) & 1)
 
 
+# Section 8.2: half octaves from 48 on begin at multiples of 16, so a table of every 16th is exact.
+_SCALES = [max(0, _half_octave(max(2, 16 * i)) - 16) for i in range(98304 // 16)]
+# Of what a frame has moved so far, which is 4096 at most: its index at every value.
+ACTIVITY = [min(ACTIVITIES - 1, max(0, _half_octave(i + 5) - 12)) for i in range(4097)]
+
+
 def scale_index(average: int) -> int:
     """Section 8.2: of an average deviation in 1/4096 steps, 0 .. SCALES - 1."""
-    index = half_octave(average + 41) - 16
-    return 0 if index < 0 else index if index < SCALES else SCALES - 1
+    at = (average + 41) >> 4
+    return _SCALES[at] if at < len(_SCALES) else SCALES - 1
 
 
 def first_counters() -> tuple[list[int], list[int]]:
@@ -128,47 +134,35 @@ class SymbolModels:
 
     def costs(
         self,
-        deviations: tuple[int, ...],
+        deviations: tuple[int, int],
         number: int,
         group: int,
         scales: tuple[int, int],
         fraction: int,
         activity: int,
         recent: int,
-    ) -> list[float]:
-        """Bits that each of some deviations would take now; nothing is learned.
+    ) -> tuple[float, float]:
+        """Bits that each of two deviations would take now; nothing is learned.
 
         For an encoder that chooses between them; never on the wire.
         """
-        fast, slow = scale_index(scales[0]), scale_index(scales[1])
-        a = (group * KINDS * SCALES + fast) * FRACTIONS + fraction
-        b = slow * ACTIVITIES + activity
+        a = (group * KINDS * SCALES + scale_index(scales[0])) * FRACTIONS + fraction
+        b = scale_index(scales[1]) * ACTIVITIES + activity
         c = number * KINDS * RECENT + recent
         low_bits = max(0, (scales[0] >> 12).bit_length() - 1)
-
-        def cost(kind: int, bit: bool) -> float:
-            weights = self._weights[group * KINDS + kind]
-            x = STRETCH[self._by_scale[a + kind * SCALES * FRACTIONS] >> 4]
-            y = STRETCH[self._by_frame[b + kind * SCALES * ACTIVITIES] >> 4]
-            z = STRETCH[self._by_number[c + kind * RECENT] >> 4]
-            level = (weights[0] * x + weights[1] * y + weights[2] * z + (weights[3] << 8)) >> 16
-            level = max(-TOP, min(TOP, level))
-            return COST[(level if bit else -level) + TOP]
-
-        out = []
-        for deviation in deviations:
-            bits = cost(0, deviation == 0)
-            if deviation:
-                bits += cost(1, deviation > 0) + low_bits
-                more = (abs(deviation) - 1) >> low_bits
-                for count in range(min(more, _UNARY)):
-                    bits += cost(min(count + 2, KINDS - 1), True)
-                if more < _UNARY:
-                    bits += cost(min(more + 2, KINDS - 1), False)
-                else:
-                    bits += 2 * (more - _UNARY + 1).bit_length() - 1
-            out.append(bits)
-        return out
+        top = max(abs(deviations[0]), abs(deviations[1]))
+        kinds = min(KINDS, 3 + ((top - 1) >> low_bits))
+        weights_at = group * KINDS
+        levels = []
+        for u, v, w, bias in self._weights[weights_at : weights_at + kinds]:
+            x = STRETCH[self._by_scale[a] >> 4]
+            y = STRETCH[self._by_frame[b] >> 4]
+            z = STRETCH[self._by_number[c] >> 4]
+            level = (u * x + v * y + w * z + (bias << 8)) >> 16
+            levels.append(TOP if level > TOP else -TOP if level < -TOP else level)
+            a, b, c = a + SCALES * FRACTIONS, b + SCALES * ACTIVITIES, c + RECENT
+        first, second = deviations
+        return _bits(levels, first, low_bits), _bits(levels, second, low_bits)
 
     def _decide(
         self, coder: Coder, bit: int | bool | None, weights_at: int, a: int, b: int, c: int
@@ -191,23 +185,36 @@ class SymbolModels:
         weights[1] = v + ((error * y) >> 14)
         weights[2] = w + ((error * z) >> 14)
         weights[3] = bias + ((error << 6) >> 14)
-        counts = self._counts
-        count = counts[0]
+        count, more, most = self._counts
         n = count[a]
         first[a] = p + (((target - p) * _RATE[n]) >> 16)
         if n < COUNT_LIMIT:
             count[a] = n + 1
-        count = counts[1]
-        n = count[b]
+        n = more[b]
         second[b] = q + (((target - q) * _RATE[n]) >> 16)
         if n < COUNT_LIMIT:
-            count[b] = n + 1
-        count = counts[2]
-        n = count[c]
+            more[b] = n + 1
+        n = most[c]
         third[c] = r + (((target - r) * _RATE[n]) >> 16)
         if n < COUNT_LIMIT:
-            count[c] = n + 1
+            most[c] = n + 1
         return bit
+
+
+def _bits(levels: list[int], deviation: int, low_bits: int) -> float:
+    """What a deviation takes at these levels of its kinds of decisions (section 8.1)."""
+    if not deviation:
+        return COST[TOP + levels[0]]
+    bits = COST[TOP - levels[0]] + low_bits
+    bits += COST[TOP + levels[1]] if deviation > 0 else COST[TOP - levels[1]]
+    more = (abs(deviation) - 1) >> low_bits
+    if not more:
+        return bits + COST[TOP - levels[2]]
+    for count in range(min(more, _UNARY)):
+        bits += COST[TOP + levels[min(count + 2, KINDS - 1)]]
+    if more < _UNARY:
+        return bits + COST[TOP - levels[min(more + 2, KINDS - 1)]]
+    return bits + 2 * (more - _UNARY + 1).bit_length() - 1
 
 
 class FlagModel:

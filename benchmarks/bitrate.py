@@ -24,7 +24,7 @@ from avatar.archive import read_avatar
 from avatar.avatar import StateStatistics
 from avatar.face import GROUPS, FaceStates, FaceTrack, StateLayout
 from avatar.track_file import read_track
-from codec.container import read_stream, stream_bytes
+from codec.container import read_stream
 from codec.entropy import CostMeter
 from codec.face_codec import FaceDecoder, FaceEncoder, PacketSettings
 from codec.face_models import FaceModels
@@ -33,6 +33,7 @@ from codec.packet import FacePacket
 from codec.predict import Ints
 from codec.quantize import Quantizer
 from codec.reference import order_0_bytes, placed_bytes
+from codec.stream_writer import stream_bytes
 from service.sender import PACKETS
 
 PERIOD = 40_000  # microseconds

@@ -22,11 +22,12 @@ from codec.between import filled
 from codec.call_codec import CallCodec
 from codec.call_packet import CallPacket
 from codec.call_recording import encode_call, recorded_frames
-from codec.container import StreamWriter, read_stream, stream_bytes
+from codec.container import read_stream
 from codec.face_codec import PacketSettings, encode_states
 from codec.header import CODEC_LOSSLESS16, PROFILE_CALL, StreamHeader
 from codec.predict import Ints
 from codec.quantize import Quantizer, quantizer_of
+from codec.stream_writer import StreamWriter, stream_bytes
 
 FOLDER = Path(__file__).parents[1] / "vectors" / "v1"
 

@@ -33,7 +33,7 @@ from avatar.errors import InputError
 from avatar.face import FaceStates
 from bench.made_states import FULL, person, talking
 from bench.simulated_call import MS, OVERHEAD, TINY, GilbertElliott, Run, call, independent
-from benchmarks.call_loss_pictures import Judge
+from benchmarks.judge import Judge
 from codec.session import SenderSettings
 
 BLACKOUT = (4_000 * MS, 6_000 * MS)
@@ -123,7 +123,9 @@ def figures(run: Run, judge: Judge | None) -> dict[str, float]:
     if dark[1] > 0:
         out["back"] = recovery(run, dark[1])
     if judge is not None:
-        out["psnr"] = judge.psnr(run.shown, SETTLED)
+        rows = [s for now, s in run.shown if now >= SETTLED]
+        times = np.array([s.time for s in rows])
+        out["psnr"] = judge.psnr(times, np.stack([s.values for s in rows]))
     return out
 
 

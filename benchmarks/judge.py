@@ -1,18 +1,15 @@
-"""What a call under loss looks like: the pictures shown, beside what was filmed."""
+"""States as pictures, beside what was filmed."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
-from codec.session.playout import Shown
-
 
 class Judge:
-    """Draws what was shown and compares it with the filmed picture nearest to its time."""
+    """Draws states and compares each with the filmed picture nearest to its time."""
 
     def __init__(
         self,
@@ -40,16 +37,15 @@ class Judge:
         self._renderer = Renderer(read_avatar(avatar), View(size, size))
         self._known: dict[bytes, NDArray[np.uint8]] = {}
 
-    def psnr(self, shown: Sequence[tuple[int, Shown]], start: int) -> float:
-        """Mean over the pictures shown from `start` on, dB."""
+    def psnr(self, times: NDArray[np.int64], values: NDArray[np.float32]) -> float:
+        """Mean over states shown at times, dB.  times: [F], less `shift`; values: [F, D]."""
         from render.metrics import psnr
 
-        rows = [s for now, s in shown if now >= start]
-        new = {s.values.tobytes(): s.values for s in rows if s.values.tobytes() not in self._known}
+        new = {row.tobytes(): row for row in values if row.tobytes() not in self._known}
         for key, picture in zip(new, self._renderer.pictures(new.values()), strict=True):
             self._known[key] = picture
         found = []
-        for row in rows:
-            filmed = self._filmed[int(np.argmin(np.abs(self._times - row.time)))]
-            found.append(psnr(filmed, self._known[row.values.tobytes()]))
+        for time, row in zip(times, values, strict=True):
+            filmed = self._filmed[int(np.argmin(np.abs(self._times - time)))]
+            found.append(psnr(filmed, self._known[row.tobytes()]))
         return float(np.mean(found))

@@ -108,10 +108,10 @@ def group_bits(symbols: Ints, quantizer: Quantizer, layout: StateLayout) -> dict
     inner = models._symbols.code
     names = [name for name in GROUPS for _ in range(getattr(layout, name))]
 
-    def watched(coder, deviation, number, *context):  # type: ignore[no-untyped-def]
+    def watched(coder, deviation, context):  # type: ignore[no-untyped-def]
         before = ledger.bits
-        out = inner(coder, deviation, number, *context)
-        ledger.spent[names[number]] += ledger.bits - before
+        out = inner(coder, deviation, context)
+        ledger.spent[names[context[0]]] += ledger.bits - before
         return out
 
     models._symbols.code = watched  # type: ignore[method-assign]

@@ -122,22 +122,21 @@ class FaceModels:
         for d in range(self.width):
             if key:
                 prediction, group, last = 0, _KEY_GROUP, 0
-                scales = (self._key_scales[d],) * 2
+                quick = calm = self._key_scales[d]
             else:
                 prediction = own[d] + (int(cross[d]) >> 16)  # section 7.2
                 group, last = groups[d], recent[d]
-                scales = (fast[d], slow[d])
+                quick, calm = fast[d], slow[d]
             base = (prediction + 128) >> 8
             offset = prediction - (base << 8)
             sign = -1 if offset < 0 else 1
             fraction = min(3, abs(offset) >> 5)
             activity = ACTIVITY[(moved + before) // (d + 6)]
+            context = (d, group, quick, calm, fraction, activity, last)
             deviation = None if known is None else sign * (known[d] - base)
             if choose is not None and deviation is not None:
-                deviation = choose(
-                    deviation, base, sign, d, group, scales, fraction, activity, last
-                )
-            deviation = code(coder, deviation, d, group, scales, fraction, activity, last)
+                deviation = choose(deviation, base, sign, context)
+            deviation = code(coder, deviation, context)
             symbol = base + sign * deviation
             if not -BOUND <= symbol <= BOUND:
                 raise StreamError("a symbol is out of bounds", field="symbol")

@@ -28,6 +28,12 @@ _ESCAPE_BITS = 20
 _RATE = [(2 * ONE + n + 1) // (2 * n + 3) for n in range(COUNT_LIMIT + 1)]  # section 8.4
 
 
+# What a number's chances hang on (section 8.2): the number, its group, its fast and slow average
+# deviation in 1/4096 steps; 0 .. 3, how far the prediction lies from a whole symbol; the frame's
+# activity, 0 .. 7; how far the number deviated last, 0 .. 2.
+Context = tuple[int, int, int, int, int, int, int]
+
+
 class Coder(Protocol):
     """BinaryEncoder, BinaryDecoder and CostMeter."""
 
@@ -41,7 +47,8 @@ def _half_octave(value: int) -> int:
 
 
 # Section 8.2: half octaves from 48 on begin at multiples of 16, so a table of every 16th is exact.
-_SCALES = [max(0, _half_octave(max(2, 16 * i)) - 16) for i in range(98304 // 16)]
+_SCALED = 98304 // 16  # from there on all are the last
+_SCALES = [max(0, _half_octave(max(2, 16 * i)) - 16) for i in range(_SCALED)]
 # Of what a frame has moved so far, which is 4096 at most: its index at every value.
 ACTIVITY = [min(ACTIVITIES - 1, max(0, _half_octave(i + 5) - 12)) for i in range(4097)]
 
@@ -49,7 +56,7 @@ ACTIVITY = [min(ACTIVITIES - 1, max(0, _half_octave(i + 5) - 12)) for i in range
 def scale_index(average: int) -> int:
     """Section 8.2: of an average deviation in 1/4096 steps, 0 .. SCALES - 1."""
     at = (average + 41) >> 4
-    return _SCALES[at] if at < len(_SCALES) else SCALES - 1
+    return _SCALES[at] if at < _SCALED else SCALES - 1
 
 
 def first_counters() -> tuple[list[int], list[int]]:
@@ -89,30 +96,16 @@ class SymbolModels:
         other._weights = [w.copy() for w in self._weights]
         return other
 
-    def code(
-        self,
-        coder: Coder,
-        deviation: int | None,
-        number: int,
-        group: int,
-        scales: tuple[int, int],  # fast, slow: averages in 1/4096 steps
-        fraction: int,  # 0 .. 3, how far the prediction lies from a whole symbol
-        activity: int,  # 0 .. 7
-        recent: int,  # 0 .. 2
-    ) -> int:
+    def code(self, coder: Coder, deviation: int | None, context: Context) -> int:
         """Codes one deviation (section 8.1); a decoder passes None and gets it."""
-        fast, slow = scale_index(scales[0]), scale_index(scales[1])
-        a = (group * KINDS * SCALES + fast) * FRACTIONS + fraction
-        b = slow * ACTIVITIES + activity
-        c = number * KINDS * RECENT + recent
+        kinds, a, b, c = _places(context)
         known = deviation is not None
         value = deviation or 0
-        if self._decide(coder, value == 0 if known else None, group * KINDS, a, b, c):
+        if self._decide(coder, value == 0 if known else None, kinds, a, b, c):
             return 0
         a, b, c = a + SCALES * FRACTIONS, b + SCALES * ACTIVITIES, c + RECENT
-        above = self._decide(coder, value > 0 if known else None, group * KINDS + 1, a, b, c)
-        # Golomb: large averages leave the low bits of the magnitude to even chances.
-        low_bits = max(0, (scales[0] >> 12).bit_length() - 1)
+        above = self._decide(coder, value > 0 if known else None, kinds + 1, a, b, c)
+        low_bits = _low_bits(context)
         rest = abs(value) - 1
         more = rest >> low_bits
         count = 0
@@ -123,7 +116,7 @@ class SymbolModels:
             else:
                 kind = KINDS - 1
             bit = more > count if known else None
-            if not self._decide(coder, bit, group * KINDS + kind, a, b, c):
+            if not self._decide(coder, bit, kinds + kind, a, b, c):
                 break
             count += 1
         else:
@@ -132,29 +125,17 @@ class SymbolModels:
         magnitude = (count << low_bits) + low + 1
         return magnitude if above else -magnitude
 
-    def costs(
-        self,
-        deviations: tuple[int, int],
-        number: int,
-        group: int,
-        scales: tuple[int, int],
-        fraction: int,
-        activity: int,
-        recent: int,
-    ) -> tuple[float, float]:
-        """Bits that each of two deviations would take now; nothing is learned.
+    def costs(self, deviations: tuple[int, int], context: Context) -> tuple[float, float]:
+        """Bits that each of two deviations would take now, not both of them 0; nothing is learned.
 
         For an encoder that chooses between them; never on the wire.
         """
-        a = (group * KINDS * SCALES + scale_index(scales[0])) * FRACTIONS + fraction
-        b = scale_index(scales[1]) * ACTIVITIES + activity
-        c = number * KINDS * RECENT + recent
-        low_bits = max(0, (scales[0] >> 12).bit_length() - 1)
+        kinds, a, b, c = _places(context)
+        low_bits = _low_bits(context)
         top = max(abs(deviations[0]), abs(deviations[1]))
-        kinds = min(KINDS, 3 + ((top - 1) >> low_bits))
-        weights_at = group * KINDS
+        last = kinds + min(KINDS, 3 + ((top - 1) >> low_bits))
         levels = []
-        for u, v, w, bias in self._weights[weights_at : weights_at + kinds]:
+        for u, v, w, bias in self._weights[kinds:last]:
             x = STRETCH[self._by_scale[a] >> 4]
             y = STRETCH[self._by_frame[b] >> 4]
             z = STRETCH[self._by_number[c] >> 4]
@@ -199,6 +180,26 @@ class SymbolModels:
         if n < COUNT_LIMIT:
             most[c] = n + 1
         return bit
+
+
+def _places(context: Context) -> tuple[int, int, int, int]:
+    """Where the first kind's weights and its three counters are."""
+    number, group, fast, slow, fraction, activity, recent = context
+    kinds = group * KINDS
+    fast, slow = (fast + 41) >> 4, (slow + 41) >> 4
+    fast = _SCALES[fast] if fast < _SCALED else SCALES - 1
+    slow = _SCALES[slow] if slow < _SCALED else SCALES - 1
+    return (
+        kinds,
+        (kinds * SCALES + fast) * FRACTIONS + fraction,
+        slow * ACTIVITIES + activity,
+        number * KINDS * RECENT + recent,
+    )
+
+
+def _low_bits(context: Context) -> int:
+    """Section 8.1: Golomb's code where deviations are large, the low bits at even chances."""
+    return max(0, (context[2] >> 12).bit_length() - 1)
 
 
 def _bits(levels: list[int], deviation: int, low_bits: int) -> float:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
-from codec.models import SymbolModels
+from codec.models import Context, SymbolModels
 
 _NATS = 1.0 / math.log(2.0)
 _MOST_SAVED = 5.0  # bits: where a neighbour would have to save more it is not looked at
@@ -46,20 +46,9 @@ class Chooser:
         if self._ahead is not None:
             self._slopes = [_NATS / (a / 4096 + 0.5) for a in averages]
 
-    def choose(
-        self,
-        deviation: int,
-        base: int,
-        sign: int,
-        number: int,
-        group: int,
-        scales: tuple[int, int],
-        fraction: int,
-        activity: int,
-        recent: int,
-    ) -> int:
-        """The nearest deviation, or its neighbour.  base, sign: of the prediction (section 8.1);
-        what follows as `SymbolModels.code`."""
+    def choose(self, deviation: int, base: int, sign: int, context: Context) -> int:
+        """The nearest deviation, or its neighbour.  base, sign: of the prediction (section 8.1)."""
+        number = context[0]
         off = sign * (self._positions[number] - base) - deviation
         # The neighbour on the prediction's side can be cheaper now; the one on the other side only
         # for the next frame.
@@ -72,9 +61,7 @@ class Chooser:
         if loss > self._price * _MOST_SAVED:
             return deviation
         other = deviation + step
-        here, there = self._costs(
-            (deviation, other), number, group, scales, fraction, activity, recent
-        )
+        here, there = self._costs((deviation, other), context)
         saved = here - there
         if ahead is not None:
             # The next frame's deviation, if it is predicted to go on as the last one did.

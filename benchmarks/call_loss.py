@@ -1,14 +1,14 @@
 """A call under loss: what is shown, how wrong it is, and what it costs.
 
     python -m benchmarks.call_loss [--seconds 20] [--seeds 3] [--frames 1] [--quality 1]
-        [--track CLIP.track [--avatar NAME.avatar [--clip CLIP.mp4 --size 128]]]
+        [--track CLIP.track [--avatar NAME.avatar [--clip CLIP.mp4 --size 128 --every 1]]]
         [--plot call-loss.svg] [--json]
 
 Round trip 100 ms, 25 frames a second; the mean over the seeds.  With a track its last seconds are
 sent, through the avatar's embedding or, without one, through the strongest directions of what came
 before (`benchmarks.bitrate`); without a track the states are made up (second-order noise with
-blinks).  With the clip the pictures shown are drawn and compared with what was filmed at the time
-that they show.
+blinks).  With the clip every --every-th picture shown is drawn and compared with what was filmed
+at the time that it shows.
 
 exact, filled, held: shares of the pictures that come from frames that arrived, from those around
 lost ones or coarse marks, and from concealment.  delay: of showing, beyond the quickest packet's
@@ -96,7 +96,7 @@ def one_run(
     return call(seed=seed, states=states, sender=sender, quality=quality, **path)
 
 
-def figures(run: Run, judge: Judge | None) -> dict[str, float]:
+def figures(run: Run, judge: Judge | None, every: int) -> dict[str, float]:
     errors = run.errors(SETTLED)
     assert run.back is not None
     seconds = (run.states.time[-1] - run.states.time[0]) * 1e-6
@@ -123,7 +123,7 @@ def figures(run: Run, judge: Judge | None) -> dict[str, float]:
     if dark[1] > 0:
         out["back"] = recovery(run, dark[1])
     if judge is not None:
-        rows = [s for now, s in run.shown if now >= SETTLED]
+        rows = [s for now, s in run.shown if now >= SETTLED][::every]
         times = np.array([s.time for s in rows])
         out["psnr"] = judge.psnr(times, np.stack([s.values for s in rows]))
     return out
@@ -164,6 +164,7 @@ def main() -> None:
     parser.add_argument("--avatar", type=Path)
     parser.add_argument("--clip", type=Path)
     parser.add_argument("--size", type=int, default=128)
+    parser.add_argument("--every", type=int, default=1)
     parser.add_argument("--plot", type=Path)
     parser.add_argument("--json", action="store_true")
     options = parser.parse_args()
@@ -187,7 +188,7 @@ def main() -> None:
     for name, path in PATHS.items():
         chance = {"share", "burst", "jitter", "reorder"} & path.keys()
         runs = [
-            figures(one_run(states, seed, options, **path), judge)
+            figures(one_run(states, seed, options, **path), judge, options.every)
             for seed in range(options.seeds if chance else 1)
         ]
         row = rows[name] = over_seeds(runs, rows.get("nothing lost"))

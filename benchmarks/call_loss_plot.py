@@ -19,7 +19,7 @@ def drawn(rows: dict[str, dict[str, float]], path: Path) -> None:
     names = list(rows)
     at = np.arange(len(names))
     seen = "fall" in rows[names[0]]
-    figure, axes = plots.subplots(1, 3 + seen, figsize=(10.5, 3.6), sharey=True)
+    figure, axes = plots.subplots(1, 3 + seen, figsize=(9.5, 3.6), sharey=True)
     left = np.zeros(len(names))
     for (key, label), colour in zip(SHARES, (COLOURS[2], COLOURS[5], COLOURS[7]), strict=True):
         share = np.array([100 * rows[name][key] for name in names])
@@ -29,7 +29,6 @@ def drawn(rows: dict[str, dict[str, float]], path: Path) -> None:
     axes[0].invert_yaxis()
     axes[0].set_xlabel("pictures, %")
     axes[0].set_xlim(0, 100)
-    axes[0].legend(loc="lower left", fontsize=7, framealpha=0.9)
     for name, size, filled in (("p95", 5, False), ("mean", 5, True)):
         face = COLOURS[1] if filled else "none"
         label = "mean" if filled else "95th percentile"
@@ -37,8 +36,7 @@ def drawn(rows: dict[str, dict[str, float]], path: Path) -> None:
             [rows[n][name] for n in names], at, "o", color=COLOURS[1], mfc=face, ms=size,
             label=label,
         )  # fmt: skip
-    axes[1].set_xlabel("error of the state, steps (RMS)")
-    axes[1].legend(loc="center right", fontsize=7)
+    axes[1].set_xlabel("state error, steps RMS")
     if seen:
         axes[2].barh(at, [max(0.0, rows[n]["fall"]) for n in names], color=COLOURS[0])
         axes[2].set_xlabel("PSNR lost, dB")
@@ -46,7 +44,10 @@ def drawn(rows: dict[str, dict[str, float]], path: Path) -> None:
     axes[-1].set_xlabel("datagrams, kbit/s")
     for axis in axes:
         quiet(axis)
-    figure.tight_layout()
+    found = [axis.get_legend_handles_labels() for axis in axes[:2]]
+    handles, labels = ([x for pair in found for x in pair[i]] for i in range(2))
+    figure.legend(handles, labels, loc="upper center", ncol=5, fontsize=8, frameon=False)
+    figure.tight_layout(rect=(0, 0, 1, 0.94))
     options: dict[str, Any] = {"metadata": {"Date": None}} if path.suffix == ".svg" else {}
     plots.rcParams["svg.hashsalt"] = path.stem
     plots.rcParams["svg.fonttype"] = "none"

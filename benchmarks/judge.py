@@ -37,8 +37,8 @@ class Judge:
         self._renderer = Renderer(read_avatar(avatar), View(size, size))
         self._known: dict[bytes, NDArray[np.uint8]] = {}
 
-    def psnr(self, times: NDArray[np.int64], values: NDArray[np.float32]) -> float:
-        """Mean over states shown at times, dB.  times: [F], less `shift`; values: [F, D]."""
+    def psnr(self, times: NDArray[np.int64], values: NDArray[np.float32]) -> NDArray[np.float64]:
+        """[F] dB of states shown at times.  times: [F], less `shift`; values: [F, D]."""
         from render.metrics import psnr
 
         new = {row.tobytes(): row for row in values if row.tobytes() not in self._known}
@@ -48,4 +48,4 @@ class Judge:
         for time, row in zip(times, values, strict=True):
             filmed = self._filmed[int(np.argmin(np.abs(self._times - time)))]
             found.append(psnr(filmed, self._known[row.tobytes()]))
-        return float(np.mean(found))
+        return np.array(found)

@@ -12,8 +12,6 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-import numpy as np
-
 from benchmarks.call_loss import on_track
 from benchmarks.judge import Judge
 from codec.container import read_stream
@@ -39,7 +37,7 @@ def main() -> None:
     drawn = slice(None, None, options.every)
     times = states.time[drawn]
     judge = Judge(options.avatar, options.track, options.clip, times + shift, shift, options.size)
-    best = judge.psnr(times, states.values[drawn])
+    best = judge.psnr(times, states.values[drawn]).mean()
     print(f"as they are: {best:.3f} dB", flush=True)
     for quality in options.quality:
         for price in options.price:
@@ -48,7 +46,7 @@ def main() -> None:
             packets = encode_states(states, statistics, header, settings)
             span = int(states.time[-1] - states.time[0])
             stream = read_stream(stream_bytes(header, packets, span), statistics)
-            found = judge.psnr(times, np.ascontiguousarray(stream.states.values[drawn]))
+            found = judge.psnr(times, stream.states.values[drawn]).mean()
             print(
                 f"quality {quality:<4g} price {price:<5g} "
                 f"{stream.summary()['payload_kbps']:.3f} kbps  {best - found:.3f} dB below",

@@ -94,15 +94,20 @@ class Run:
     forth: Path | None = None
     back: Path | None = None
 
+    def right(self, times: np.ndarray) -> np.ndarray:
+        """What should be shown at times of the sender's clock: between the frames as quantised."""
+        quantizer = Quantizer(self.statistics, self.quality)
+        truth = quantizer.values(quantizer.symbols(self.states.values))
+        columns = [np.interp(times, self.states.time, column) for column in truth.T]
+        return np.stack(columns, axis=1).astype(np.float32)
+
     def errors(self, start: int = 0) -> np.ndarray:
         """RMS error of every shown state, in steps of the quantiser, from `start` on."""
         quantizer = Quantizer(self.statistics, self.quality)
-        truth = quantizer.values(quantizer.symbols(self.states.values))
         rows = [s for now, s in self.shown if now >= start]
-        times = np.array([s.time for s in rows])
+        right = self.right(np.array([s.time for s in rows]))
         values = np.stack([s.values for s in rows])
-        right = [np.interp(times, self.states.time, column) for column in truth.T]
-        error = quantizer.positions(values) - quantizer.positions(np.stack(right, axis=1))
+        error = quantizer.positions(values) - quantizer.positions(right)
         return np.sqrt((error**2).mean(axis=1))
 
     def share(self, how: tuple[str, ...], start: int = 0) -> float:

@@ -1,17 +1,21 @@
-"""Bits of the face codec on real tracks, beside the reference coder and the ideal.
+"""Bits and time of the face codec on real tracks, beside the reference coders and the ideal.
 
-    python benchmarks/bitrate.py CLIP.track ... [--avatar NAME.avatar] [--quality 1 2 4]
+    python -m benchmarks.bitrate CLIP.track ... [--avatar NAME.avatar | --taught OTHER.track]
+        [--quality 1 2 4] [--price 0.115]
 
-Each track is cut: the first nine tenths teach, the rest (at most --seconds of it) is coded at 25
-frames a second.  With an avatar its own embedding and statistics are used; without one the 79
-expression coefficients are projected on the 30 strongest directions of the teaching part, and a
-step is a tenth of the strongest direction's deviation, or what moves a picture about as far.
+The last --seconds of each track, or with --taught all of it, are coded at 25 frames a second.
+With an avatar its own embedding and statistics are used.  Without
+one what comes before, or all of another track, teaches: the 79 expression coefficients are
+projected on its 30 strongest directions, a step is a tenth of the strongest direction's deviation,
+or what moves a picture about as far, and symbols go along the directions that do not move together.
+price: of a bit, 0 for the nearest symbols.  Rates count every byte; the ideal is the models' own.
 """
 
 from __future__ import annotations
 
 import argparse
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -20,14 +24,17 @@ from avatar.archive import read_avatar
 from avatar.avatar import StateStatistics
 from avatar.face import GROUPS, FaceStates, FaceTrack, StateLayout
 from avatar.track_file import read_track
-from codec.container import read_stream, stream_bytes
-from codec.entropy import BinaryEncoder, CostMeter
-from codec.face_codec import encode_states
+from codec.container import read_stream
+from codec.entropy import CostMeter
+from codec.face_codec import FaceDecoder, FaceEncoder, PacketSettings
 from codec.face_models import FaceModels
 from codec.header import DIGEST, StreamHeader
+from codec.packet import FacePacket
 from codec.predict import Ints
 from codec.quantize import Quantizer
-from codec.reference import reference_bytes
+from codec.reference import order_0_bytes, placed_bytes
+from codec.stream_writer import stream_bytes
+from service.sender import PACKETS
 
 PERIOD = 40_000  # microseconds
 HISTORY = 300  # rows
@@ -45,9 +52,15 @@ def at_25(states: FaceStates) -> FaceStates:
     return FaceStates(clock, values, states.visible[near], states.layout)
 
 
-def projected(track: FaceTrack, layout: StateLayout) -> FaceStates:
-    """A track as states, its expression on the teaching part's principal directions."""
-    taught = track.expression[: len(track) * 9 // 10].astype(np.float64)
+def projected(
+    track: FaceTrack, layout: StateLayout, teacher: FaceTrack | None = None
+) -> FaceStates:
+    """A track as states, its expression on the principal directions of the teaching part: the
+    first four fifths, or all of another track."""
+    if teacher is None or teacher is track:
+        taught = track.expression[: len(track) * 4 // 5].astype(np.float64)
+    else:
+        taught = teacher.expression.astype(np.float64)
     _, _, directions = np.linalg.svd(taught - taught.mean(axis=0), full_matrices=False)
     code = (track.expression - taught.mean(axis=0)) @ directions[: layout.code].T
     parts = [code] + [getattr(track, name) for name in GROUPS[1:]]
@@ -66,6 +79,23 @@ def statistics_of(taught: FaceStates) -> StateStatistics:
     return StateStatistics(mean, np.maximum(scale, 1e-6), step, history)
 
 
+def along_basis(statistics: StateStatistics, taught: FaceStates) -> StateStatistics:
+    """The same with symbols along directions that do not move together, as an enrolment has them
+    (`enroll.sensitivity.symbol_basis`); a step is worth what it was."""
+    import torch
+
+    from enroll.sensitivity import symbol_basis
+
+    steps = torch.from_numpy(statistics.step).double()
+    metric = torch.diag(12.0 / len(steps) / steps**2)
+    covariance = torch.from_numpy(np.cov(taught.values.T))
+    basis = symbol_basis(metric, covariance, steps, 1.0).numpy()
+    offsets = (taught.values[-HISTORY:] - statistics.mean).astype(np.float64)
+    rows = np.rint(4 * np.linalg.solve(basis.T, offsets.T).T)
+    history = np.clip(rows, -32767, 32767).astype(np.int16)
+    return replace(statistics, history=history, basis=basis.astype(np.float32))
+
+
 def group_bits(symbols: Ints, quantizer: Quantizer, layout: StateLayout) -> dict[str, float]:
     """Ideal bits a frame of every group, by coding and watching the cost."""
 
@@ -78,10 +108,10 @@ def group_bits(symbols: Ints, quantizer: Quantizer, layout: StateLayout) -> dict
     inner = models._symbols.code
     names = [name for name in GROUPS for _ in range(getattr(layout, name))]
 
-    def watched(coder, deviation, number, *context):  # type: ignore[no-untyped-def]
+    def watched(coder, deviation, context):  # type: ignore[no-untyped-def]
         before = ledger.bits
-        out = inner(coder, deviation, number, *context)
-        ledger.spent[names[number]] += ledger.bits - before
+        out = inner(coder, deviation, context)
+        ledger.spent[names[context[0]]] += ledger.bits - before
         return out
 
     models._symbols.code = watched  # type: ignore[method-assign]
@@ -90,30 +120,36 @@ def group_bits(symbols: Ints, quantizer: Quantizer, layout: StateLayout) -> dict
     return {name: bits / len(symbols) for name, bits in ledger.spent.items()}
 
 
-def report(name: str, states: FaceStates, statistics: StateStatistics, quality: float) -> str:
-    """One line: rates, against the reference and the ideal, and time."""
+def report(
+    name: str, states: FaceStates, statistics: StateStatistics, quality: float, price: float
+) -> str:
+    """One line: rates, against the reference coders and the ideal, and time."""
     header = StreamHeader(bytes(DIGEST), states.layout, quality=round(quality * 256))
-    quantizer = Quantizer(statistics, header.quality)
-    symbols = quantizer.symbols(states.values)
-    groups = group_bits(symbols, quantizer, states.layout)
-    packets = encode_states(states, statistics, header)
-    data = stream_bytes(header, packets, int(states.time[-1] - states.time[0]))
-    stream = read_stream(data, statistics)
-    np.testing.assert_array_equal(stream.states.values, quantizer.values(symbols))
-    payload = sum(len(p.payload) for p in packets)
-    taught = FaceModels(quantizer, states.layout)
+    encoder = FaceEncoder(statistics, header, PacketSettings(bit_price=price))
+    packets: list[FacePacket] = []
     start = time.process_time()
-    coder, models = BinaryEncoder(), taught.fork()
-    for f, row in enumerate(symbols):
-        models.frame(coder, row, f == 0)
-    spent = (time.process_time() - start) / len(symbols) * 1e3
-    reference = reference_bytes(symbols)
+    for at, values, seen in zip(states.time, states.values, states.visible, strict=True):
+        packets += encoder.encode(int(at), values, bool(seen))
+    packets += encoder.flush()
+    encoding = (time.process_time() - start) / len(states) * 1e3
+    decoder = FaceDecoder(statistics, header)
+    start = time.process_time()
+    decoded = [decoder.decode(packet) for packet in packets]
+    decoding = (time.process_time() - start) / len(states) * 1e3
+    quantizer = Quantizer(statistics, header.quality)
+    symbols = np.concatenate([quantizer.symbols(part.values) for part in decoded])
+    groups = group_bits(symbols, quantizer, states.layout)
+    ideal = sum(groups.values()) * len(symbols) / 8
+    data = stream_bytes(header, packets, int(states.time[-1] - states.time[0]))
+    payload = sum(len(p.payload) for p in packets)
     return (
-        f"{name:12s} quality {quality:<5g} {stream.summary()['payload_kbps']:.3f} kbps  "
+        f"{name:10s} quality {quality:<4g} price {price:<5g} "
+        f"{read_stream(data).summary()['payload_kbps']:.3f} kbps  "
         + " ".join(f"{group} {bits:.1f}" for group, bits in groups.items())
-        + f"  of the reference {len(data) / reference:.3f}"
-        + f"  of the ideal {payload * 8 / (sum(groups.values()) * len(symbols)):.4f}"
-        + f"  encoding {spent:.2f} ms/frame"
+        + f"  of order 0: {len(data) / order_0_bytes(symbols):.3f}"
+        + f"  of places: {len(data) / placed_bytes(symbols):.3f}"
+        + f"  of the ideal: payload {payload / ideal:.4f}, file {len(data) / ideal:.3f}"
+        + f"  {encoding:.2f} + {decoding:.2f} ms/frame"
     )
 
 
@@ -121,7 +157,9 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("tracks", nargs="+", type=Path)
     parser.add_argument("--avatar", type=Path)
+    parser.add_argument("--taught", type=Path, help="another track of whom the others show")
     parser.add_argument("--quality", nargs="+", type=float, default=[1.0, 2.0, 4.0])
+    parser.add_argument("--price", type=float, default=PACKETS.bit_price)
     parser.add_argument("--seconds", type=float, default=10.0)
     options = parser.parse_args()
     for path in options.tracks:
@@ -130,19 +168,24 @@ def main() -> None:
             from service.states import states_of
 
             avatar = read_avatar(options.avatar)
-            states, statistics = at_25(states_of(track, avatar)), avatar.statistics
+            judged, statistics = at_25(states_of(track, avatar)), avatar.statistics
+            taught = None
         else:
-            states, statistics = at_25(projected(track, StateLayout())), None
-        cut = max(len(states) * 9 // 10, len(states) - round(options.seconds * 25))
-        if statistics is None:
-            statistics = statistics_of(
-                FaceStates(states.time[:cut], states.values[:cut], states.visible[:cut])
-            )
-        judged = FaceStates(
-            states.time[cut:], states.values[cut:], states.visible[cut:], states.layout
-        )
+            teacher = read_track(options.taught) if options.taught else track
+            judged, taught = (at_25(projected(t, StateLayout(), teacher)) for t in (track, teacher))
+        if not options.taught:
+            cut = len(judged) - round(options.seconds * 25)
+            if taught is not None:
+                taught = _rows(taught, slice(cut))
+            judged = _rows(judged, slice(cut, None))
+        if taught is not None:
+            statistics = along_basis(statistics_of(taught), taught)
         for quality in options.quality:
-            print(report(path.stem, judged, statistics, quality), flush=True)
+            print(report(path.stem, judged, statistics, quality, options.price), flush=True)
+
+
+def _rows(states: FaceStates, rows: slice) -> FaceStates:
+    return FaceStates(states.time[rows], states.values[rows], states.visible[rows], states.layout)
 
 
 if __name__ == "__main__":

@@ -33,7 +33,7 @@ with atheris.instrument_imports(include=["avatar", "codec"]):
 
 STATISTICS = person(SMALL, history=4)
 FILE = StreamHeader(DIGEST, SMALL)
-CALL = StreamHeader(DIGEST, SMALL, profile=PROFILE_CALL)
+CALL = StreamHeader(DIGEST, SMALL, profile=PROFILE_CALL, coarser=(512, 1024))
 DECODER = FaceDecoder(STATISTICS, FILE)
 CALL_CODEC = CallCodec(STATISTICS, CALL)
 STATES = talking(2, SMALL)

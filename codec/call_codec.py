@@ -11,7 +11,7 @@ Sections are those of docs/bitstream.md.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -23,7 +23,7 @@ from codec.coarse import MarkModels
 from codec.entropy import BinaryDecoder, BinaryEncoder
 from codec.face_models import FaceModels
 from codec.header import PROFILE_CALL, StreamHeader
-from codec.models import Coder
+from codec.models import Coder, code_raw
 from codec.packet import MAX_TIME
 from codec.predict import Ints
 from codec.quantize import quantizer_of
@@ -41,6 +41,7 @@ class CallState:
     clock: Clock
     symbols: Ints
     fresh: bool  # no visible frame since the key
+    level: int = 0  # place of its quality in the header's (section 10.9)
 
     @property
     def time(self) -> int:
@@ -59,15 +60,26 @@ class Mark:
 
 @dataclass(frozen=True)
 class CallContent:
-    """A packet's frames: times [F] in microseconds, symbols [F, D], visible [F]; its mark."""
+    """A packet's frames: times [F] in microseconds, symbols [F, D], visible [F]; its mark; and
+    the level, whose quantiser says what the symbols are."""
 
     times: NDArray[np.int64]
     symbols: Ints
     visible: NDArray[np.bool_]
     mark: Mark | None = None
+    level: int = 0
+
+
+@dataclass(frozen=True)
+class _Start:
+    """What a key packet of one quality starts from (section 10.4)."""
+
+    models: FaceModels
+    marks: MarkModels
 
 
 HELD = 32  # section 10.6
+LEVEL_BITS = 4  # section 10.9
 
 
 class HeldStates:
@@ -111,10 +123,31 @@ class CallCodec:
         if header.profile != PROFILE_CALL:
             raise MismatchError("the header is that of a file", "Offer a header of profile 1.")
         self.header = header
-        self.quantizer = quantizer_of(statistics, header)
-        self._taught = FaceModels(self.quantizer, header.layout, call=True)
-        self._marks = MarkModels(self.quantizer.key_scales())
+        self.quantizers = [
+            quantizer_of(statistics, replace(header, quality=quality, coarser=()))
+            for quality in header.qualities
+        ]
+        self._starts: dict[int, _Start] = {}
+        self._start(0)
         self._clock = Clock(header.rate, header.rounding)
+
+    def prepare(self) -> None:
+        """Makes at once what the first packet of every quality would wait for."""
+        for level in range(len(self.quantizers)):
+            self._start(level)
+
+    def restated(self, symbols: Ints, level: int, other: int) -> Ints:
+        """[D] symbols of one quality in steps of another."""
+        if level == other:
+            return symbols
+        return self.quantizers[other].symbols(self.quantizers[level].values(symbols))
+
+    def _start(self, level: int) -> _Start:
+        if level not in self._starts:
+            quantizer = self.quantizers[level]
+            models = FaceModels(quantizer, self.header.layout, call=True)
+            self._starts[level] = _Start(models, MarkModels(quantizer.key_scales()))
+        return self._starts[level]
 
     def encode(
         self,
@@ -122,10 +155,12 @@ class CallCodec:
         frames: Sequence[tuple[int, Ints | None]],
         reference: CallState | None = None,
         mark: Mark | None = None,
+        level: int = 0,
     ) -> tuple[CallPacket, CallState]:
         """A packet of frames (time, [D] symbols or None where no face is seen).
 
-        reference: the state that the receiver is known to hold; None gives a key packet.
+        reference: the state that the receiver is known to hold; its level is the packet's.  None
+        gives a key packet, of `level`.
         """
         if not 1 <= len(frames) <= CALL_FRAMES or not 0 <= number <= TURN << 32:
             raise InputError(f"call packet {number}: {len(frames)} frames")
@@ -141,8 +176,10 @@ class CallCodec:
                     "Give frames in the order of their times, in microseconds.",
                 )
             before = time
+        if not 0 <= level < len(self.quantizers):
+            raise InputError(f"call packet {number}: the header has no quality {level}")
         coder = BinaryEncoder()
-        state, _ = self._code(coder, number, len(frames), reference, times[0], frames, mark)
+        state, _ = self._code(coder, number, len(frames), reference, times[0], frames, mark, level)
         packet = CallPacket(
             len(frames),
             number % TURN,
@@ -183,16 +220,20 @@ class CallCodec:
         start: int,
         frames: Sequence[tuple[int, Ints | None]] | None,
         mark: Mark | None,
+        level: int | None = None,
     ) -> tuple[CallState, CallContent]:
         """Section 10.3: the same for both directions; a decoder gives no frames."""
         if reference is None:
-            models, marks, clock = self._taught.fork(), self._marks.fork(), self._clock.fork()
+            level = self._level(coder, level)
+            start_of = self._start(level)
+            models, marks, clock = start_of.models.fork(), start_of.marks.fork(), self._clock.fork()
             symbols: Ints = np.zeros(self.header.layout.width, np.int64)
             fresh, skipped = True, 0
             clock.start(start)
         else:
             models, marks = reference.models.fork(), reference.marks.fork()
             clock, symbols, fresh = reference.clock.fork(), reference.symbols, reference.fresh
+            level = reference.level
             skipped = (number - reference.number - 1) * count
         times, rows, visible = [], [], []
         for i in range(count):
@@ -213,6 +254,15 @@ class CallCodec:
             back, past = marks.code(coder, rows[0], *given)
             found = Mark(back, past, times[0] - tick_time(back * count, self.header.rate, 0))
         content = CallContent(
-            np.array(times, np.int64), np.stack(rows), np.array(visible, bool), found
+            np.array(times, np.int64), np.stack(rows), np.array(visible, bool), found, level
         )
-        return CallState(number, models, marks, clock, symbols, fresh), content
+        return CallState(number, models, marks, clock, symbols, fresh, level), content
+
+    def _level(self, coder: Coder, level: int | None) -> int:
+        """Section 10.9: a key packet's, where there is a choice."""
+        if not self.header.coarser:
+            return 0
+        level = code_raw(coder, level, LEVEL_BITS)
+        if level >= len(self.quantizers):
+            raise StreamError(f"the header has no quality {level}", field="quality")
+        return level

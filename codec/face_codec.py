@@ -17,11 +17,12 @@ from avatar.avatar import StateStatistics
 from avatar.errors import MismatchError, StateError, StreamError
 from avatar.face import FaceStates
 from codec.entropy import BinaryDecoder, BinaryEncoder
-from codec.face_models import FaceModels, Thrift
+from codec.face_models import FaceModels
 from codec.header import StreamHeader
 from codec.packet import MAX_BODY, MAX_FRAMES, MAX_TIME, FacePacket
 from codec.predict import Ints
 from codec.quantize import quantizer_of
+from codec.thrift import Thrift
 from codec.timing import Clock
 
 

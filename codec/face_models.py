@@ -6,35 +6,18 @@ whatever coder it is given, and learns from it.  Sections are those of docs/bits
 
 from __future__ import annotations
 
-import math
-from collections.abc import Callable
-from dataclasses import dataclass
-
 import numpy as np
 
 from avatar.errors import StreamError
 from avatar.face import GROUPS, StateLayout
-from codec.models import Coder, FlagModel, SymbolModels, half_octave, saturate
+from codec.models import ACTIVITY, Coder, FlagModel, SymbolModels, saturate
 from codec.predict import Ints, Predictor
 from codec.quantize import BOUND, Quantizer
+from codec.thrift import Chooser, Thrift
 
 _KEY_GROUP = len(GROUPS)  # section 8.2: key frames have counters of their own
 _ACTIVITY_ONE = 256
-_NATS = 1.0 / math.log(2.0)
 LEAP = 4  # section 10.3: frames that history's leaps go over
-
-
-@dataclass(frozen=True)
-class Thrift:
-    """Rate-distortion optimised quantisation of one frame: a symbol beside the nearest is taken
-    where the bits saved, here or in the next frame, are worth it.
-
-    positions: [D] before rounding; ahead: [D], the next frame's, where it is known.  price: of a
-    bit, in squared steps: one costs the picture the same in every number (`StateStatistics`)."""
-
-    positions: list[float]
-    price: float
-    ahead: list[float] | None = None
 
 
 class FaceModels:
@@ -131,40 +114,29 @@ class FaceModels:
         cross = np.zeros(self.width, np.int64)
         moved = 0
         before = 6 * self._activity
-        next_bits = None if key or thrift is None else self._next_bits(thrift)
+        choose = None
+        if thrift is not None:
+            momentum = self._predictor.momentum()
+            choose = Chooser(thrift, self._symbols, key, self._fast[0], momentum).choose
         out, errors = [], []
         for d in range(self.width):
             if key:
                 prediction, group, last = 0, _KEY_GROUP, 0
-                scales = (self._key_scales[d],) * 2
+                quick = calm = self._key_scales[d]
             else:
                 prediction = own[d] + (int(cross[d]) >> 16)  # section 7.2
                 group, last = groups[d], recent[d]
-                scales = (fast[d], slow[d])
+                quick, calm = fast[d], slow[d]
             base = (prediction + 128) >> 8
             offset = prediction - (base << 8)
             sign = -1 if offset < 0 else 1
             fraction = min(3, abs(offset) >> 5)
-            activity = half_octave((moved + before) // (d + 6) + 5) - 12
-            activity = 0 if activity < 0 else 7 if activity > 7 else activity
+            activity = ACTIVITY[(moved + before) // (d + 6)]
+            context = (d, group, quick, calm, fraction, activity, last)
             deviation = None if known is None else sign * (known[d] - base)
-            if thrift is not None and deviation is not None:
-                exact = sign * (thrift.positions[d] - base)
-                # The neighbour on the prediction's side can be cheaper now; the one on the other
-                # side only for the next frame.
-                inwards = deviation > 0 or (deviation == 0 and exact < 0)
-                choices = (deviation, deviation - 1 if inwards else deviation + 1)
-                if deviation or next_bits:
-                    bits = self._symbols.costs(choices, d, group, scales, fraction, activity, last)
-                    if next_bits:
-                        bits = [
-                            b + next_bits(d, base + sign * choice)
-                            for b, choice in zip(bits, choices, strict=True)
-                        ]
-                    nearer = (exact - choices[0]) ** 2 - (exact - choices[1]) ** 2
-                    if nearer + thrift.price * (bits[0] - bits[1]) > 0:
-                        deviation = choices[1]
-            deviation = code(coder, deviation, d, group, scales, fraction, activity, last)
+            if choose is not None and deviation is not None:
+                deviation = choose(deviation, base, sign, context)
+            deviation = code(coder, deviation, context)
             symbol = base + sign * deviation
             if not -BOUND <= symbol <= BOUND:
                 raise StreamError("a symbol is out of bounds", field="symbol")
@@ -183,19 +155,3 @@ class FaceModels:
         if not key:
             self._activity = moved // self.width
         return out, errors
-
-    def _next_bits(self, thrift: Thrift) -> Callable[[int, int], float] | None:
-        """What symbol q of number d is likely to cost the next frame, None where that is unknown.
-
-        As in a geometric distribution of the number's average deviation; half a step keeps numbers
-        at rest from counting.  For an encoder that chooses; never on the wire.
-        """
-        if thrift.ahead is None:
-            return None
-        ahead, (last, turn) = thrift.ahead, self._predictor.momentum()
-        slopes = [_NATS / (a / 4096 + 0.5) for a in self._fast[0]]
-
-        def bits(d: int, q: int) -> float:
-            return slopes[d] * abs(ahead[d] - q - turn[d] * (q - last[d]))
-
-        return bits

@@ -6,6 +6,7 @@ import json
 import math
 import struct
 import zlib
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -24,9 +25,10 @@ CODEC_NAMES = {CODEC_AVATAR: "avatar", CODEC_LOSSLESS16: "lossless16", CODEC_MTT
 DIGEST = 16  # bytes of the avatar's SHA-256 on the wire
 MAX_HEADER = 1 << 16
 MAX_BETWEEN = 255
+MAX_QUALITIES = 15  # section 3.1: beside the header's own
 
 _WINDOW = struct.Struct("<fff")
-_HAS_WINDOW, _HAS_AUDIO, _HAS_METADATA, _HAS_BETWEEN = 1, 2, 4, 8
+_HAS_WINDOW, _HAS_AUDIO, _HAS_METADATA, _HAS_BETWEEN, _HAS_QUALITIES = 1, 2, 4, 8, 16
 
 
 @dataclass(frozen=True)
@@ -36,7 +38,8 @@ class StreamHeader:
     digest: the avatar's, 16 bytes.  quality: in 1/256 (section 5).  rate: frames a second as a
     fraction, the clock that regular frames tick by; rounding: of its ticks to microseconds,
     0 down, 1 nearest, 2 up.  audio: the audio codec's own header (OpusHead), None without audio.
-    between: ticks between two frames that carry none (section 8.8).
+    between: ticks between two frames that carry none (section 8.8).  coarser: other qualities
+    that a call may go over to, rising from `quality` (section 10.9).
     """
 
     digest: bytes
@@ -50,6 +53,12 @@ class StreamHeader:
     profile: int = PROFILE_FILE
     codec: int = CODEC_AVATAR
     between: int = 0
+    coarser: tuple[int, ...] = ()
+
+    @property
+    def qualities(self) -> tuple[int, ...]:
+        """All that the stream may have, the finest first."""
+        return (self.quality, *self.coarser)
 
     @property
     def crc(self) -> int:
@@ -83,7 +92,7 @@ class StreamHeader:
         profile = reader.integer(1, "profile")
         codec = reader.integer(1, "codec")
         flags = reader.integer(1, "flags")
-        if profile > PROFILE_CALL or codec not in CODEC_NAMES or flags > 15:
+        if profile > PROFILE_CALL or codec not in CODEC_NAMES or flags > 31:
             raise VersionError(
                 f"stream: profile {profile}, codec {codec}, flags {flags} are unknown",
                 "Update Facewire: pip install --upgrade facewire",
@@ -115,6 +124,15 @@ class StreamHeader:
         between = reader.integer(1, "between") if flags & _HAS_BETWEEN else 0
         if flags & _HAS_BETWEEN and (between == 0 or profile == PROFILE_CALL):
             raise reader.fail(f"{between} pictures between frames", "between", reader.at - 1)
+        coarser: list[int] = []
+        if flags & _HAS_QUALITIES:
+            at = reader.at
+            coarser = [
+                reader.integer(2, "qualities") for _ in range(reader.integer(1, "qualities"))
+            ]
+            fits = profile == PROFILE_CALL and codec == CODEC_AVATAR
+            if not (coarser and fits and _rising(quality, coarser)):
+                raise reader.fail(f"qualities {coarser} after {quality}", "qualities", at)
         # Section 3.7: bytes that follow are of a later minor extension, checked and skipped.
         return cls(
             digest,
@@ -128,6 +146,7 @@ class StreamHeader:
             profile,
             codec,
             between,
+            tuple(coarser),
         )
 
     def __bytes__(self) -> bytes:
@@ -147,6 +166,10 @@ class StreamHeader:
         if self.between:
             flags |= _HAS_BETWEEN
             tail += bytes([self.between])
+        if self.coarser:
+            flags |= _HAS_QUALITIES
+            tail += bytes([len(self.coarser)])
+            tail += b"".join(quality.to_bytes(2, "little") for quality in self.coarser)
         body = bytes([self.profile, self.codec, flags]) + self.digest
         body += bytes(getattr(self.layout, name) for name in GROUPS)
         body += self.quality.to_bytes(2, "little")
@@ -165,8 +188,22 @@ class StreamHeader:
                 f"stream header: {self.between} pictures between two frames",
                 f"Up to {MAX_BETWEEN} fit in a file, none in a call.",
             )
+        if self.coarser and not (
+            self.profile == PROFILE_CALL
+            and self.codec == CODEC_AVATAR
+            and _rising(self.quality, self.coarser)
+        ):
+            raise InputError(
+                f"stream header: the qualities {self.coarser} beside {self.quality}",
+                f"A call can have up to {MAX_QUALITIES} coarser ones, rising, below 65536.",
+            )
         if any(getattr(self.layout, name) > 255 for name in GROUPS):
             raise InputError("stream header: a group of a state holds at most 255 numbers")
+
+
+def _rising(first: int, rest: Sequence[int]) -> bool:
+    steps = zip((first, *rest), rest)
+    return len(rest) <= MAX_QUALITIES and all(a < b <= 65535 for a, b in steps)
 
 
 def _metadata(reader: ByteReader) -> dict[str, Any]:

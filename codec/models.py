@@ -28,22 +28,35 @@ _ESCAPE_BITS = 20
 _RATE = [(2 * ONE + n + 1) // (2 * n + 3) for n in range(COUNT_LIMIT + 1)]  # section 8.4
 
 
+# What a number's chances hang on (section 8.2): the number, its group, its fast and slow average
+# deviation in 1/4096 steps; 0 .. 3, how far the prediction lies from a whole symbol; the frame's
+# activity, 0 .. 7; how far the number deviated last, 0 .. 2.
+Context = tuple[int, int, int, int, int, int, int]
+
+
 class Coder(Protocol):
     """BinaryEncoder, BinaryDecoder and CostMeter."""
 
     def code(self, level: int, bit: int | None) -> int: ...
 
 
-def half_octave(value: int) -> int:
+def _half_octave(value: int) -> int:
     """Section 8.2: 2 log2, rounded down to half octaves, of value >= 2."""
     length = value.bit_length()
     return 2 * length + ((value >> (length - 2)) & 1)
 
 
+# Section 8.2: half octaves from 48 on begin at multiples of 16, so a table of every 16th is exact.
+_SCALED = 98304 // 16  # from there on all are the last
+_SCALES = [max(0, _half_octave(max(2, 16 * i)) - 16) for i in range(_SCALED)]
+# Of what a frame has moved so far, which is 4096 at most: its index at every value.
+ACTIVITY = [min(ACTIVITIES - 1, max(0, _half_octave(i + 5) - 12)) for i in range(4097)]
+
+
 def scale_index(average: int) -> int:
     """Section 8.2: of an average deviation in 1/4096 steps, 0 .. SCALES - 1."""
-    index = half_octave(average + 41) - 16
-    return 0 if index < 0 else index if index < SCALES else SCALES - 1
+    at = (average + 41) >> 4
+    return _SCALES[at] if at < _SCALED else SCALES - 1
 
 
 def first_counters() -> tuple[list[int], list[int]]:
@@ -83,30 +96,16 @@ class SymbolModels:
         other._weights = [w.copy() for w in self._weights]
         return other
 
-    def code(
-        self,
-        coder: Coder,
-        deviation: int | None,
-        number: int,
-        group: int,
-        scales: tuple[int, int],  # fast, slow: averages in 1/4096 steps
-        fraction: int,  # 0 .. 3, how far the prediction lies from a whole symbol
-        activity: int,  # 0 .. 7
-        recent: int,  # 0 .. 2
-    ) -> int:
+    def code(self, coder: Coder, deviation: int | None, context: Context) -> int:
         """Codes one deviation (section 8.1); a decoder passes None and gets it."""
-        fast, slow = scale_index(scales[0]), scale_index(scales[1])
-        a = (group * KINDS * SCALES + fast) * FRACTIONS + fraction
-        b = slow * ACTIVITIES + activity
-        c = number * KINDS * RECENT + recent
+        kinds, a, b, c = _places(context)
         known = deviation is not None
         value = deviation or 0
-        if self._decide(coder, value == 0 if known else None, group * KINDS, a, b, c):
+        if self._decide(coder, value == 0 if known else None, kinds, a, b, c):
             return 0
         a, b, c = a + SCALES * FRACTIONS, b + SCALES * ACTIVITIES, c + RECENT
-        above = self._decide(coder, value > 0 if known else None, group * KINDS + 1, a, b, c)
-        # Golomb: large averages leave the low bits of the magnitude to even chances.
-        low_bits = max(0, (scales[0] >> 12).bit_length() - 1)
+        above = self._decide(coder, value > 0 if known else None, kinds + 1, a, b, c)
+        low_bits = _low_bits(context)
         rest = abs(value) - 1
         more = rest >> low_bits
         count = 0
@@ -117,7 +116,7 @@ class SymbolModels:
             else:
                 kind = KINDS - 1
             bit = more > count if known else None
-            if not self._decide(coder, bit, group * KINDS + kind, a, b, c):
+            if not self._decide(coder, bit, kinds + kind, a, b, c):
                 break
             count += 1
         else:
@@ -126,49 +125,25 @@ class SymbolModels:
         magnitude = (count << low_bits) + low + 1
         return magnitude if above else -magnitude
 
-    def costs(
-        self,
-        deviations: tuple[int, ...],
-        number: int,
-        group: int,
-        scales: tuple[int, int],
-        fraction: int,
-        activity: int,
-        recent: int,
-    ) -> list[float]:
-        """Bits that each of some deviations would take now; nothing is learned.
+    def costs(self, deviations: tuple[int, int], context: Context) -> tuple[float, float]:
+        """Bits that each of two deviations would take now, not both of them 0; nothing is learned.
 
         For an encoder that chooses between them; never on the wire.
         """
-        fast, slow = scale_index(scales[0]), scale_index(scales[1])
-        a = (group * KINDS * SCALES + fast) * FRACTIONS + fraction
-        b = slow * ACTIVITIES + activity
-        c = number * KINDS * RECENT + recent
-        low_bits = max(0, (scales[0] >> 12).bit_length() - 1)
-
-        def cost(kind: int, bit: bool) -> float:
-            weights = self._weights[group * KINDS + kind]
-            x = STRETCH[self._by_scale[a + kind * SCALES * FRACTIONS] >> 4]
-            y = STRETCH[self._by_frame[b + kind * SCALES * ACTIVITIES] >> 4]
-            z = STRETCH[self._by_number[c + kind * RECENT] >> 4]
-            level = (weights[0] * x + weights[1] * y + weights[2] * z + (weights[3] << 8)) >> 16
-            level = max(-TOP, min(TOP, level))
-            return COST[(level if bit else -level) + TOP]
-
-        out = []
-        for deviation in deviations:
-            bits = cost(0, deviation == 0)
-            if deviation:
-                bits += cost(1, deviation > 0) + low_bits
-                more = (abs(deviation) - 1) >> low_bits
-                for count in range(min(more, _UNARY)):
-                    bits += cost(min(count + 2, KINDS - 1), True)
-                if more < _UNARY:
-                    bits += cost(min(more + 2, KINDS - 1), False)
-                else:
-                    bits += 2 * (more - _UNARY + 1).bit_length() - 1
-            out.append(bits)
-        return out
+        kinds, a, b, c = _places(context)
+        low_bits = _low_bits(context)
+        top = max(abs(deviations[0]), abs(deviations[1]))
+        last = kinds + min(KINDS, 3 + ((top - 1) >> low_bits))
+        levels = []
+        for u, v, w, bias in self._weights[kinds:last]:
+            x = STRETCH[self._by_scale[a] >> 4]
+            y = STRETCH[self._by_frame[b] >> 4]
+            z = STRETCH[self._by_number[c] >> 4]
+            level = (u * x + v * y + w * z + (bias << 8)) >> 16
+            levels.append(TOP if level > TOP else -TOP if level < -TOP else level)
+            a, b, c = a + SCALES * FRACTIONS, b + SCALES * ACTIVITIES, c + RECENT
+        first, second = deviations
+        return _bits(levels, first, low_bits), _bits(levels, second, low_bits)
 
     def _decide(
         self, coder: Coder, bit: int | bool | None, weights_at: int, a: int, b: int, c: int
@@ -191,23 +166,56 @@ class SymbolModels:
         weights[1] = v + ((error * y) >> 14)
         weights[2] = w + ((error * z) >> 14)
         weights[3] = bias + ((error << 6) >> 14)
-        counts = self._counts
-        count = counts[0]
+        count, more, most = self._counts
         n = count[a]
         first[a] = p + (((target - p) * _RATE[n]) >> 16)
         if n < COUNT_LIMIT:
             count[a] = n + 1
-        count = counts[1]
-        n = count[b]
+        n = more[b]
         second[b] = q + (((target - q) * _RATE[n]) >> 16)
         if n < COUNT_LIMIT:
-            count[b] = n + 1
-        count = counts[2]
-        n = count[c]
+            more[b] = n + 1
+        n = most[c]
         third[c] = r + (((target - r) * _RATE[n]) >> 16)
         if n < COUNT_LIMIT:
-            count[c] = n + 1
+            most[c] = n + 1
         return bit
+
+
+def _places(context: Context) -> tuple[int, int, int, int]:
+    """Where the first kind's weights and its three counters are."""
+    number, group, fast, slow, fraction, activity, recent = context
+    kinds = group * KINDS
+    fast, slow = (fast + 41) >> 4, (slow + 41) >> 4
+    fast = _SCALES[fast] if fast < _SCALED else SCALES - 1
+    slow = _SCALES[slow] if slow < _SCALED else SCALES - 1
+    return (
+        kinds,
+        (kinds * SCALES + fast) * FRACTIONS + fraction,
+        slow * ACTIVITIES + activity,
+        number * KINDS * RECENT + recent,
+    )
+
+
+def _low_bits(context: Context) -> int:
+    """Section 8.1: Golomb's code where deviations are large, the low bits at even chances."""
+    return max(0, (context[2] >> 12).bit_length() - 1)
+
+
+def _bits(levels: list[int], deviation: int, low_bits: int) -> float:
+    """What a deviation takes at these levels of its kinds of decisions (section 8.1)."""
+    if not deviation:
+        return COST[TOP + levels[0]]
+    bits = COST[TOP - levels[0]] + low_bits
+    bits += COST[TOP + levels[1]] if deviation > 0 else COST[TOP - levels[1]]
+    more = (abs(deviation) - 1) >> low_bits
+    if not more:
+        return bits + COST[TOP - levels[2]]
+    for count in range(min(more, _UNARY)):
+        bits += COST[TOP + levels[min(count + 2, KINDS - 1)]]
+    if more < _UNARY:
+        return bits + COST[TOP - levels[min(more + 2, KINDS - 1)]]
+    return bits + 2 * (more - _UNARY + 1).bit_length() - 1
 
 
 class FlagModel:

@@ -21,6 +21,7 @@ SKIPPABLE = 128
 
 MAX_FRAMES = 255  # section 3.4: frames in a packet, a byte
 MAX_BODY = 1 << 16  # section 3.2: bytes of a chunk's body
+FOOTER = 0xFE  # section 3.6: the last byte of a whole stream
 MAX_TIME = 1 << 53  # section 2: microseconds, 285 years either way
 
 

@@ -15,9 +15,9 @@ from numpy.typing import NDArray
 
 from avatar.avatar import Avatar
 from avatar.errors import InputError
-from codec.container import StreamWriter
 from codec.face_codec import FaceDecoder, FaceEncoder, PacketSettings
 from codec.header import DIGEST, StreamHeader
+from codec.stream_writer import StreamWriter
 from enroll.capture import Frame, Video, open_video
 from enroll.crops import cut_window
 from enroll.scene import TrackPrior

@@ -11,11 +11,11 @@ from avatar.avatar import StateStatistics
 from avatar.errors import InputError
 from avatar.face import FaceStates
 from codec.between import filled
-from codec.container import StreamWriter
 from codec.face_codec import FaceDecoder, PacketSettings, encode_states
 from codec.header import StreamHeader
 from codec.packet import FacePacket
 from codec.quantize import COARSEST, FINEST, Quantizer
+from codec.stream_writer import StreamWriter
 
 BETWEEN = (0, 1)  # pictures left out between two frames that are worth trying
 _CLOSE = 1.03  # qualities nearer than that differ by less than a percent in rate

@@ -11,10 +11,11 @@ from avatar.avatar import Avatar
 from avatar.errors import InputError
 from avatar.face import FaceStates, Window
 from avatar.storage import whole_file
-from codec.container import StreamWriter, read_stream
+from codec.container import read_stream
 from codec.face_codec import PacketSettings, encode_states
 from codec.header import CODEC_AVATAR, CODEC_LOSSLESS16, DIGEST, StreamHeader
 from codec.quantize import COARSEST, FINEST, QUALITY_ONE
+from codec.stream_writer import StreamWriter
 from codec.timing import rate_of
 from service.audio import OpusTrack, read_audio
 from service.paper import expressions_of, paper_states

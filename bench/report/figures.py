@@ -29,7 +29,7 @@ def order(families: Sequence[str]) -> list[str]:
 def rate_quality(boards: Sequence[Board], unit: str = "") -> Any:
     """A matplotlib figure: one panel a clip, a hull and its points for each family, stills as
     dotted lines.  boards: of one metric, region and size, at least one."""
-    pyplot = _pyplot()
+    pyplot = plotter()
     columns = min(COLUMNS, len(boards))
     rows = -(-len(boards) // columns)
     figure, axes = pyplot.subplots(
@@ -55,7 +55,7 @@ def rate_quality(boards: Sequence[Board], unit: str = "") -> Any:
 
 def save(figure: Any, folder: Path, name: str) -> list[str]:
     """Writes NAME.svg and NAME.pdf, the same bytes for the same figure; returns the names."""
-    pyplot = _pyplot()
+    pyplot = plotter()
     pyplot.rcParams["svg.hashsalt"] = name
     pyplot.rcParams["pdf.fonttype"] = 42  # real text, as journals ask
     pyplot.rcParams["svg.fonttype"] = "none"
@@ -92,6 +92,11 @@ def _panel(axis: Any, board: Board, style: dict[str, tuple[str, str]]) -> None:
     axis.set_xticks(inside, [f"{t:g}" for t in inside])
     axis.minorticks_off()
     axis.set_xlabel("kbit/s (every byte but the avatar's download)", fontsize=8)
+    quiet(axis)
+
+
+def quiet(axis: Any) -> None:
+    """Small ticks, a pale grid behind, no box."""
     axis.tick_params(labelsize=8)
     axis.grid(True, color="#e4e4e4", linewidth=0.6)
     axis.set_axisbelow(True)
@@ -108,7 +113,8 @@ def _legend(axes: Any) -> tuple[list[Any], list[str]]:
     return list(found.values()), list(found)
 
 
-def _pyplot() -> Any:
+def plotter() -> Any:
+    """matplotlib's pyplot, drawing into files.  Raises MissingError."""
     try:
         import matplotlib
     except ImportError:

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from avatar.avatar import StateStatistics
 from avatar.errors import InputError, MismatchError, StreamError
-from codec.container import Chunk
+from codec.chunks import Chunk
 from codec.header import CODEC_MTTF, DIGEST, StreamHeader
 from codec.mttf.keyframe import CODECS, decode_key, encode_key
 from codec.mttf.network import Held

@@ -14,6 +14,7 @@ MAX_DATAGRAM = 1 << 16
 FALLBACK = range(16, 32)  # section 10.1: kinds of the fallback's messages
 _MORE = 128
 _CHECK = 2  # bytes
+_LEVEL_AT = 4  # section 10.7: bit of an answer's "holds"
 
 
 @dataclass(frozen=True)
@@ -111,29 +112,29 @@ class Offer:
 @dataclass(frozen=True)
 class Answer:
     """What a receiver takes.  version: 0 for none.  avatar: holds the offered one.  digest: of
-    the offer, 16 bytes."""
+    the offer, 16 bytes.  level: the finest of the offered qualities that it wants, 0 to 15."""
 
     version: int
     avatar: bool
     fallback: frozenset[int]
     digest: bytes
+    level: int = 0
     kind: ClassVar[int] = 38
 
     @classmethod
     def parse(cls, body: bytes) -> Answer:
         reader = ByteReader(body, "answer")
         version, holds = reader.integer(1, "version"), reader.integer(1, "holds")
-        if holds > 1:
+        if holds & 14:
             raise reader.fail(f"holds {holds} is unknown", "holds", 1)
         fallback = _fallback(reader)
         digest = reader.take(DIGEST, "digest")
         reader.end("digest")
-        return cls(version, bool(holds), fallback, digest)
+        return cls(version, bool(holds & 1), fallback, digest, holds >> _LEVEL_AT)
 
     def __bytes__(self) -> bytes:
-        return (
-            bytes([self.version, int(self.avatar)]) + _fallback_bytes(self.fallback) + self.digest
-        )
+        holds = int(self.avatar) | self.level << _LEVEL_AT
+        return bytes([self.version, holds]) + _fallback_bytes(self.fallback) + self.digest
 
 
 @dataclass(frozen=True)

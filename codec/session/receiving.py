@@ -20,7 +20,7 @@ from avatar.avatar import StateStatistics
 from avatar.errors import InputError, StreamError
 from codec.call_codec import CallCodec, CallContent, HeldStates
 from codec.call_packet import CALL_KINDS, TURN, CallPacket
-from codec.header import DIGEST, VERSION
+from codec.header import DIGEST, MAX_QUALITIES, VERSION
 from codec.session.datagram import FALLBACK as FALLBACK_KINDS
 from codec.session.datagram import Answer, Datagram, Feedback, Message, Offer
 from codec.session.events import AVATAR, FALLBACK, Event, FallbackData, HandOver, Offered
@@ -59,6 +59,7 @@ class FaceReceiver:
         self._avatars: dict[bytes, StateStatistics] = {}
         self._offer: Offer | None = None
         self._answer_due = False
+        self._wanted = 0
         self._codec: CallCodec | None = None
         self._playout: Playout | None = None
         self._mode = FALLBACK
@@ -78,6 +79,15 @@ class FaceReceiver:
         self._avatars[short] = statistics
         if self._offer is not None and self._offer.header.digest == short:
             self._take(self._offer)
+
+    def want(self, level: int) -> None:
+        """Asks the sender for no finer quality than this one of those it offers, 0 the finest:
+        for a small picture, or a path that carries no more.  What it has not got is its
+        coarsest."""
+        if not 0 <= level <= MAX_QUALITIES:
+            raise InputError(f"call: there is no quality {level}; 0 to {MAX_QUALITIES} are")
+        self._answer_due = self._answer_due or level != self._wanted
+        self._wanted = level
 
     def receive(self, now: int, datagram: bytes) -> list[Event]:
         """Takes what the sender sent.
@@ -144,6 +154,7 @@ class FaceReceiver:
             return
         header = offer.header
         self._codec = CallCodec(statistics, header)
+        self._codec.prepare()
         period = header.rate[1] * 1_000_000 // header.rate[0]
         neutral = np.asarray(statistics.mean, np.float32)
         self._playout = Playout(neutral, max(1, period), self._settings.playout)
@@ -166,6 +177,7 @@ class FaceReceiver:
             self._codec is not None,
             self._fallback & offer.fallback,
             offer.header.digest,
+            self._wanted,
         )
 
     def _face(self, packet: CallPacket, now: int) -> list[Event]:
@@ -194,11 +206,12 @@ class FaceReceiver:
 
     def _fill(self, playout: Playout, content: CallContent, now: int, frames: int) -> None:
         assert self._codec is not None
-        values = self._codec.quantizer.values(content.symbols)
+        quantizer = self._codec.quantizers[content.level]
+        values = quantizer.values(content.symbols)
         for time, row, visible in zip(content.times, values, content.visible, strict=True):
             playout.add(int(time), row, bool(visible))
         if content.mark is not None:
-            coarse = self._codec.quantizer.values(content.mark.symbols)
+            coarse = quantizer.values(content.mark.symbols)
             playout.add(content.mark.time, coarse, True, exact=False)
         playout.arrived(now, int(content.times[-1]), frames, self._loss)
 

@@ -45,6 +45,7 @@ class SenderSettings:
     check: datagrams carry a checksum; leave it off where they are encrypted.  offers:
     microseconds between offers.  acknowledged: False for a sender that hears nothing: packets lean
     on the last key packet, and one is sent every `refresh` microseconds.
+    turn: microseconds between key packets that change the quality, until one of them arrives.
     """
 
     frames: int = 1
@@ -56,6 +57,7 @@ class SenderSettings:
     offers: int = 200_000
     acknowledged: bool = True
     refresh: int = 1_000_000
+    turn: int = 300_000
 
 
 @dataclass(frozen=True)
@@ -63,6 +65,7 @@ class _Sent:
     number: int
     at: int
     shown: Ints | None  # the last frame's symbols where there is a face
+    level: int  # in whose steps they are
 
 
 class FaceSender:
@@ -79,6 +82,9 @@ class FaceSender:
         if not 1 <= settings.frames <= CALL_FRAMES:
             raise InputError(f"call: {settings.frames} frames a packet; 1 to {CALL_FRAMES} are")
         self._codec = CallCodec(statistics, header)
+        self._codec.prepare()
+        self._chosen = 0
+        self._turned: int | None = None  # when a key packet was last sent to change the quality
         self._settings = settings
         self._offer = Offer((VERSION, VERSION), fallback, header)
         self._offered: int | None = None
@@ -89,7 +95,7 @@ class FaceSender:
         self._period = period
         marks = round(settings.marks / (period * settings.frames))
         self._mark_period = max(1, min(((1 << BACK_BITS) - 1) // SPREAD, marks))
-        self._waiting: list[tuple[int, Ints | None]] = []
+        self._waiting: list[tuple[int, NDArray[np.floating] | None]] = []
         self._last = -MAX_TIME - 1
         self._number = 0
         self._barrier = 0  # acknowledgements of packets before it came from a lost receiver
@@ -114,6 +120,22 @@ class FaceSender:
         self._driver = owner
         return self._settle(now)
 
+    @property
+    def level(self) -> int:
+        """The quality that it sends or is going over to, by its place among the header's: what
+        was chosen, or a coarser one that the receiver wants."""
+        wanted = 0 if self._answer is None else self._answer.level
+        return min(max(self._chosen, wanted), len(self._codec.quantizers) - 1)
+
+    def choose(self, level: int) -> None:
+        """Goes over to another of the header's qualities, 0 the finest, without a gap."""
+        if not 0 <= level < len(self._codec.quantizers):
+            raise InputError(
+                f"call: there is no quality {level} in the header",
+                f"It has {len(self._codec.quantizers)}, counted from 0.",
+            )
+        self._chosen = level
+
     def send(
         self,
         now: int,
@@ -137,11 +159,12 @@ class FaceSender:
                 f"face state: time {time} does not follow {self._last}",
                 "Give frames in the order of their times, in microseconds.",
             )
-        symbols = self._codec.quantizer.symbols(values) if visible else None
+        if visible:
+            self._codec.quantizers[0].symbols(values)  # what the finest takes all do
         if not self._ready():
             return []
         self._last = self._snapped(int(time))
-        self._waiting.append((self._last, symbols))
+        self._waiting.append((self._last, values.copy() if visible else None))
         return self.flush(now, along) if len(self._waiting) >= self._settings.frames else []
 
     def flush(self, now: int, along: Along = nothing) -> list[bytes]:
@@ -149,10 +172,15 @@ class FaceSender:
         if not self._waiting:
             return []
         number, reference = self._number, self._leant_on(now)
-        mark = self._mark(number, now)
-        packet, state = self._codec.encode(number, self._waiting, reference, mark)
-        seen = self._waiting[-1][1]
-        self._log.append(_Sent(number, now, seen))
+        level = self.level if reference is None else reference.level
+        quantizer = self._codec.quantizers[level]
+        frames = [
+            (time, None if values is None else quantizer.symbols(values))
+            for time, values in self._waiting
+        ]
+        mark = self._mark(number, now, level)
+        packet, state = self._codec.encode(number, frames, reference, mark, level)
+        self._log.append(_Sent(number, now, frames[-1][1], level))
         self._waiting, self._number = [], number + 1
         if reference is None:
             self._key_at = now
@@ -230,7 +258,7 @@ class FaceSender:
         if feedback.low is not None and newest >= 0:
             top = newest - (newest - feedback.low) % TURN
             numbers = [top] + [top - 1 - i for i in range(8) if feedback.held >> i & 1]
-            for number in numbers:
+            for number in reversed(numbers):
                 self._acknowledge(number)
             self._time(top, now)
         if feedback.key and self._reference is not None and self._settings.acknowledged:
@@ -244,7 +272,9 @@ class FaceSender:
         state = self._held.get(number)
         if state is None or number < self._barrier:
             return
-        if self._reference is None or number > self._reference.number:
+        # One of the quality wanted is leant on even where a later one of another is held too.
+        known = self._reference
+        if known is None or known.level != self.level or state.level == self.level:
             self._reference = state
             self._held = {n: s for n, s in self._held.items() if n > number}
 
@@ -262,9 +292,20 @@ class FaceSender:
             return None
         if not s.acknowledged and now - self._key_at >= s.refresh:
             return None
+        if reference.level != self.level and self._turn(now):
+            return None
         return reference if self._number - reference.number <= s.distance else None
 
-    def _mark(self, number: int, now: int) -> Mark | None:
+    def _turn(self, now: int) -> bool:
+        """Section 10.9: whether a key packet is due that changes the quality.  Until one is
+        acknowledged the others go on in the old one."""
+        s = self._settings
+        if s.acknowledged and self._turned is not None and now - self._turned < s.turn:
+            return False
+        self._turned = now
+        return True
+
+    def _mark(self, number: int, now: int, level: int) -> Mark | None:
         """Section 10.5: the mark that is due, unless the receiver has it or is about to."""
         due = mark_due(number, self._mark_period)
         back = number - due
@@ -276,7 +317,7 @@ class FaceSender:
         young = now - sent.at < 2 * (self.round_trip or 0)
         if young and self.loss < self._settings.eager and self._settings.acknowledged:
             return None
-        return Mark(back, sent.shown)
+        return Mark(back, self._codec.restated(sent.shown, sent.level, level))
 
     def _snapped(self, time: int) -> int:
         """A frame's time, moved to the steady clock where it lies near it."""

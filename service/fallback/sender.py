@@ -15,7 +15,7 @@ from avatar.avatar import StateStatistics
 from avatar.errors import InputError
 from avatar.face import FaceStates, Window
 from avatar.storage import whole_file
-from codec.container import StreamWriter, read_stream
+from codec.container import read_stream
 from codec.face_codec import encode_states
 from codec.header import StreamHeader
 from codec.mttf.codec import CodecSettings, Encoder, stream_header
@@ -23,6 +23,7 @@ from codec.mttf.packet import KeyFrame, Reference
 from codec.mttf.runtime import Runtime
 from codec.mttf.weights import Weights
 from codec.quantize import COARSEST
+from codec.stream_writer import StreamWriter
 from codec.timing import rate_of
 from enroll.capture import Frame, Video, open_video
 from enroll.crops import cut_window

@@ -26,7 +26,7 @@ def call_header(layout: StateLayout = SMALL, **changes: object) -> StreamHeader:
 
 
 def symbols_of(states: FaceStates, statistics: StateStatistics = STATISTICS) -> np.ndarray:
-    return CallCodec(statistics, call_header(states.layout)).quantizer.symbols(states.values)
+    return CallCodec(statistics, call_header(states.layout)).quantizers[0].symbols(states.values)
 
 
 @pytest.mark.parametrize(
@@ -107,7 +107,7 @@ def test_what_was_not_acknowledged_can_be_lost_and_mixed_up(seed: int) -> None:
     out = recorded_states([packets[i] for i in order], STATISTICS, call_header())
     kept = [i for i in range(50) if i not in lost]
     np.testing.assert_array_equal(out.time, states.time[kept])
-    quantised = CallCodec(STATISTICS, call_header()).quantizer.values(symbols_of(states))
+    quantised = CallCodec(STATISTICS, call_header()).quantizers[0].values(symbols_of(states))
     np.testing.assert_array_equal(out.values, quantised[kept])
 
 

@@ -21,10 +21,11 @@ from avatar.errors import (
 )
 from avatar.face import StateLayout, Window
 from bench.made_states import DIGEST, SMALL, header, person, talking
-from codec.container import StreamWriter, read_stream, stream_bytes
+from codec.container import read_stream
 from codec.face_codec import PacketSettings, encode_states
 from codec.header import StreamHeader
 from codec.packet import MAX_BODY, AudioPacket, FacePacket, Index, KeyPoint
+from codec.stream_writer import StreamWriter, stream_bytes
 
 OPUS = b"OpusHead\x01\x01\x38\x01\x80\xbb\0\0\0\0\0"
 

@@ -22,7 +22,7 @@ from codec.packet import FACE_DELTA, FACE_KEY, AudioPacket, FacePacket, Index
 from codec.session import FaceReceiver, FaceSender, ReceiverSettings, SenderSettings
 from codec.session.datagram import Answer, Datagram, Feedback, Message, Offer
 
-HEAD = StreamHeader(DIGEST, TINY, profile=PROFILE_CALL)
+HEAD = StreamHeader(DIGEST, TINY, profile=PROFILE_CALL, coarser=(512, 1024))
 STATISTICS = person(TINY, history=8)
 CODEC = CallCodec(STATISTICS, HEAD)
 PACKETS = encode_call(talking(6, TINY), STATISTICS, HEAD, 2, marks=1)

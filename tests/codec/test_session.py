@@ -78,6 +78,7 @@ def test_datagrams_come_back(messages: tuple[Message, ...], check: bool) -> None
     OFFER,
     Answer(0, False, frozenset(), DIGEST),
     Answer(1, True, frozenset([16, 31]), DIGEST),
+    Answer(1, False, frozenset(), DIGEST, 15),
     Feedback(None, key=True, offer=True),
     Feedback(255, 0b1010_0001, loss=17),
     Feedback(0),

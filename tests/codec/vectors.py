@@ -19,13 +19,15 @@ from avatar.avatar import StateStatistics
 from avatar.face import FaceStates, StateLayout, Window
 from bench.made_states import DIGEST, SMALL, person, talking, turned_person
 from codec.between import filled
+from codec.call_codec import CallCodec
 from codec.call_packet import CallPacket
-from codec.call_recording import encode_call
-from codec.container import StreamWriter, read_stream, stream_bytes
+from codec.call_recording import encode_call, recorded_frames
+from codec.container import read_stream
 from codec.face_codec import PacketSettings, encode_states
 from codec.header import CODEC_LOSSLESS16, PROFILE_CALL, StreamHeader
 from codec.predict import Ints
 from codec.quantize import Quantizer, quantizer_of
+from codec.stream_writer import StreamWriter, stream_bytes
 
 FOLDER = Path(__file__).parents[1] / "vectors" / "v1"
 
@@ -124,8 +126,21 @@ def marks() -> tuple[FaceStates, StateStatistics, StreamHeader, list[CallPacket]
     return states, statistics, header, packets
 
 
+def rates() -> tuple[FaceStates, StateStatistics, StreamHeader, list[CallPacket]]:
+    """40 packets in three qualities: 8, 9 and 24 start anew in another, 8 is lost."""
+    states, statistics = talking(40, SMALL, seed=14), person(SMALL, history=12)
+    header = StreamHeader(DIGEST, SMALL, quality=200, profile=PROFILE_CALL, coarser=(512, 1500))
+    levels = {8: 2, 9: 2, 24: 1}
+    return (
+        states,
+        statistics,
+        header,
+        encode_call(states, statistics, header, marks=4, lost=frozenset([8]), levels=levels),
+    )
+
+
 FILES = {f.__name__: f for f in (steady, taught, turned, sparse, gaps, wide, sound, half)}
-CALLS = {f.__name__: f for f in (call, marks)}
+CALLS = {f.__name__: f for f in (call, marks, rates)}
 VECTORS = [*FILES, *CALLS]
 
 
@@ -163,7 +178,8 @@ def make_call(name: str) -> tuple[bytes, dict[str, object]]:
         writer.write_call(packet)
     writer.close(int(states.time[-1] - states.time[0]))
     shown = read_stream(file.getvalue(), statistics).states
-    symbols = quantizer_of(statistics, header).symbols(shown.values)
+    frames = recorded_frames(packets, CallCodec(statistics, header)).values()
+    symbols = np.stack([frame.symbols for frame in frames])
     return file.getvalue(), expected(shown, symbols, statistics)
 
 

@@ -11,11 +11,12 @@ from hypothesis import strategies as st
 
 from avatar.errors import FormatError, InputError, MismatchError, MissingError, StreamError
 from avatar.face import FaceStates
-from codec.container import StreamWriter, read_stream
+from codec.container import read_stream
 from codec.face_codec import encode_states
 from codec.mttf.keyframe import CODECS, decode_key, encode_key
 from codec.mttf.packet import MTTF_KEY, MTTF_REFERENCE, KeyFrame, Reference, parse
 from codec.mttf.vectors import STEP, layout_of, statistics_of
+from codec.stream_writer import StreamWriter
 
 torch = pytest.importorskip("torch")
 av = pytest.importorskip("av")

@@ -25,6 +25,11 @@ export async function makeRoom() {
 // The id of a room, from its link too.
 const idOf = (text) => (text.match(/[0-9a-f]{32}/) ?? [""])[0];
 
+// Says so to who has come by a room's link.
+export function invited() {
+  if (idOf(location.search)) say("fw-call-status", "You are invited to a room. Sign in, and join.");
+}
+
 export async function join(text, width, fit, background) {
   try {
     if (line) return;

@@ -2,9 +2,9 @@
 
 import { call, picture, socket, token } from "./api.js";
 import * as camera from "./camera.js";
-import { at, meter, say, table } from "./page.js";
+import { at, button, meter, say, table } from "./page.js";
 
-const SHORTEST = 8000; // ms of film, however quick the script was done
+const SHORTEST = 8; // seconds of film, however quick the script was done
 
 let current = null; // the id of the enrolment under way
 let take = null; // { recorder, socket, begun }
@@ -55,6 +55,9 @@ export const film = (...wish) => guarded(async () => {
   });
 });
 
+// Seconds that were filmed so far.
+export const filmed = () => take?.begun ? (performance.now() - take.begun) / 1000 : 0;
+
 function guide(seen) {
   if (!take) return false;
   if (seen.seen && !take.begun) {
@@ -69,7 +72,7 @@ function guide(seen) {
   at("fw-script").value = seen.at / seen.of;
   draw(seen.mesh);
   if (take.ending) return false;
-  if (seen.gesture === "done" && performance.now() - take.begun > SHORTEST) enough();
+  if (seen.gesture === "done" && filmed() > SHORTEST) enough();
   return true;
 }
 
@@ -156,7 +159,6 @@ const NAMES = { left: "turned to the left", right: "turned to the right", up: "c
 
 function report({ report: { figures, coverage, warnings, liveness }, avatar }) {
   const place = at("fw-report");
-  place.className = "fw-report";
   const words = { true: "shown: the script was followed", false: "not shown: the script was not followed" };
   const rows = [
     ["PSNR on frames kept from learning", `${figures.psnr} dB`],
@@ -173,15 +175,16 @@ function report({ report: { figures, coverage, warnings, liveness }, avatar }) {
   });
   place.replaceChildren(table(rows, "Quality"), table(seen, "What the video shows of you"), ...lines);
   const publish = document.createElement("p");
-  publish.textContent = "Nobody but you can use this avatar until you let them. ";
-  const drop = document.createElement("button");
-  drop.textContent = "Delete it";
-  drop.id = "fw-delete";
-  drop.onclick = () => guarded(async () => {
+  const yours = document.createElement("a");
+  yours.href = "/yours";
+  yours.textContent = "let them";
+  const drop = button("Delete it", () => guarded(async () => {
     await call("DELETE", `/v1/avatars/${avatar}`);
     place.replaceChildren();
+    at("fw-preview").hidden = true;
     say("fw-status", "Deleted.");
-  });
-  publish.append(drop);
+  }));
+  drop.id = "fw-delete";
+  publish.append("Nobody but you can use this avatar until you ", yours, ". ", drop);
   place.append(publish);
 }

@@ -16,7 +16,8 @@ export async function call(method, path, body) {
   });
   if (answer.ok) return answer.status === 204 ? null : answer.json();
   const problem = await answer.json().catch(() => ({}));
-  if (answer.status === 401 && path !== "/v1/sessions") keep(null);
+  // Where a password is asked for, it is that which was wrong.
+  if (answer.status === 401 && !body?.password) keep(null);
   throw new Error(problem.errors?.map((e) => `${e.at}: ${e.what}`).join("; ")
     || problem.detail || `The server answers ${answer.status}.`);
 }

@@ -46,6 +46,7 @@ export const film = (...wish) => guarded(async () => {
   const video = at("fw-camera");
   video.parentElement.classList.add("fw-on");
   const stream = await camera.open(video, true).catch(() => camera.open(video, false));
+  say("fw-status", "Filming");
   const parts = [];
   const recorder = new MediaRecorder(stream, { videoBitsPerSecond: 6e6 });
   recorder.addEventListener("dataavailable", (event) => parts.push(event.data));
@@ -106,7 +107,7 @@ function stop() {
   socket.close();
   camera.close(at("fw-camera"));
   at("fw-camera").parentElement.classList.remove("fw-on");
-  say("fw-prompt", "");
+  for (const id of ["fw-prompt", "fw-advice"]) say(id, "");
 }
 
 export const cancel = () => guarded(async () => {
@@ -164,7 +165,7 @@ function report({ report: { figures, coverage, warnings, liveness }, avatar }) {
     ["PSNR on frames kept from learning", `${figures.psnr} dB`],
     ["of that the face", `${figures.psnr_face} dB`],
     ["frames learned from / kept", `${figures.training_frames} / ${figures.held_out_frames}`],
-    ["fitted", `${figures.steps} steps in ${figures.seconds} s`],
+    ["steps of fitting", `${figures.steps} in ${figures.seconds} s`],
     ["liveness", words[liveness] ?? "not asked for, with a file"],
   ];
   const seen = Object.entries(coverage).map(([name, share]) => [NAMES[name], meter(share)]);

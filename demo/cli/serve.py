@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import os
 import signal
+from pathlib import Path
 from typing import Any
 
 from service.api.settings import ServiceSettings, described, settings_from
@@ -40,7 +41,9 @@ def run(arguments: argparse.Namespace) -> None:
     from service.api.app import make_app
     from service.jobs.crew import Crew
 
-    app = with_pages(make_app(settings)) if settings.pages else make_app(settings)
+    app = make_app(settings)
+    if settings.pages:
+        with_pages(app, Path(settings.lab) if settings.lab else None)
     crew = Crew(settings.workers, environment)
     crew.start()
     try:

@@ -33,6 +33,7 @@ class ServiceSettings:
     port: int = _of(8710, "port to listen on")
     registration: bool = _of(True, "whether anybody may register: 1 or 0")
     pages: bool = _of(True, "whether the pages are served beside the API: 1 or 0")
+    lab: str = _of("", "results of `facewire bench run`; with them there is a compare page")
     metrics: bool = _of(False, "whether /metrics tells Prometheus how the server fares: 1 or 0")
     log_json: bool = _of(False, "whether the log is JSON, an object a line: 1 or 0")
     body_kib: int = _of(64, "largest request body, KiB, but for avatars")

@@ -1,6 +1,6 @@
 // An enrolment: asked for, given a video from the camera or a file, followed to its end.
 
-import { call, picture, socket, token } from "./api.js";
+import { call, fetched, socket, token } from "./api.js";
 import * as camera from "./camera.js";
 import { at, button, meter, say, table } from "./page.js";
 
@@ -147,11 +147,11 @@ async function follow(id) {
 }
 
 async function preview(id) {
-  const url = await picture(`/v1/enrolments/${id}/preview`);
-  if (!url) return;
+  const got = await fetched(`/v1/enrolments/${id}/preview`).catch(() => null);
+  if (!got) return;
   const figure = at("fw-preview"), image = figure.querySelector("img");
   if (image.src) URL.revokeObjectURL(image.src);
-  image.src = url;
+  image.src = got.url;
   figure.hidden = false;
 }
 

@@ -2,6 +2,7 @@
 
 import { call, keep, token } from "./api.js";
 import * as line from "./call.js";
+import * as compare from "./compare.js";
 import * as enrol from "./enrol.js";
 import * as mirror from "./mirror.js";
 import { at, say } from "./page.js";
@@ -28,6 +29,7 @@ async function greet() {
     document.body.classList.add("fw-signed-in");
     enrol.resume();
     yours.show();
+    compare.offer();
   } catch (error) {
     say("fw-account", error.message, true);
   }

@@ -55,6 +55,7 @@ function until(grant) {
 
 function form(id) {
   const made = document.createElement("form");
+  made.className = "fw-form";
   const holder = field(made, "User name", { required: true, maxLength: 64, name: "holder" });
   const days = field(made, "Days", { type: "number", min: 1, max: 365, value: DAYS, name: "days" });
   made.append(button("Let them see it"));

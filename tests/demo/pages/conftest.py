@@ -14,6 +14,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.demo.pages.measured import make_lab
 from tests.service.live import NEEDS, PASSWORD, LiveServer, settings
 
 PATIENCE = 150_000  # ms that a step may take on a machine which has other work
@@ -27,7 +28,7 @@ def chromium(tmp_path_factory, request):
     if program is None:
         pytest.skip("no chromium here: install Debian's chromium to run the tests of the pages")
     api = pytest.importorskip("playwright.sync_api")
-    for package in ("gradio", *NEEDS):
+    for package in ("gradio", "matplotlib", *NEEDS):
         pytest.importorskip(package)
     film = tmp_path_factory.mktemp("camera") / "camera.y4m"
     _film(request.getfixturevalue("clip"), film)
@@ -58,7 +59,9 @@ def _film(clip, path):
 @pytest.fixture(scope="session")
 def server(chromium, tmp_path_factory):
     """One for all, with a worker; each test has users of its own."""
-    made = LiveServer(tmp_path_factory.mktemp("pages") / "data", settings(pages=1, workers=0))
+    folder = tmp_path_factory.mktemp("pages")
+    lab = make_lab(folder / "lab")
+    made = LiveServer(folder / "data", settings(pages=1, workers=0, lab=lab))
     with made.log.open("ab") as log:
         worker = subprocess.Popen(
             [sys.executable, str(Path(__file__).with_name("quick_worker.py"))],

@@ -36,7 +36,7 @@ class IdentitySettings:
     what it lets through.  every: microseconds between two looks.  memory: looks that are averaged,
     so that one bad picture stops nobody."""
 
-    threshold: float = 0.4
+    threshold: float = 0.39
     every: int = 1_000_000
     memory: int = 3
 
@@ -91,6 +91,11 @@ def sign_of_video(path: Path, looks: int = _LOOKS) -> Array | None:
         mesh.close()
         video.close()
     return mean_sign(found) if found else None
+
+
+def face_of(avatar: Path) -> Path:
+    """The file beside an avatar's in which its owner keeps the sign."""
+    return avatar.with_suffix(".face")
 
 
 def sign_bytes(sign: Array) -> bytes:

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from avatar.archive import read_avatar
 from avatar.avatar import Avatar
+from enroll.identity import IdentityWatch, can_describe, face_of, parse_sign
 from service.calls.badge import badged
 from service.calls.client import Line, take_part
 from service.calls.face_end import FaceEnd
@@ -34,6 +35,13 @@ class Recorded:
     loss: float
 
 
+def _watch(face: Path) -> IdentityWatch | None:
+    """None where there is no sign beside the avatar, or no network to compare with it."""
+    if not (face.exists() and can_describe()):
+        return None
+    return IdentityWatch(parse_sign(face.read_bytes()))
+
+
 async def record_call(
     base: str,
     room: str,
@@ -52,7 +60,7 @@ async def record_call(
     from enroll.capture import open_video
 
     avatar = read_avatar(mine)
-    end = FaceEnd(avatar, [read_avatar(path) for path in theirs])
+    end = FaceEnd(avatar, [read_avatar(path) for path in theirs], _watch(face_of(mine)))
     video = open_video(source)
     renderers: dict[str, Renderer] = {}
     count, first = 0, -1

@@ -1,6 +1,6 @@
 """What the lab has measured, for the compare page: curves and side by side of a choice of codecs.
 
-Routes beside the API, for who is signed in: the lab's clips show people.
+Routes of the API, for who is signed in: the lab's clips show people.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ def add_lab(app: FastAPI, folder: Path) -> None:
     """folder: as `facewire bench run -o` leaves it; read anew for each request, as a run may go
     on.  Raises InputError where there is none."""
     Results(folder)
-    router = APIRouter(prefix="/pages/lab", include_in_schema=False)
+    router = APIRouter(prefix="/v1/lab", include_in_schema=False)
 
     @router.get("")
     def choices(me: Reader) -> dict[str, Any]:

@@ -7,7 +7,7 @@ export async function offer() {
   const form = at("fw-compare");
   if (!form) return;
   try {
-    const has = await call("GET", "/pages/lab");
+    const has = await call("GET", "/v1/lab");
     fill(form.elements.clip, has.clips);
     fill(form.elements.metric, has.metrics);
     at("fw-codecs").replaceChildren(...has.codecs.map(tick));
@@ -33,10 +33,10 @@ async function show(form) {
   for (const id of ["fw-curves", "fw-beside"]) at(id).hidden = true;
   try {
     say("fw-compare-status", "Drawing.");
-    const curves = await fetched(`/pages/lab/curves?${asked}`);
+    const curves = await fetched(`/v1/lab/curves?${asked}`);
     place("fw-curves", "img", curves);
     say("fw-compare-status", "Putting videos side by side.");
-    const video = await fetched(`/pages/lab/video?${asked}`);
+    const video = await fetched(`/v1/lab/video?${asked}`);
     place("fw-beside", "video", video);
     at("fw-beside").querySelector("figcaption").textContent = video.headers.get("X-Panels");
     say("fw-compare-status", "");

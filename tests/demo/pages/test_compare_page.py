@@ -4,10 +4,10 @@ from __future__ import annotations
 
 
 def test_a_researcher_compares_codecs(visit, steps, shot, server):
-    assert server.call("GET", "/pages/lab").status_code == 401
+    assert server.call("GET", "/v1/lab").status_code == 401
     token = server.user("researcher")
     wrong = {"clip": "a", "codec": ["none"], "metric": "PSNR whole"}
-    answer = server.call("GET", "/pages/lab/curves", token, params=wrong)
+    answer = server.call("GET", "/v1/lab/curves", token, params=wrong)
     assert answer.status_code == 422 and "Choose another" in answer.json()["detail"]
 
     page = visit("/compare", phone=True)

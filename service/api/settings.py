@@ -25,6 +25,10 @@ class ServiceSettings:
     database: str = _of(
         "", "URL of the database; without it SQLite in the data folder", secret=True
     )
+    blobs: str = _of(
+        "", "URL of a store for the sealed files, such as s3://bucket/folder; without it sealed in"
+        " the data folder",
+    )  # fmt: skip
     master_key: str = _of("", "32 bytes in base64, over all users' keys", secret=True)
     master_key_file: str = _of(
         "", "file with the master key, made if missing; without it master.key in the data folder"

@@ -11,7 +11,7 @@ from sqlalchemy.orm import Session
 
 from avatar.archive import parse_avatar
 from avatar.errors import InputError
-from service.store.blobs import BlobFolder
+from service.store.blobs import Blobs
 from service.store.keys import KEY_BYTES, MasterKey
 from service.store.models import Event, Grant, Job, Lease, StoredAvatar, Token, User
 from service.store.sealed import SealedFile
@@ -22,7 +22,7 @@ class Library:
     """The sealed files of all users.  Sessions are the caller's, who commits."""
 
     master: MasterKey
-    blobs: BlobFolder
+    blobs: Blobs
 
     def new_user(self, session: Session, name: str, password: str, now: float) -> User:
         """A user with a fresh key.  password: its hash."""

@@ -58,11 +58,7 @@ class BlobFolder:
                 f"a stored file cannot be read ({error.strerror or error})",
                 "Restore the service's folder from a backup.",
             ) from error
-        try:
-            return SealedFile(file, key)
-        except Exception:
-            file.close()
-            raise
+        return SealedFile.of(file, key)
 
     def remove(self, name: str) -> None:
         """Also where it is gone already."""

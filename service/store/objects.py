@@ -63,11 +63,7 @@ class ObjectStore:
             file = self._files.open(self._path(name), "rb", block_size=_BLOCK)
         except OSError as error:
             raise _unreachable(error) from error
-        try:
-            return SealedFile(file, key)
-        except Exception:
-            file.close()
-            raise
+        return SealedFile.of(file, key)
 
     def remove(self, name: str) -> None:
         """Also where it is gone already."""

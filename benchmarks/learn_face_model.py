@@ -32,8 +32,8 @@ from avatar.errors import FacewireError, MissingError
 from avatar.face import EXPRESSIONS
 from avatar.morphable import POINTS, SKIN_POINTS, FaceModel
 from avatar.storage import write_whole
+from enroll.identity import Describer
 from enroll.pose_fit import PoseFit
-from service.fallback.people import Describer
 from service.fallback.people import same_people as joined
 
 Array = NDArray[Any]

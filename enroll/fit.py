@@ -275,7 +275,9 @@ def fit(
                 watch(run)
     run.report = run.report or report(run)
     run.report |= {"steps": run.done_steps, "seconds": round(run.spent, 1)}
-    say(total, total, f"{run.report['psnr']:.1f} dB on frames it had not seen")
+    say(total, total, f"{run.report['psnr']:.1f} dB on frames it had not seen; finishing")
+    if watch is not None:
+        watch(run)
     return finished(run, name, consent, run.report)
 
 

@@ -30,9 +30,11 @@ _BUFFER = 24  # frames kept for a second look at the person's shape
 
 @dataclass(frozen=True)
 class TrackedFrame:
-    """One frame of a live track: `row` is a face track of that one frame."""
+    """One frame of a live track: `row` is a face track of that one frame.  points: [478, 3]
+    landmarks in its pixels, None where no face is seen."""
 
     row: FaceTrack
+    points: Array | None = None
 
     @property
     def visible(self) -> bool:
@@ -80,7 +82,7 @@ class CausalTracker:
         else:
             row = self._found(frame.time, sight, sight.landmarks.points[None], (width, height))
         self._last = row
-        return TrackedFrame(row)
+        return TrackedFrame(row, sight.landmarks.points if sight.landmarks else None)
 
     def close(self) -> None:
         self._observer.close()

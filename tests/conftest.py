@@ -58,6 +58,18 @@ def models() -> Path:
     return _folder("FACEWIRE_MODELS", "models")
 
 
+@pytest.fixture(scope="session")
+def clip(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Two seconds of a made-up person, with sound."""
+    pytest.importorskip("av")
+    pytest.importorskip("skimage")
+    from enroll.sample import SampleSettings, write_sample
+
+    path = tmp_path_factory.mktemp("clip") / "sample.mkv"
+    write_sample(path, SampleSettings(size=256, seconds=2.0))
+    return path
+
+
 @pytest.fixture
 def make_video(tmp_path: Path) -> Callable[..., Path]:
     """A function that writes frames [H, W, 3] uint8 RGB to a video file and returns its path.

@@ -54,7 +54,7 @@ def _descriptors(
 
 @lru_cache(maxsize=1)
 def _describer() -> Any:
-    from service.fallback.people import Describer
+    from enroll.identity import Describer
 
     return Describer()
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -64,6 +65,14 @@ def save(figure: Any, folder: Path, name: str) -> list[str]:
     figure.savefig(folder / f"{name}.pdf", metadata={"CreationDate": None})
     pyplot.close(figure)
     return [f"{name}.svg", f"{name}.pdf"]
+
+
+def png(figure: Any) -> bytes:
+    """The figure as a PNG, for a screen."""
+    out = io.BytesIO()
+    figure.savefig(out, format="png", dpi=110)
+    _pyplot().close(figure)
+    return out.getvalue()
 
 
 def _panel(axis: Any, board: Board, style: dict[str, tuple[str, str]]) -> None:

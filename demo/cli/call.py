@@ -24,7 +24,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("-o", dest="output", required=True, metavar="VIDEO", help="what was seen")
     parser.add_argument("--size", type=int, default=256, metavar="N", help="pixels a side")
-    parser.add_argument("--seconds", type=float, default=60.0, metavar="S", help="then leave")
+    parser.add_argument(
+        "--seconds", type=float, default=60.0, metavar="S", help="then leave; Ctrl-C is sooner"
+    )
     parser.epilog = (
         "environment:\n  FACEWIRE_TOKEN\n      a token of yours with the scope calls\n\n"
         f"{parser.epilog or ''}"

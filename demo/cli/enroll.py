@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+from pathlib import Path
 
 from avatar.errors import InputError
 from demo.cli import consent
@@ -87,7 +88,19 @@ def run(arguments: argparse.Namespace) -> None:
         )
     for warning in warnings:
         say(warning)
+    _keep_sign(videos[0], target)
     print(f"{target}: {target.stat().st_size / 1e6:.2f} MB, {_quality(avatar.report)}")
+
+
+def _keep_sign(video: Path, target: Path) -> None:
+    """Beside the avatar, for its owner: calls then know whether it is they who are filmed."""
+    from enroll.identity import can_describe, face_of, sign_bytes, sign_of_video
+
+    if can_describe() and (sign := sign_of_video(video)) is not None:
+        face = face_of(target)
+        face.touch(mode=0o600)
+        face.write_bytes(sign_bytes(sign))
+        say(f"{face} tells who you are: calls look at it, and nobody else gets it.")
 
 
 def _check(arguments: argparse.Namespace) -> None:

@@ -5,9 +5,11 @@ from __future__ import annotations
 import argparse
 import os
 import signal
+from pathlib import Path
 from typing import Any
 
 from service.api.settings import ServiceSettings, described, settings_from
+from service.log import write_log
 
 HELP = "serve accounts, avatars, enrolments and calls over HTTP"
 EXAMPLE = "facewire serve --port 8710"
@@ -33,12 +35,15 @@ def run(arguments: argparse.Namespace) -> None:
     chosen = {name: str(value) for name, value in given.items() if value is not None}
     environment = {**os.environ, **chosen}
     settings = settings_from(environment)
+    write_log(settings.log_json)
 
     from demo.pages.site import with_pages
     from service.api.app import make_app
     from service.jobs.crew import Crew
 
-    app = with_pages(make_app(settings)) if settings.pages else make_app(settings)
+    app = make_app(settings)
+    if settings.pages:
+        with_pages(app, Path(settings.lab) if settings.lab else None)
     crew = Crew(settings.workers, environment)
     crew.start()
     try:
@@ -57,6 +62,7 @@ def _serve(app: Any, settings: ServiceSettings) -> None:
         app,
         host=settings.host,
         port=settings.port,
+        log_config=None,  # as `write_log` has it
         access_log=False,  # addresses of who fetched whose face are not written down
         server_header=False,
         timeout_graceful_shutdown=5,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import gradio as gr
 
-from demo.pages.enrol import account
+from demo.pages.account import account, navigation
 
 _HONEST = """In the browser this server tracks your face and renders the other's for you: it sees
 both, so such a call is **not protected from end to end**. `facewire call` does both on your own
@@ -12,6 +12,7 @@ machine."""
 
 
 def build() -> None:
+    navigation()
     gr.Markdown("# A call")
     account()
     gr.Markdown(_HONEST)

@@ -1,9 +1,10 @@
-"""Account, consent, video, progress, report, mirror: from a visitor to somebody with an avatar."""
+"""Consent, video, progress, report, mirror: from a visitor to somebody with an avatar."""
 
 from __future__ import annotations
 
 import gradio as gr
 
+from demo.pages.account import account, navigation
 from service import consent
 
 _WORDING = " ".join(consent.WORDING.split())
@@ -16,7 +17,7 @@ somebody has once been shown cannot be recalled."""
 
 
 def build() -> None:
-    gr.Navbar(main_page_name="Enrol")
+    navigation()
     gr.Markdown(_ABOUT)
     account()
     gr.Markdown("## 1. Your consent")
@@ -68,24 +69,6 @@ def build() -> None:
             None, mirror_size, js="(size) => facewire.mirror(size)"
         )
         gr.Button("Stop", elem_id="fw-mirror-stop").click(None, js="() => facewire.unmirror()")
-
-
-def account() -> None:
-    """Sign-in, as every page has it."""
-    gr.HTML('<p id="fw-account" role="status">You are not signed in.</p>')
-    with gr.Accordion("Account", open=True, elem_id="fw-account-form"):
-        user = gr.Textbox(label="User name", max_length=40, elem_id="fw-user")
-        password = gr.Textbox(
-            label="Password, ten characters or more", type="password", elem_id="fw-password"
-        )
-        both = [user, password]
-        with gr.Row():
-            gr.Button("Sign in", variant="primary", elem_id="fw-sign-in").click(
-                None, both, password, js="(u, p) => facewire.signIn(u, p, false)"
-            )
-            gr.Button("Register", elem_id="fw-register").click(
-                None, both, password, js="(u, p) => facewire.signIn(u, p, true)"
-            )
 
 
 _CAMERA = """<div class="fw-camera">

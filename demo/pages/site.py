@@ -10,26 +10,35 @@ from fastapi import FastAPI
 from fastapi.staticfiles import StaticFiles
 
 STATIC = Path(__file__).with_name("static")
+_FONTS = ("system-ui", "sans-serif")  # those of the reader's own machine
 
 
-def with_pages(app: FastAPI) -> FastAPI:
-    """Adds the pages at / to the API."""
+def with_pages(app: FastAPI, lab: Path | None = None) -> FastAPI:
+    """Adds the pages at / to the API.  lab: results of `facewire bench run`, for a compare page."""
     os.environ.setdefault("GRADIO_ANALYTICS_ENABLED", "False")
     os.environ.setdefault("HF_HUB_OFFLINE", "1")
     import gradio as gr
 
-    from demo.pages import call, enrol
+    from demo.pages import call, compare, enrol, yours
 
     app.mount("/pages", StaticFiles(directory=STATIC), name="pages")
     with gr.Blocks(title="Facewire", analytics_enabled=False) as site:
         enrol.build()
     with site.route("Call", "/call"):
         call.build()
+    with site.route("Yours", "/yours"):
+        yours.build()
+    if lab is not None:
+        from demo.pages.lab import add_lab
+
+        add_lab(app, lab)
+        with site.route("Compare", "/compare"):
+            compare.build()
     return gr.mount_gradio_app(
         app,
         site,
         path="/",
-        theme=gr.themes.Soft(),
+        theme=gr.themes.Soft(font=_FONTS),
         css_paths=STATIC / "facewire.css",
         head='<script type="module" src="/pages/main.js"></script>',
         footer_links=[],

@@ -14,10 +14,12 @@ from service.accounts.passwords import Passwords, PasswordSettings
 from service.api import accounts, avatars, capture, enrolments, grants, mirror, rooms
 from service.api.context import Context, Shared
 from service.api.limits import Limits
+from service.api.observed import Observed, Observer
 from service.api.opening import store_of
 from service.api.problems import add_handlers, problem
 from service.api.settings import ServiceSettings
 from service.calls.rooms import Rooms
+from service.log import log_request
 
 _ABOUT = (
     "Accounts, avatars and who may receive them.  Errors are application/problem+json (RFC 9457)."
@@ -48,8 +50,10 @@ def make_app(settings: ServiceSettings, clock: Callable[[], float] = time.time) 
     )
     app.state.context = context
     app.add_middleware(Limits, settings=settings, clock=clock)
+    observers: list[Observer] = [log_request]
     if settings.metrics:
-        _measure(app, context)
+        observers.append(_measured(app, context))
+    app.add_middleware(Observed, observers=observers)
     add_handlers(app)
     app.get("/healthz", tags=["operation"])(health)
     for module in (accounts, avatars, grants, enrolments, capture, mirror, rooms):
@@ -57,15 +61,16 @@ def make_app(settings: ServiceSettings, clock: Callable[[], float] = time.time) 
     return app
 
 
-def _measure(app: FastAPI, context: Context) -> None:
-    from service.api.metrics import TYPE, Measured, Metrics
+def _measured(app: FastAPI, context: Context) -> Observer:
+    from service.api.metrics import TYPE, Metrics
 
     metrics = Metrics(context)
-    app.add_middleware(Measured, metrics=metrics)
 
     @app.get("/metrics", include_in_schema=False)
     def figures() -> Response:
         return Response(metrics.text(), media_type=TYPE)
+
+    return metrics.observe
 
 
 def health(context: Shared) -> Response:

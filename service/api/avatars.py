@@ -71,9 +71,10 @@ def show(id: Id, me: Reader, context: Shared) -> AvatarShown:
 @router.delete("/{id}", status_code=204)
 def delete(id: Id, me: Writer, context: Shared) -> None:
     with context.database.write() as session:
-        blob = context.library.remove_avatar(session, own_avatar(session, id, me.user))
+        blobs = context.library.remove_avatar(session, own_avatar(session, id, me.user))
         audit.note(session, me.user, "avatar.deleted", id, me.user, context.clock())
-    context.library.blobs.remove(blob)
+    for blob in blobs:
+        context.library.blobs.remove(blob)
 
 
 @router.head("/{id}/archive", response_class=Response)

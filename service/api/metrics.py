@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Iterator
 
 from prometheus_client import CollectorRegistry, Counter, Histogram, generate_latest
 from prometheus_client.core import GaugeMetricFamily, Metric
 from sqlalchemy import func, select
-from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from service.api.context import Context
 from service.store.models import Job
@@ -37,6 +35,11 @@ class Metrics:
         )
         self._registry.register(_State(context))
 
+    def observe(self, method: str, route: str, status: int, seconds: float) -> None:
+        """An `Observer`."""
+        self.requests.labels(method, route, str(status)).inc()
+        self.seconds.labels(route).observe(seconds)
+
     def text(self) -> bytes:
         return generate_latest(self._registry)
 
@@ -61,30 +64,3 @@ class _State:
         rooms, members = self._context.rooms.counts
         yield GaugeMetricFamily("facewire_rooms", "Rooms for calls", value=rooms)
         yield GaugeMetricFamily("facewire_members", "People in calls", value=members)
-
-
-class Measured:
-    """An ASGI middleware that counts requests by the route's template, never by its ids."""
-
-    def __init__(self, app: ASGIApp, metrics: Metrics) -> None:
-        self._app = app
-        self._metrics = metrics
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] != "http":
-            await self._app(scope, receive, send)
-            return
-        begun = time.perf_counter()
-
-        async def counted(message: Message) -> None:
-            if message["type"] == "http.response.start":
-                route = getattr(scope.get("route"), "path", "other")
-                method = scope["method"] if scope["method"] in _METHODS else "other"
-                self._metrics.requests.labels(method, route, str(message["status"])).inc()
-                self._metrics.seconds.labels(route).observe(time.perf_counter() - begun)
-            await send(message)
-
-        await self._app(scope, receive, counted)
-
-
-_METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "DELETE", "OPTIONS", "PATCH"})

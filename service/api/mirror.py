@@ -15,6 +15,7 @@ from avatar.errors import InputError
 from service.accounts.tokens import Bearer
 from service.api.context import NO_AVATAR, Context
 from service.api.sockets import jpeg, next_picture, picture_of, welcome
+from service.calls.badge import badged
 from service.store.models import StoredAvatar
 
 router = APIRouter(prefix="/v1")
@@ -77,7 +78,7 @@ class _Glass:
 
         arrived = time.monotonic()
         seen = self._mirror.step(Frame(picture_of(data), int((arrived - self._begun) * 1e6)))
-        picture = jpeg(seen.shown)
+        picture = jpeg(badged(seen.shown))
         took = round((time.monotonic() - arrived) * 1000)
         return {"kbps": round(seen.kbps, 2), "visible": seen.visible, "milliseconds": took}, picture
 

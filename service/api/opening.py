@@ -11,7 +11,11 @@ from service.store.opened import Store, open_store
 def store_of(settings: ServiceSettings) -> Store:
     """Raises InputError, StorageError and VersionError where settings or store do not hold."""
     return open_store(
-        settings.data, settings.database, settings.master_key, settings.master_key_file
+        settings.data,
+        settings.database,
+        settings.master_key,
+        settings.master_key_file,
+        settings.blobs,
     )
 
 

@@ -85,8 +85,9 @@ async def _ours(request: Request, error: Exception) -> Response:
 
 
 async def _bug(request: Request, error: Exception) -> Response:
-    # The type alone: a message may hold what was sent.
-    _log.error("%s %s: %s", request.method, request.url.path, type(error).__name__)
+    # The type and the route alone: a message may hold what was sent, and a path whose it was.
+    route = getattr(request.scope.get("route"), "path", "other")
+    _log.error("%s %s: %s", request.method, route, type(error).__name__)
     return problem(500, "The server failed; this has been logged.")
 
 

@@ -12,6 +12,7 @@ from sqlalchemy import select
 
 from avatar.archive import parse_avatar
 from avatar.avatar import Avatar
+from enroll.identity import IdentityWatch, can_describe, parse_sign
 from service.accounts.tokens import Bearer
 from service.api.context import Context, Shared, asking
 from service.api.mirror import own
@@ -69,7 +70,7 @@ async def join(id: Id, asked: JoinWanted, me: Caller, context: Shared) -> Joined
     """Joins a call.  With video this server renders for you: the call is then not protected from
     end to end."""
     room = _room(context, id)
-    name, mine = await run_in_threadpool(_who, context, me.user, asked.avatar)
+    name, mine, watch = await run_in_threadpool(_who, context, me.user, asked.avatar)
     who = (room, me.user, name, context.clock)
     member: Peer
     if asked.mode == "packets":
@@ -81,6 +82,7 @@ async def join(id: Id, asked: JoinWanted, me: Caller, context: Shared) -> Joined
             fetch=partial(_granted, context, me.user),
             view=View(asked.width, asked.height, asked.fit, asked.background),
             device=context.settings.device,
+            watch=watch,
         )
     try:
         answer = await member.answer(asked.sdp)
@@ -110,10 +112,27 @@ def _shown(room: Room) -> RoomShown:
     return RoomShown(id=room.id, link=f"/call?room={room.id}", members=names)
 
 
-def _who(context: Context, user: str, avatar: str | None) -> tuple[str, Avatar | None]:
+def _who(
+    context: Context, user: str, avatar: str | None
+) -> tuple[str, Avatar | None, IdentityWatch | None]:
     with context.database.read() as session:
         name = session.get_one(User, user).name
-    return name, own(context, user, avatar) if avatar else None
+    if avatar is None:
+        return name, None, None
+    return name, own(context, user, avatar), _watch(context, user, avatar)
+
+
+def _watch(context: Context, user: str, avatar: str) -> IdentityWatch | None:
+    """None where no sign was made at the enrolment, or nothing here can compare with it."""
+    with context.database.read() as session:
+        sealed = session.get_one(StoredAvatar, avatar).sign
+        if sealed is None or not can_describe():
+            return None
+        source = context.library.open(session, user, sealed)
+    try:
+        return IdentityWatch(parse_sign(b"".join(source.read(0, source.size))))
+    finally:
+        source.close()
 
 
 def _granted(context: Context, user: str, digest: bytes) -> Avatar | None:

@@ -25,6 +25,10 @@ class ServiceSettings:
     database: str = _of(
         "", "URL of the database; without it SQLite in the data folder", secret=True
     )
+    blobs: str = _of(
+        "", "URL of a store for the sealed files, such as s3://bucket/folder; without it sealed in"
+        " the data folder",
+    )  # fmt: skip
     master_key: str = _of("", "32 bytes in base64, over all users' keys", secret=True)
     master_key_file: str = _of(
         "", "file with the master key, made if missing; without it master.key in the data folder"
@@ -33,7 +37,9 @@ class ServiceSettings:
     port: int = _of(8710, "port to listen on")
     registration: bool = _of(True, "whether anybody may register: 1 or 0")
     pages: bool = _of(True, "whether the pages are served beside the API: 1 or 0")
+    lab: str = _of("", "results of `facewire bench run`; with them there is a compare page")
     metrics: bool = _of(False, "whether /metrics tells Prometheus how the server fares: 1 or 0")
+    log_json: bool = _of(False, "whether the log is JSON, an object a line: 1 or 0")
     body_kib: int = _of(64, "largest request body, KiB, but for avatars")
     avatar_mib: int = _of(64, "largest avatar, MiB")
     avatars: int = _of(20, "most avatars a user may keep")

@@ -102,10 +102,12 @@ async def take_part(
     mine: Avatar,
     seen: Callable[[NDArray[np.float32], Avatar, int], None],
     seconds: float,
+    leave: asyncio.Event,
     fps: float = 25.0,
 ) -> None:
-    """Films and shows for some seconds.  source: a `Video`; a file plays at its own pace.  seen:
-    given a state [D], its avatar and the time, for every picture that is due."""
+    """Films and shows for some seconds, or until `leave` is set.  source: a `Video`; a file plays
+    at its own pace.  seen: given a state [D], its avatar and the time, for every picture that is
+    due."""
     from enroll.scene import TrackPrior
     from enroll.track_live import CausalTracker
     from service.latest import Latest
@@ -115,19 +117,22 @@ async def take_part(
     frames = iter(Latest(source))
     end = time.monotonic() + seconds
 
+    def going() -> bool:
+        return time.monotonic() < end and not leave.is_set()
+
     def film() -> list[bytes] | None:
         frame = next(frames, None)
         return None if frame is None else line.end.film(line.now, frame, tracker)
 
     async def filming() -> None:
-        while time.monotonic() < end:
+        while going():
             datagrams = await loop.run_in_executor(None, film)
             if datagrams is None:
                 return
             line.send(datagrams)
 
     async def showing() -> None:
-        while time.monotonic() < end:
+        while going():
             shown, theirs = line.end.show(line.now), line.end.theirs
             if shown is not None and theirs is not None:
                 await loop.run_in_executor(None, seen, shown.values, theirs, line.now)

@@ -16,6 +16,7 @@ from codec.session import FaceReceiver, FaceSender, ReceiverSettings, SenderSett
 from codec.session.events import HandOver, Offered
 from codec.session.playout import Shown
 from enroll.capture import Frame
+from enroll.identity import IdentityWatch
 from service.states import states_of
 from service.traffic import Rate
 
@@ -34,9 +35,16 @@ class Traffic:
 
 class FaceEnd:
     """mine: the avatar of who is filmed, None for one who only looks.  theirs: avatars that are
-    at hand for what comes."""
+    at hand for what comes.  watch: whether the face that is filmed is the enrolled one; without it
+    that is taken for granted."""
 
-    def __init__(self, mine: Avatar | None, theirs: Sequence[Avatar] = ()) -> None:
+    def __init__(
+        self,
+        mine: Avatar | None,
+        theirs: Sequence[Avatar] = (),
+        watch: IdentityWatch | None = None,
+    ) -> None:
+        self._watch = watch
         self._mine = mine
         self._sender: FaceSender | None = None
         self._receiver = FaceReceiver(_RECEIVING)
@@ -70,7 +78,10 @@ class FaceEnd:
         """A filmed frame on its way.  tracker: a `CausalTracker` with the avatar's prior."""
         if self._sender is None or self._mine is None:
             return []
-        states = states_of(tracker.step(frame).row, self._mine)  # type: ignore[attr-defined]
+        tracked = tracker.step(frame)  # type: ignore[attr-defined]
+        if self._watch is not None:
+            self.drive(self._watch.step(now, frame.image, tracked.points), now)
+        states = states_of(tracked.row, self._mine)
         seen, riding = bool(states.visible[0]), self._receiver.riding
         out = self._sender.send(now, frame.time, states.values[0], seen, riding)
         return self._counted(now, out)
@@ -104,6 +115,11 @@ class FaceEnd:
     def show(self, now: int) -> Shown | None:
         """What to show now, of `theirs`."""
         return self._receiver.show(now)
+
+    @property
+    def owner(self) -> bool | None:
+        """Whether the face that is filmed is the enrolled one; None where nobody looks."""
+        return self._watch.owner if self._watch is not None else None
 
     @property
     def delay(self) -> int:

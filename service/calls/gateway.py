@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 
 from avatar.avatar import Avatar
 from avatar.errors import FacewireError
+from enroll.identity import IdentityWatch
 from service.calls.badge import badged
 from service.calls.connection import drain
 from service.calls.face_end import FaceEnd
@@ -32,7 +33,7 @@ _TELL = 1.0  # seconds between two reports to the page
 
 class Gateway(Peer):
     """mine: the avatar of who is filmed.  fetch: gives the avatar of a digest (16 bytes) if this
-    member may have it, else None."""
+    member may have it, else None.  watch: as `FaceEnd` has it."""
 
     mode = "video"
 
@@ -43,13 +44,14 @@ class Gateway(Peer):
         fetch: Callable[[bytes], Avatar | None],
         view: View,
         device: str = "auto",
+        watch: IdentityWatch | None = None,
     ) -> None:
         super().__init__(*who)
         self._mine = mine
         self._fetch = fetch
         self._view = view
         self._device = device
-        self._end = FaceEnd(mine)
+        self._end = FaceEnd(mine, watch=watch)
         self._begun = time.monotonic()
         self._newest: Any = None
         self._fresh = asyncio.Event()
@@ -155,6 +157,7 @@ class Gateway(Peer):
             "round_trip_ms": None if end.round_trip is None else round(end.round_trip / 1000),
             "loss": round(end.loss, 3),
             "pictures": self.pictures,
+            "owner": end.owner,
         }
 
     def forwarded(self, data: bytes) -> None:

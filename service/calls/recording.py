@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import signal
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,6 +13,7 @@ from numpy.typing import NDArray
 
 from avatar.archive import read_avatar
 from avatar.avatar import Avatar
+from enroll.identity import IdentityWatch, can_describe, face_of, parse_sign
 from service.calls.badge import badged
 from service.calls.client import Line, take_part
 from service.calls.face_end import FaceEnd
@@ -18,6 +21,7 @@ from service.receiver import Renderer
 from service.video_out import video_file
 from service.view import View
 
+_LEAVE = (signal.SIGINT, signal.SIGTERM)
 _PERIOD = 40_000  # us that the last picture is shown for
 
 
@@ -31,6 +35,13 @@ class Recorded:
     loss: float
 
 
+def _watch(face: Path) -> IdentityWatch | None:
+    """None where there is no sign beside the avatar, or no network to compare with it."""
+    if not (face.exists() and can_describe()):
+        return None
+    return IdentityWatch(parse_sign(face.read_bytes()))
+
+
 async def record_call(
     base: str,
     room: str,
@@ -42,15 +53,20 @@ async def record_call(
     size: int,
     seconds: float,
 ) -> Recorded:
-    """Takes part and writes what was seen.  Raises InputError, AccessError, VideoError, and
-    ArchiveError for an avatar that is damaged."""
+    """Takes part and writes what was seen; SIGINT and SIGTERM end the call, not the file.
+
+    Raises InputError, AccessError, VideoError, and ArchiveError for an avatar that is damaged.
+    """
     from enroll.capture import open_video
 
     avatar = read_avatar(mine)
-    end = FaceEnd(avatar, [read_avatar(path) for path in theirs])
+    end = FaceEnd(avatar, [read_avatar(path) for path in theirs], _watch(face_of(mine)))
     video = open_video(source)
     renderers: dict[str, Renderer] = {}
     count, first = 0, -1
+    leave, loop = asyncio.Event(), asyncio.get_running_loop()
+    for number in _LEAVE:
+        loop.add_signal_handler(number, leave.set)
     with video_file(out, size, size, 25.0) as file:
 
         def seen(values: NDArray[np.float32], shown: Avatar, time: int) -> None:
@@ -63,8 +79,10 @@ async def record_call(
 
         try:
             async with Line(base, room, token, end) as line:
-                await take_part(line, video, avatar, seen, seconds)
+                await take_part(line, video, avatar, seen, seconds, leave)
         finally:
             video.close()
+            for number in _LEAVE:
+                loop.remove_signal_handler(number)
     traffic = end.traffic
     return Recorded(count, traffic.sent.overall, traffic.received.overall, end.loss)

@@ -18,7 +18,8 @@ from avatar.errors import FacewireError, InputError, NoFaceError
 from avatar.face import Window
 from avatar.storage import write_whole
 from enroll.crops import cut_window
-from service.fallback.people import Describer, same_people
+from enroll.identity import Describer
+from service.fallback.people import same_people
 
 SIZE = 256
 BUDGET = 40_000_000  # bytes of a whole folder

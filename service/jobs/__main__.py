@@ -6,7 +6,6 @@ that was killed leaves no workers behind.
 
 from __future__ import annotations
 
-import logging
 import os
 import signal
 import threading
@@ -16,12 +15,12 @@ from service.api.settings import settings_from
 from service.jobs.enrolment import WorkSettings
 from service.jobs.queue import Queue
 from service.jobs.worker import Worker
+from service.log import write_log
 
 
 def main() -> None:
-    logging.basicConfig(level=logging.INFO, format="%(levelname)s %(name)s %(message)s")
-    logging.getLogger("alembic").setLevel(logging.WARNING)
     settings = settings_from(os.environ)
+    write_log(settings.log_json)
     queue = Queue(store_of(settings), settings.job_lease)
     work = WorkSettings(settings.video_seconds, settings.checkpoint_seconds, settings.device)
     worker = Worker(queue, work_folder(settings), work)

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from avatar.avatar import Consent
 from avatar.errors import VideoError
 from avatar.face import FaceTrack
+from enroll.identity import can_describe, sign_bytes, sign_of_video
 from service.enrolment import EnrolmentSettings, checkpoint_of, enrol
 from service.guide.coverage import coverage_of
 from service.guide.script import passed
@@ -145,7 +146,15 @@ def run(
     if last:
         queue.keep(claim, clock(), "preview", png(side_by_side(last[0])))
     report = _report(track, avatar.report, [*warnings, *more], asked.get("script"))
-    return queue.finish(claim, target.read_bytes(), report, clock())
+    return queue.finish(claim, target.read_bytes(), report, clock(), _sign(video))
+
+
+def _sign(video: Path) -> bytes | None:
+    """Of the face, where there is a network that makes it."""
+    if not can_describe():
+        return None
+    sign = sign_of_video(video)
+    return None if sign is None else sign_bytes(sign)
 
 
 def _report(

@@ -179,14 +179,21 @@ class Queue:
             left = _end(job, FAILED, error, now)
         self._remove(left)
 
-    def finish(self, claim: Claim, archive: bytes, report: dict[str, Any], now: float) -> str:
+    def finish(
+        self,
+        claim: Claim,
+        archive: bytes,
+        report: dict[str, Any],
+        now: float,
+        sign: bytes | None = None,
+    ) -> str:
         """Adds the avatar and ends the job, both or neither.  Returns the avatar's id.
 
-        Raises LostError.
+        sign: as `Library.add_avatar` has it.  Raises LostError.
         """
         with self._store.database.write() as session:
             job = self._held(session, claim)
-            avatar = self._store.library.add_avatar(session, claim.owner, archive, now)
+            avatar = self._store.library.add_avatar(session, claim.owner, archive, now, sign)
             audit.note(session, claim.owner, "avatar.enrolled", avatar.id, claim.owner, now)
             left = _end(job, DONE, "", now)
             job.progress, job.note, job.report, job.result = 1.0, "", report, avatar.id

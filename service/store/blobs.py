@@ -6,6 +6,7 @@ import re
 import secrets
 from collections.abc import Iterable
 from pathlib import Path
+from typing import Protocol
 
 from avatar.errors import InputError, StorageError
 from avatar.storage import whole_file
@@ -13,6 +14,16 @@ from service.store.keys import SALT_BYTES
 from service.store.sealed import SealedFile, sealed
 
 _NAME = re.compile(r"[0-9a-f]{32}")
+
+
+class Blobs(Protocol):
+    """A place for sealed files; `BlobFolder` says what each method does."""
+
+    def put(self, data: Iterable[bytes], key: bytes) -> str: ...
+
+    def open(self, name: str, key: bytes) -> SealedFile: ...
+
+    def remove(self, name: str) -> None: ...
 
 
 class BlobFolder:
@@ -47,17 +58,18 @@ class BlobFolder:
                 f"a stored file cannot be read ({error.strerror or error})",
                 "Restore the service's folder from a backup.",
             ) from error
-        try:
-            return SealedFile(file, key)
-        except Exception:
-            file.close()
-            raise
+        return SealedFile.of(file, key)
 
     def remove(self, name: str) -> None:
         """Also where it is gone already."""
         self._file(name).unlink(missing_ok=True)
 
     def _file(self, name: str) -> Path:
-        if not _NAME.fullmatch(name):
-            raise InputError("no stored file has such a name")
-        return self._path / name[:2] / name
+        return self._path / place_of(name)
+
+
+def place_of(name: str) -> str:
+    """Where a blob lies under its store's root.  Raises InputError for what is no blob's name."""
+    if not _NAME.fullmatch(name):
+        raise InputError("no stored file has such a name")
+    return f"{name[:2]}/{name}"

@@ -11,7 +11,7 @@ from sqlalchemy.orm import Session
 
 from avatar.archive import parse_avatar
 from avatar.errors import InputError
-from service.store.blobs import BlobFolder
+from service.store.blobs import Blobs
 from service.store.keys import KEY_BYTES, MasterKey
 from service.store.models import Event, Grant, Job, Lease, StoredAvatar, Token, User
 from service.store.sealed import SealedFile
@@ -22,7 +22,7 @@ class Library:
     """The sealed files of all users.  Sessions are the caller's, who commits."""
 
     master: MasterKey
-    blobs: BlobFolder
+    blobs: Blobs
 
     def new_user(self, session: Session, name: str, password: str, now: float) -> User:
         """A user with a fresh key.  password: its hash."""
@@ -48,8 +48,11 @@ class Library:
         """What `put` sealed.  Raises StorageError, ArchiveError."""
         return self.blobs.open(blob, self.key_of(session, user))
 
-    def add_avatar(self, session: Session, owner: str, data: bytes, now: float) -> StoredAvatar:
-        """An archive's bytes, checked and sealed.  Raises ArchiveError, VersionError."""
+    def add_avatar(
+        self, session: Session, owner: str, data: bytes, now: float, sign: bytes | None = None
+    ) -> StoredAvatar:
+        """An archive's bytes, checked and sealed.  sign: of the owner's face, sealed apart, as
+        others receive the archive.  Raises ArchiveError, VersionError."""
         avatar = parse_avatar(data)
         stored = StoredAvatar(
             owner_id=owner,
@@ -57,20 +60,21 @@ class Library:
             digest=avatar.digest,
             size=len(data),
             blob=self.put(session, owner, [data]),
+            sign=None if sign is None else self.put(session, owner, [sign]),
             created=now,
         )
         session.add(stored)
         session.flush()
         return stored
 
-    def remove_avatar(self, session: Session, avatar: StoredAvatar) -> str:
-        """Takes the avatar and its grants out.  Returns the blob, to be removed after commit."""
+    def remove_avatar(self, session: Session, avatar: StoredAvatar) -> list[str]:
+        """Takes the avatar and its grants out.  Returns its blobs, to be removed after commit."""
         grants = select(Grant.id).where(Grant.avatar_id == avatar.id)
         session.execute(delete(Lease).where(Lease.grant_id.in_(grants)))
         session.execute(delete(Grant).where(Grant.avatar_id == avatar.id))
         session.delete(avatar)
         session.flush()
-        return avatar.blob
+        return [blob for blob in (avatar.blob, avatar.sign) if blob]
 
     def erase_user(self, session: Session, user: str) -> list[str]:
         """Destroys the user's key and every row of theirs; from the commit on, nothing that was
@@ -81,7 +85,9 @@ class Library:
         """
         avatars = select(StoredAvatar.id).where(StoredAvatar.owner_id == user)
         grants = select(Grant.id).where(Grant.avatar_id.in_(avatars) | (Grant.holder_id == user))
-        blobs = set(session.scalars(select(StoredAvatar.blob).where(StoredAvatar.owner_id == user)))
+        blobs: set[str] = set()
+        for one in session.scalars(select(StoredAvatar).where(StoredAvatar.owner_id == user)):
+            blobs |= {blob for blob in (one.blob, one.sign) if blob}
         for job in session.scalars(select(Job).where(Job.owner_id == user)):
             blobs |= {blob for blob in (job.inputs, job.checkpoint, job.preview) if blob}
         session.execute(delete(Lease).where(Lease.grant_id.in_(grants)))

@@ -57,6 +57,7 @@ class StoredAvatar(Base):
     digest: Mapped[str] = mapped_column(String(64))  # the archive's own
     size: Mapped[int] = mapped_column(BigInteger)
     blob: Mapped[str] = mapped_column(ID)
+    sign: Mapped[str | None] = mapped_column(ID)  # a sealed descriptor of its owner's face
     created: Mapped[float]
 
 

@@ -10,6 +10,7 @@ from service.store.blobs import BlobFolder
 from service.store.database import Database, sqlite_url
 from service.store.keys import master_key_file, parse_master_key
 from service.store.library import Library
+from service.store.objects import ObjectStore
 
 
 @dataclass(frozen=True)
@@ -18,9 +19,11 @@ class Store:
     library: Library
 
 
-def open_store(folder: Path, url: str = "", key: str = "", key_file: str = "") -> Store:
-    """Makes what is missing and brings the tables up to date.  Empty: SQLite and the key's file
-    in the folder.  Raises InputError, StorageError, VersionError."""
+def open_store(
+    folder: Path, url: str = "", key: str = "", key_file: str = "", blobs: str = ""
+) -> Store:
+    """Makes what is missing and brings the tables up to date.  Empty: SQLite, the key's file and
+    the sealed files in the folder.  Raises InputError, MissingError, StorageError, VersionError."""
     try:
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     except OSError as error:
@@ -33,4 +36,5 @@ def open_store(folder: Path, url: str = "", key: str = "", key_file: str = "") -
     )
     database = Database(url or sqlite_url(folder / "facewire.db"))
     database.migrate()
-    return Store(database, Library(master, BlobFolder(folder / "sealed")))
+    place = ObjectStore(blobs) if blobs else BlobFolder(folder / "sealed")
+    return Store(database, Library(master, place))

@@ -79,6 +79,15 @@ class SealedFile:
         self.chunks = whole + (rest > 0)
         self.size = length - HEADER - TAG * self.chunks
 
+    @classmethod
+    def of(cls, file: IO[bytes], key: bytes) -> SealedFile:
+        """Takes the file over: it is closed where it is none that opens."""
+        try:
+            return cls(file, key)
+        except Exception:
+            file.close()
+            raise
+
     def chunk(self, index: int) -> bytes:
         self._file.seek(HEADER + index * (CHUNK + TAG))
         return self._sealer.open(index, self._file.read(CHUNK + TAG), last=index == self.chunks - 1)

@@ -15,15 +15,22 @@ export async function call(method, path, body) {
     method, headers, body: raw ? body : body === undefined ? undefined : JSON.stringify(body),
   });
   if (answer.ok) return answer.status === 204 ? null : answer.json();
-  const problem = await answer.json().catch(() => ({}));
-  if (answer.status === 401 && path !== "/v1/sessions") keep(null);
-  throw new Error(problem.errors?.map((e) => `${e.at}: ${e.what}`).join("; ")
-    || problem.detail || `The server answers ${answer.status}.`);
+  // Where a password is asked for, it is that which was wrong.
+  if (answer.status === 401 && !body?.password) keep(null);
+  throw await problem(answer);
 }
 
-export async function picture(path) {
+async function problem(answer) {
+  const said = await answer.json().catch(() => ({}));
+  return new Error(said.errors?.map((e) => `${e.at}: ${e.what}`).join("; ")
+    || said.detail || `The server answers ${answer.status}.`);
+}
+
+// A file as { url, headers }, the url for this page alone; throws as `call` does.
+export async function fetched(path) {
   const answer = await fetch(path, { headers: { Authorization: `Bearer ${token()}` } });
-  return answer.ok ? URL.createObjectURL(await answer.blob()) : null;
+  if (!answer.ok) throw await problem(answer);
+  return { url: URL.createObjectURL(await answer.blob()), headers: answer.headers };
 }
 
 export function socket(path, hello) {

@@ -25,6 +25,11 @@ export async function makeRoom() {
 // The id of a room, from its link too.
 const idOf = (text) => (text.match(/[0-9a-f]{32}/) ?? [""])[0];
 
+// Says so to who has come by a room's link.
+export function invited() {
+  if (idOf(location.search)) say("fw-call-status", "You are invited to a room. Sign in, and join.");
+}
+
 export async function join(text, width, fit, background) {
   try {
     if (line) return;
@@ -99,11 +104,19 @@ const WAYS = { avatar: "the avatar", fallback: "no avatar yet", nothing: "nothin
   refused: "nothing: you have no permission to receive this avatar" };
 
 function figures(now) {
+  warn(now.owner);
   const who = now.others.length ? `With ${now.others.join(", ")}` : "Nobody else is here yet";
   const trip = now.round_trip_ms == null ? "" : `, ${now.round_trip_ms} ms there and back`;
   say("fw-call-figures", `${who}. Receiving ${WAYS[now.carried]}: ${now.kbps_in} kbit/s in, `
     + `${now.kbps_out} kbit/s out, ${now.delay_ms} ms held back${trip}, `
     + `${(100 * now.loss).toFixed(1)} % lost.`);
+}
+
+// What the server says of the face before the camera.
+function warn(owner) {
+  if (owner === false) say("fw-call-status", "The face before your camera is not the one that was "
+    + "enrolled: your avatar stands still.", true);
+  else if (owner && at("fw-call-status").classList.contains("fw-wrong")) say("fw-call-status", "In the call.");
 }
 
 export async function leave() {

@@ -1,10 +1,10 @@
 // An enrolment: asked for, given a video from the camera or a file, followed to its end.
 
-import { call, picture, socket, token } from "./api.js";
+import { call, fetched, socket, token } from "./api.js";
 import * as camera from "./camera.js";
-import { at, meter, say, table } from "./page.js";
+import { at, button, meter, say, table } from "./page.js";
 
-const SHORTEST = 8000; // ms of film, however quick the script was done
+const SHORTEST = 8; // seconds of film, however quick the script was done
 
 let current = null; // the id of the enrolment under way
 let take = null; // { recorder, socket, begun }
@@ -46,6 +46,7 @@ export const film = (...wish) => guarded(async () => {
   const video = at("fw-camera");
   video.parentElement.classList.add("fw-on");
   const stream = await camera.open(video, true).catch(() => camera.open(video, false));
+  say("fw-status", "Filming");
   const parts = [];
   const recorder = new MediaRecorder(stream, { videoBitsPerSecond: 6e6 });
   recorder.addEventListener("dataavailable", (event) => parts.push(event.data));
@@ -54,6 +55,9 @@ export const film = (...wish) => guarded(async () => {
     if (take && reason) { say("fw-advice", reason, true); stop(); }
   });
 });
+
+// Seconds that were filmed so far.
+export const filmed = () => take?.begun ? (performance.now() - take.begun) / 1000 : 0;
 
 function guide(seen) {
   if (!take) return false;
@@ -69,7 +73,7 @@ function guide(seen) {
   at("fw-script").value = seen.at / seen.of;
   draw(seen.mesh);
   if (take.ending) return false;
-  if (seen.gesture === "done" && performance.now() - take.begun > SHORTEST) enough();
+  if (seen.gesture === "done" && filmed() > SHORTEST) enough();
   return true;
 }
 
@@ -103,7 +107,7 @@ function stop() {
   socket.close();
   camera.close(at("fw-camera"));
   at("fw-camera").parentElement.classList.remove("fw-on");
-  say("fw-prompt", "");
+  for (const id of ["fw-prompt", "fw-advice"]) say(id, "");
 }
 
 export const cancel = () => guarded(async () => {
@@ -143,11 +147,11 @@ async function follow(id) {
 }
 
 async function preview(id) {
-  const url = await picture(`/v1/enrolments/${id}/preview`);
-  if (!url) return;
+  const got = await fetched(`/v1/enrolments/${id}/preview`).catch(() => null);
+  if (!got) return;
   const figure = at("fw-preview"), image = figure.querySelector("img");
   if (image.src) URL.revokeObjectURL(image.src);
-  image.src = url;
+  image.src = got.url;
   figure.hidden = false;
 }
 
@@ -156,13 +160,12 @@ const NAMES = { left: "turned to the left", right: "turned to the right", up: "c
 
 function report({ report: { figures, coverage, warnings, liveness }, avatar }) {
   const place = at("fw-report");
-  place.className = "fw-report";
   const words = { true: "shown: the script was followed", false: "not shown: the script was not followed" };
   const rows = [
     ["PSNR on frames kept from learning", `${figures.psnr} dB`],
     ["of that the face", `${figures.psnr_face} dB`],
     ["frames learned from / kept", `${figures.training_frames} / ${figures.held_out_frames}`],
-    ["fitted", `${figures.steps} steps in ${figures.seconds} s`],
+    ["steps of fitting", `${figures.steps} in ${figures.seconds} s`],
     ["liveness", words[liveness] ?? "not asked for, with a file"],
   ];
   const seen = Object.entries(coverage).map(([name, share]) => [NAMES[name], meter(share)]);
@@ -173,15 +176,16 @@ function report({ report: { figures, coverage, warnings, liveness }, avatar }) {
   });
   place.replaceChildren(table(rows, "Quality"), table(seen, "What the video shows of you"), ...lines);
   const publish = document.createElement("p");
-  publish.textContent = "Nobody but you can use this avatar until you let them. ";
-  const drop = document.createElement("button");
-  drop.textContent = "Delete it";
-  drop.id = "fw-delete";
-  drop.onclick = () => guarded(async () => {
+  const yours = document.createElement("a");
+  yours.href = "/yours";
+  yours.textContent = "let them";
+  const drop = button("Delete it", () => guarded(async () => {
     await call("DELETE", `/v1/avatars/${avatar}`);
     place.replaceChildren();
+    at("fw-preview").hidden = true;
     say("fw-status", "Deleted.");
-  });
-  publish.append(drop);
+  }));
+  drop.id = "fw-delete";
+  publish.append("Nobody but you can use this avatar until you ", yours, ". ", drop);
   place.append(publish);
 }

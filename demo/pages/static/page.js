@@ -12,6 +12,7 @@ export function say(id, text, wrong = false) {
 // A table of rows [name, value].
 export function table(rows, caption) {
   const made = document.createElement("table");
+  made.className = "fw-table";
   made.createCaption().textContent = caption;
   for (const [name, value] of rows) {
     const row = made.insertRow();
@@ -28,5 +29,15 @@ export function meter(value) {
   const made = document.createElement("meter");
   Object.assign(made, { min: 0, max: 1, low: 0.4, value });
   made.setAttribute("aria-label", `${Math.round(value * 100)} %`);
+  return made;
+}
+
+// One without work submits its form.
+export function button(words, work) {
+  const made = document.createElement("button");
+  made.type = work ? "button" : "submit";
+  made.className = "fw-button";
+  made.textContent = words;
+  if (work) made.onclick = work;
   return made;
 }

@@ -1,60 +1,43 @@
-"""A real browser before a real server: headless Chromium with a camera that shows a clip."""
+"""A real browser before a real server: headless Chromium with a camera that shows a clip.
+
+Nothing here waits for a fixed time: each step waits until the page says that it is done.
+"""
 
 from __future__ import annotations
 
-import importlib.util
 import os
 import shutil
+import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
-# The server and its clip are those of the service's tests.
-_spec = importlib.util.spec_from_file_location(
-    "service_tests", Path(__file__).parents[2] / "service" / "conftest.py"
-)
-_service = importlib.util.module_from_spec(_spec)
-sys.modules[_spec.name] = _service  # dataclasses look their module up
-_spec.loader.exec_module(_service)
-clip, live, PASSWORD = _service.clip, _service.live, _service.PASSWORD
+from tests.demo.pages.measured import make_lab
+from tests.service.live import NEEDS, PASSWORD, LiveServer, settings
+
+PATIENCE = 300_000  # ms that a step may take on a machine which has other work
+_DESK = {"viewport": {"width": 1280, "height": 900}}
+_PHONE = {"viewport": {"width": 390, "height": 844}, "is_mobile": True, "has_touch": True}
 
 
 @pytest.fixture(scope="session")
-def camera_film(clip, tmp_path_factory) -> Path:
-    """What the camera shows, over and over."""
-    import av
-
-    path = tmp_path_factory.mktemp("camera") / "camera.y4m"
-    with av.open(str(clip)) as source, path.open("wb") as file:
-        file.write(b"YUV4MPEG2 W320 H320 F25:1 Ip A1:1 C420mpeg2\n")
-        for frame in source.decode(video=0):
-            pixels = frame.reformat(320, 320, "yuv420p").to_ndarray()
-            file.write(b"FRAME\n" + pixels.tobytes())
-    return path
-
-
-@pytest.fixture(scope="session")
-def wanted() -> None:
-    """They take minutes, and time out on a machine that is busy otherwise."""
-    if os.environ.get("FACEWIRE_BROWSER") != "1":
-        pytest.skip("set FACEWIRE_BROWSER=1 to run the tests of the pages in a real browser")
-
-
-@pytest.fixture(scope="session")
-def chromium(wanted, camera_film):
+def chromium(tmp_path_factory, request):
     program = shutil.which("chromium") or shutil.which("chromium-browser")
     if program is None:
         pytest.skip("no chromium here: install Debian's chromium to run the tests of the pages")
     api = pytest.importorskip("playwright.sync_api")
-    pytest.importorskip("gradio")
+    for package in ("gradio", "matplotlib", *NEEDS):
+        pytest.importorskip(package)
+    film = tmp_path_factory.mktemp("camera") / "camera.y4m"
+    _film(request.getfixturevalue("clip"), film)
     arguments = [
         "--no-sandbox",
         "--disable-gpu",
         "--use-fake-device-for-media-stream",
         "--use-fake-ui-for-media-stream",
-        f"--use-file-for-fake-video-capture={camera_film}",
+        f"--use-file-for-fake-video-capture={film}",
     ]
     with api.sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=program, args=arguments)
@@ -62,22 +45,60 @@ def chromium(wanted, camera_film):
         browser.close()
 
 
+def _film(clip, path):
+    """What the camera shows, over and over."""
+    import av
+
+    with av.open(str(clip)) as source, path.open("wb") as file:
+        file.write(b"YUV4MPEG2 W320 H320 F25:1 Ip A1:1 C420mpeg2\n")
+        for frame in source.decode(video=0):
+            pixels = frame.reformat(320, 320, "yuv420p").to_ndarray()
+            file.write(b"FRAME\n" + pixels.tobytes())
+
+
+@pytest.fixture(scope="session")
+def server(chromium, tmp_path_factory):
+    """One for all, with a worker; each test has users of its own."""
+    folder = tmp_path_factory.mktemp("pages")
+    lab = make_lab(folder / "lab")
+    made = LiveServer(folder / "data", settings(pages=1, workers=0, lab=lab))
+    with made.log.open("ab") as log:
+        worker = subprocess.Popen(
+            [sys.executable, str(Path(__file__).with_name("quick_worker.py"))],
+            env={
+                **os.environ,
+                "PYTHONPATH": str(Path(__file__).parents[3]),
+                "FACEWIRE_DATA": str(made.data),
+            },
+            stdin=subprocess.PIPE,  # its end ends the worker
+            stdout=log,
+            stderr=log,
+        )
+    yield made
+    worker.kill()
+    worker.communicate()
+    made.stop()
+
+
 @pytest.fixture
-def visit(chromium) -> Callable:
-    """visit(server, path, phone=False) -> a page; its script errors fail the test."""
+def visit(chromium, server) -> Callable:
+    """visit(path, phone=False) -> a page.  Errors of its scripts, and what it asks of anybody but
+    our server, fail the test."""
     contexts, errors = [], []
 
-    def open_page(server, path="/", phone=False):
-        shape = (
-            {"viewport": {"width": 390, "height": 844}, "is_mobile": True, "has_touch": True}
-            if phone
-            else {"viewport": {"width": 1280, "height": 900}}
+    def asked(request):
+        if not request.url.startswith((server.base, "data:", "blob:")):
+            errors.append(f"asked for {request.url}")
+
+    def open_page(path="/", phone=False):
+        context = chromium.new_context(
+            permissions=["camera", "microphone"], **(_PHONE if phone else _DESK)
         )
-        context = chromium.new_context(permissions=["camera", "microphone"], **shape)
         contexts.append(context)
         page = context.new_page()
-        page.set_default_timeout(180_000)
+        page.set_default_timeout(PATIENCE)
         page.on("pageerror", lambda error: errors.append(str(error)))
+        page.on("request", asked)
         page.goto(server.base + path)
         page.wait_for_selector("#fw-register")
         return page
@@ -89,7 +110,7 @@ def visit(chromium) -> Callable:
 
 
 @pytest.fixture
-def shot(request):
+def shot():
     """Keeps a picture of a page in the folder FACEWIRE_SCREENSHOTS, for people to look at."""
     folder = os.environ.get("FACEWIRE_SCREENSHOTS")
 
@@ -100,23 +121,34 @@ def shot(request):
     return keep
 
 
-def sign_in(page, name):
-    page.fill("#fw-user :is(input, textarea)", name)
-    page.fill("#fw-password input", PASSWORD)
-    page.click("#fw-register")
-    says(page, "fw-account", f"You are {name}.")
+class Steps:
+    """What tests do on a page."""
 
+    @staticmethod
+    def says(page, id, text):
+        """Waits until the page says it; a failure shows what it says instead."""
+        from playwright.sync_api import expect
 
-def says(page, id, text):
-    """Waits until the page says it; a failure shows what it says instead."""
-    from playwright.sync_api import expect
+        expect(page.locator(f"#{id}")).to_contain_text(text, timeout=PATIENCE)
 
-    expect(page.locator(f"#{id}")).to_contain_text(text, timeout=180_000)
+    def sign_in(self, page, name, button="register"):
+        page.fill("#fw-user :is(input, textarea)", name)
+        page.fill("#fw-password input", PASSWORD)
+        page.click(f"#fw-{button}")
+        self.says(page, "fw-account", f"You are {name}.")
+
+    @staticmethod
+    def choose(page, label, option):
+        """Of a list that drops down."""
+        page.get_by_label(label).click()
+        page.get_by_role("option", name=option, exact=True).click()
+
+    @staticmethod
+    def fits(page):
+        """Nothing of the page lies beside a phone's screen."""
+        assert page.evaluate("document.documentElement.scrollWidth") <= 390
 
 
 @pytest.fixture
 def steps():
-    """What tests do on a page."""
-    from types import SimpleNamespace
-
-    return SimpleNamespace(sign_in=sign_in, says=says)
+    return Steps()

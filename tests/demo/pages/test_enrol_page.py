@@ -3,56 +3,38 @@
 from __future__ import annotations
 
 
-def wish(page, name="Ada", agree=True):
+def wish(page, steps, name="Ada", agree=True):
     page.fill("#fw-name :is(input, textarea)", name)
     if agree:
         page.check("#fw-agreed input")
     page.get_by_text("How long and how fine").click()
     page.get_by_label("number input for Seconds of fitting").fill("5")
-    page.get_by_label("Pixels a side to learn from").click()
-    page.get_by_role("option", name="64", exact=True).click()
+    steps.choose(page, "Pixels a side to learn from", "64")
 
 
-def test_a_file_becomes_an_avatar_and_stands_in_the_mirror(visit, live, steps, shot, clip):
-    server = live(pages=1)
-    page = visit(server)
+def test_a_file_goes_up_is_followed_and_can_be_cancelled(visit, steps, shot, clip):
+    page = visit()
     shot(page, "enrol-first")
     page.get_by_role("tab", name="Use a video file").click()
     page.click("#fw-upload")
     steps.says(page, "fw-status", "Sign in first")
-    steps.sign_in(page, "ada")
-    wish(page, agree=False)
+    steps.sign_in(page, "filer")
+    wish(page, steps, agree=False)
     page.set_input_files("#fw-file", str(clip))
     page.click("#fw-upload")
     steps.says(page, "fw-status", "agree to it")
     page.check("#fw-agreed input")
     page.click("#fw-upload")
-    page.wait_for_selector("#fw-preview:not([hidden])")
+    steps.says(page, "fw-status", "Following the face")
     shot(page, "enrol-running")
-    steps.says(page, "fw-status", "Your avatar is ready")
-    shot(page, "enrol-done")
-    steps.says(page, "fw-report", "PSNR on frames kept from learning")
-    steps.says(page, "fw-report", "not asked for, with a file")
-
-    page.get_by_label("Pixels a side of the picture").click()
-    page.get_by_role("option", name="128", exact=True).click()
-    page.click("#fw-mirror")
-    page.wait_for_function("document.getElementById('fw-mirror-picture').naturalWidth === 128")
-    page.wait_for_function(
-        "parseFloat(document.getElementById('fw-mirror-status').textContent) > 0"
-    )
-    shot(page, "mirror")
-    page.click("#fw-mirror-stop")
-
-    page.click("#fw-delete")
-    steps.says(page, "fw-status", "Deleted")
+    page.click("#fw-cancel")
+    steps.says(page, "fw-status", "Cancelled")
 
 
-def test_the_camera_is_tracked_prompted_and_enrolled_from(visit, live, steps, shot):
-    server = live(pages=1)
-    page = visit(server, phone=True)
-    steps.sign_in(page, "ada")
-    wish(page)
+def test_the_camera_is_tracked_prompted_enrolled_from_and_mirrored(visit, steps, shot):
+    page = visit(phone=True)
+    steps.sign_in(page, "filmed")
+    wish(page, steps)
     page.click("#fw-film")
     page.wait_for_function("document.getElementById('fw-sure').value > 0.3")
     drawn = """() => {
@@ -65,25 +47,39 @@ def test_the_camera_is_tracked_prompted_and_enrolled_from(visit, live, steps, sh
         "!['', 'Look into the camera'].includes(document.getElementById('fw-prompt').textContent)"
     )
     shot(page, "film-phone")
-    page.wait_for_timeout(3000)  # of film
+    page.wait_for_function("facewire.filmed() > 3")
     page.click("#fw-enough")
+    page.wait_for_selector("#fw-preview:not([hidden])")
+    page.wait_for_function("document.querySelector('#fw-preview img').naturalWidth === 128")
     steps.says(page, "fw-status", "Your avatar is ready")
+    steps.says(page, "fw-report", "PSNR on frames kept from learning")
     steps.says(page, "fw-report", "not shown: the script was not followed")
     shot(page, "done-phone")
-    wide = page.evaluate("document.documentElement.scrollWidth")
-    assert wide <= 390
+    steps.fits(page)
+
+    steps.choose(page, "Pixels a side of the picture", "128")
+    page.click("#fw-mirror")
+    page.wait_for_function("document.getElementById('fw-mirror-picture').naturalWidth === 128")
+    page.wait_for_function(
+        "parseFloat(document.getElementById('fw-mirror-status').textContent) > 0"
+    )
+    shot(page, "mirror-phone")
+    steps.fits(page)
+    page.click("#fw-mirror-stop")
+    page.click("#fw-delete")
+    steps.says(page, "fw-status", "Deleted")
 
 
-def test_everything_is_reached_and_used_by_keyboard(visit, live, steps):
-    page = visit(live(pages=1))
+def test_everything_is_reached_and_used_by_keyboard(visit, steps):
+    page = visit()
     page.focus("#fw-user :is(input, textarea)")
-    page.keyboard.type("ada")
+    page.keyboard.type("typist")
     page.keyboard.press("Tab")
     page.keyboard.type("correct horse battery")
     page.keyboard.press("Tab")
     page.keyboard.press("Tab")
     page.keyboard.press("Enter")
-    steps.says(page, "fw-account", "You are ada.")
+    steps.says(page, "fw-account", "You are typist.")
     reached = set()
     for _ in range(40):
         page.keyboard.press("Tab")

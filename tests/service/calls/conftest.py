@@ -23,6 +23,7 @@ def moving(monkeypatch):
     @dataclass
     class Row:
         row: object
+        points: object = None
 
     def states(row, avatar):
         return FaceStates(np.array([row.time]), row.image[None], np.array([True]), avatar.layout)

@@ -62,6 +62,30 @@ def test_another_face_before_the_camera_stops_the_avatar(ada, moving):
     assert sender.film(60 * TICK, Frame(values, 60 * TICK), moving) == []
 
 
+def test_a_watch_stops_the_avatar_for_a_stranger_and_lets_its_owner_go_on(ada, moving):
+    class Watch:
+        owner = True
+
+        def step(self, now, image, points):
+            return self.owner
+
+    watch = Watch()
+    sender, receiver = FaceEnd(ada, watch=watch), FaceEnd(None, [ada])
+    run(sender, receiver, moving, ada.layout.width)
+    before = receiver.show(60 * TICK)
+    watch.owner = False
+    assert film(sender, moving, 60) == [] and sender.owner is False and before is not None
+    watch.owner = True
+    assert film(sender, moving, 61) + film(sender, moving, 62)
+
+
+def film(end, tracker, tick):
+    from enroll.capture import Frame
+
+    return end.film(tick * TICK, Frame(np.zeros(end._mine.layout.width, np.float32), tick * TICK),
+                    tracker)  # fmt: skip
+
+
 def test_rubbish_is_counted_and_harms_nothing(ada, moving):
     sender, receiver = FaceEnd(ada), FaceEnd(ada, [ada])
     run(sender, receiver, moving, ada.layout.width)

@@ -110,6 +110,19 @@ def test_erasing_a_user_makes_the_file_useless(store, archive):
                 b"".join(SealedFile(io.BytesIO(stolen), key).read(0, 1))
 
 
+def test_a_sign_is_sealed_apart_for_its_owner_and_goes_with_the_avatar(store, archive):
+    ada, bob = store.user("ada"), store.user("bob")
+    with store.database.write() as session:
+        avatar = store.library.add_avatar(session, ada, archive, 1.0, b"sign")
+        assert b"".join(store.library.open(session, ada, avatar.sign).read(0, 4)) == b"sign"
+        with pytest.raises(ArchiveError):
+            b"".join(store.library.open(session, bob, avatar.sign).read(0, 4))
+        both = {avatar.blob, avatar.sign}
+        assert set(store.library.remove_avatar(session, avatar)) == both and None not in both
+        again = store.library.add_avatar(session, ada, archive, 1.0, b"sign")
+        assert set(store.library.erase_user(session, ada)) == {again.blob, again.sign}
+
+
 def test_a_lease_opens_one_download_until_the_grant_is_revoked(store, archive):
     ada, bob = store.user("ada"), store.user("bob")
     library = store.library

@@ -1,0 +1,101 @@
+"""Two people in two browser windows: permission, a room, a call, and what is shown of it."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+pytest.importorskip("aiortc")
+
+# The corner of the picture with the badge is orange, and its middle is not a flat grey.
+_SHOWS_AN_AVATAR = """() => {
+    const video = document.getElementById("fw-other");
+    if (!video.videoWidth) return false;
+    const canvas = document.createElement("canvas");
+    [canvas.width, canvas.height] = [video.videoWidth, video.videoHeight];
+    const pen = canvas.getContext("2d");
+    pen.drawImage(video, 0, 0);
+    const [red, , blue] = pen.getImageData(2, canvas.height - 3, 1, 1).data;
+    const middle = pen.getImageData(0, canvas.height >> 1, canvas.width, 1).data;
+    const levels = middle.filter((_, i) => i % 4 === 0);
+    return red - blue > 60 && Math.max(...levels) - Math.min(...levels) > 60;
+}"""
+
+
+@pytest.fixture
+def people(server, fitted):
+    """Two users, each with an avatar."""
+    from avatar.archive import avatar_bytes
+
+    for name in ("caller", "called"):
+        data = avatar_bytes(replace(fitted, name=name))
+        assert server.call("POST", "/v1/avatars", server.user(name), content=data).is_success
+    return "caller", "called"
+
+
+def test_two_people_call_each_other(visit, steps, shot, people):
+    caller, called = people
+    one = visit("/yours")
+    steps.sign_in(one, caller, "sign-in")
+    one.fill("#fw-avatars [name=holder]", called)
+    one.get_by_role("button", name="Let them see it").click()
+    steps.says(one, "fw-avatars", "until")
+    shot(one, "yours")
+
+    one.goto(one.url.replace("/yours", "/call"))
+    steps.says(one, "fw-account", f"You are {caller}.")
+    one.click("#fw-make")
+    steps.says(one, "fw-call-link", "/call?room=")
+    steps.choose(one, "Pixels a side", "128")
+    one.click("#fw-join")
+    steps.says(one, "fw-call-status", "In the call")
+    steps.says(one, "fw-call-figures", "Nobody else is here yet")
+
+    room = one.text_content("#fw-call-link").partition("/call")[2]
+    two = visit(f"/call{room}", phone=True)
+    steps.says(two, "fw-call-status", "You are invited")
+    steps.sign_in(two, called, "sign-in")
+    steps.choose(two, "Pixels a side", "128")
+    two.click("#fw-join")
+    steps.says(two, "fw-call-figures", f"With {caller}. Receiving the avatar")
+    two.wait_for_function(_SHOWS_AN_AVATAR)
+    steps.says(one, "fw-call-figures", "you have no permission to receive this avatar")
+    shot(one, "call")
+    shot(two, "call-phone")
+    steps.fits(two)
+
+    two.click("#fw-leave")
+    steps.says(two, "fw-call-status", "Not in a call")
+    steps.says(one, "fw-call-figures", "Nobody else is here yet")
+
+
+def test_permission_is_taken_back_and_an_account_ends(visit, steps, shot, server, fitted):
+    from avatar.archive import avatar_bytes
+
+    token = server.user("owner")
+    server.user("guest")
+    assert server.call("POST", "/v1/avatars", token, content=avatar_bytes(fitted)).is_success
+    page = visit("/yours", phone=True)
+    steps.sign_in(page, "owner", "sign-in")
+    page.fill("#fw-avatars [name=holder]", "nobody at all")
+    page.get_by_role("button", name="Let them see it").click()
+    steps.says(page, "fw-yours-status", "no user of that name")
+    page.fill("#fw-avatars [name=holder]", "guest")
+    page.get_by_role("button", name="Let them see it").click()
+    steps.says(page, "fw-avatars", "until")
+    shot(page, "yours-phone")
+    steps.fits(page)
+    page.get_by_role("button", name="Take back").click()
+    steps.says(page, "fw-avatars", "Nobody but you may see it")
+    steps.says(page, "fw-audit", "owner took a permission back")
+    page.get_by_text("Erase everything").click()
+    page.fill("#fw-erase-password input", "wrong password")
+    page.click("#fw-erase")
+    page.wait_for_selector("#fw-yours-status.fw-wrong")
+    page.wait_for_function("document.querySelector('#fw-erase-password input').value === ''")
+    assert server.call("GET", "/v1/account", token).status_code == 200
+    page.fill("#fw-erase-password input", "correct horse battery")
+    page.click("#fw-erase")
+    steps.says(page, "fw-account", "Your account is erased")
+    assert server.call("GET", "/v1/account", token).status_code == 401

@@ -1,0 +1,100 @@
+"""`facewire call` whole: two programs and a server, a video in and a video out at either end."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from tests.service.live import NEEDS, LiveServer, settings
+
+_COMMAND = "import sys; from demo.cli import main; sys.exit(main())"
+_PATIENCE = 240.0  # seconds
+
+
+@pytest.fixture
+def server(tmp_path):
+    for package in ("aiortc", *NEEDS):
+        pytest.importorskip(package)
+    made = LiveServer(tmp_path / "data", settings(workers=0))
+    yield made
+    made.stop()
+
+
+@pytest.fixture
+def film(clip, tmp_path) -> Path:
+    """The clip over and over: a minute."""
+    import av
+
+    path = tmp_path / "film.mp4"
+    with av.open(str(clip)) as source:
+        pictures = [frame.to_ndarray(format="rgb24") for frame in source.decode(video=0)]
+    with av.open(str(path), "w") as out:
+        stream = out.add_stream("libx264", rate=25, options={"preset": "ultrafast"})
+        stream.height, stream.width = pictures[0].shape[:2]
+        for picture in pictures * 30:
+            out.mux(stream.encode(av.VideoFrame.from_ndarray(picture, format="rgb24")))
+        out.mux(stream.encode(None))
+    return path
+
+
+def begin(link, token, folder, me, other, film, *more):
+    words = ["call", link, "--camera", film, "--avatar", f"{me}.avatar", "--theirs"]
+    words += [f"{other}.avatar", "-o", f"{me}-saw.mp4", "--size", "128", *more]
+    return subprocess.Popen(
+        [sys.executable, "-c", _COMMAND, *map(str, words)],
+        cwd=folder,
+        env={**os.environ, "FACEWIRE_TOKEN": token},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+
+
+def told(process) -> str:
+    out, said = process.communicate(timeout=_PATIENCE)
+    assert process.returncode == 0, said
+    return out
+
+
+def saw_an_avatar(path) -> None:
+    import av
+
+    with av.open(str(path)) as file:
+        pictures = [frame.to_ndarray(format="rgb24") for frame in file.decode(video=0)]
+    assert pictures and pictures[0].shape == (128, 128, 3)
+    red, _, blue = pictures[-1][-3:, 1:4].reshape(-1, 3).mean(axis=0)
+    assert red - blue > 60  # the badge, orange
+    assert np.ptp(pictures[-1][60].astype(int)) > 60  # and a picture, not a flat grey
+
+
+def test_two_programs_see_each_other(server, fitted, film, tmp_path):
+    from avatar.archive import write_avatar
+
+    for name in ("ada", "bob"):
+        write_avatar(replace(fitted, name=name), tmp_path / f"{name}.avatar")
+    tokens = {name: server.user(name) for name in ("ada", "bob")}
+    room = server.call("POST", "/v1/rooms", tokens["ada"]).json()
+    link = server.base + room["link"]
+    ada = begin(link, tokens["ada"], tmp_path, "ada", "bob", film, "--seconds", "600")
+    try:
+        end = time.monotonic() + _PATIENCE
+        while not server.call("GET", f"/v1/rooms/{room['id']}", tokens["ada"]).json()["members"]:
+            assert ada.poll() is None and time.monotonic() < end, "ada does not join"
+            time.sleep(0.2)
+        bob = told(begin(link, tokens["bob"], tmp_path, "bob", "ada", film, "--seconds", "8"))
+        ada.send_signal(signal.SIGINT)
+        assert "ada-saw.mp4: " in (said := told(ada)) and " 0 pictures" not in said
+    finally:
+        if ada.poll() is None:
+            ada.kill()
+    assert "bob-saw.mp4: " in bob and "received 0.00" not in bob
+    saw_an_avatar(tmp_path / "ada-saw.mp4")
+    saw_an_avatar(tmp_path / "bob-saw.mp4")

@@ -26,7 +26,7 @@ class Material:
     judged: the video whose frames are judged; window: the square of it that they show; times: [F]
     int64 us, on its clock, of the frames.  enrolled: the video of the same person that may be
     learned from.  avatar: learned from it, and track: of the judged video as that avatar's person
-    (`avatar.track_file`).
+    (`avatar.track_file`).  tracking: seconds that the track took, for each second of the video.
     """
 
     judged: Path
@@ -35,6 +35,7 @@ class Material:
     enrolled: Path | None = None
     avatar: Path | None = None
     track: Path | None = None
+    tracking: float = 0.0
 
 
 @dataclass(frozen=True)

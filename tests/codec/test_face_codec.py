@@ -15,8 +15,8 @@ from codec.face_codec import FaceDecoder, FaceEncoder, PacketSettings, encode_st
 from codec.face_models import FaceModels
 from codec.header import CODEC_LOSSLESS16, StreamHeader
 from codec.packet import FacePacket
-from codec.quantize import Quantizer, quantizer_of
-from codec.reference import reference_bytes
+from codec.quantize import BOUND, Quantizer, quantizer_of
+from codec.reference import reference_bytes, reference_frames, reference_symbols
 
 
 def decoded(packets: list[FacePacket], head: StreamHeader, statistics: object) -> FaceStates:
@@ -192,6 +192,17 @@ def test_fewer_bits_than_the_reference_and_near_the_ideal() -> None:
     symbols, ours, ideal = symbols_and_bytes(history=100)
     assert ours < 0.9 * reference_bytes(symbols)
     assert 8 * ours < 1.03 * ideal
+
+
+def test_the_reference_decodes_what_it_wrote() -> None:
+    symbols, _, _ = symbols_and_bytes(history=0, frames=30)
+    far = np.array([[0, 1, -1, BOUND, -BOUND]], np.int64)
+    for rows in (symbols, far, far[:0]):
+        files = reference_frames(rows)
+        assert len(files) == len(rows) and sum(map(len, files)) == reference_bytes(rows)
+        np.testing.assert_array_equal(reference_symbols(files, rows.shape[1]), rows)
+    still, stirred = np.zeros((3, 40), np.int64), np.eye(3, 40, dtype=np.int64)
+    assert reference_bytes(still) < reference_bytes(stirred)
 
 
 def test_history_saves_bits() -> None:

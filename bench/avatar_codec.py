@@ -41,6 +41,10 @@ class AvatarCodec:
     family: str = "avatar"
     needs_avatar: bool = True
 
+    @property
+    def reduced(self) -> bool:
+        return self.skip > 0
+
     def missing(self) -> str:
         from importlib.util import find_spec
 

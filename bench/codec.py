@@ -88,8 +88,9 @@ class Codec(Protocol):
     points, whatever number sets its quality, from the cheapest to the best.
 
     A codec may also have `family`, the name under which its variants share one convex hull (its
-    own name where it has none), `rate_counts`, False for one that sends nothing, and
-    `needs_avatar`, True for one whose result depends on the clip's avatar."""
+    own name where it has none), `reduced`, True for a variant that codes fewer pixels or frames,
+    `rate_counts`, False for one that sends nothing, and `needs_avatar`, True for one whose result
+    depends on the clip's avatar."""
 
     @property
     def name(self) -> str: ...

@@ -70,4 +70,4 @@ def chosen(names: Iterable[str], reduced: bool = True) -> list[Codec]:
 
 def whole(codec: Codec) -> bool:
     """Whether it codes every pixel of every frame."""
-    return getattr(codec, "reduction", 1) == 1 and getattr(codec, "skip", 1) == 1
+    return not getattr(codec, "reduced", False)

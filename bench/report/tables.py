@@ -7,14 +7,10 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from bench.comparison import (
-    CALLS,
-    Board,
-    boards,
-    distances,
-    equal_quality,
-    paybacks,
-)
+from bench.accounting import CARRIAGES
+from bench.codecs import codecs
+from bench.comparison import CALLS, Board, boards, distances, equal_quality, paybacks
+from bench.curves import LEAST_OVERLAP
 from bench.metrics.registry import metrics
 from bench.metrics.tradeoff import tradeoff
 from bench.report.table import Table
@@ -62,8 +58,6 @@ def cost_table(records: Sequence[Record]) -> Table:
         "clip": "", "size": "d", "codec": "", "point": "g", "bytes": "d", "parts": "",
         "kbit/s": ".2f", "on the wire": ".2f", "encode ms/frame": ".1f", "decode ms/frame": ".1f",
     }  # fmt: skip
-    from bench.accounting import CARRIAGES
-
     rows = []
     for r in _sorted(records):
         if not r.counts:
@@ -78,9 +72,11 @@ def cost_table(records: Sequence[Record]) -> Table:
             [r.clip, r.size, r.codec, r.point, account.payload, parts, account.kbps, wire, *times]
         )
     notes = (
-        f"On the wire: {CARRIAGES['srtp'].name}, one packet a coded frame.",
-        "Times are of one process on a shared machine: only their ratios within a run say "
-        "something.  Tracking is not in the avatar's encoding time.",
+        f"On the wire: {CARRIAGES['srtp'].name}, one packet a coded frame, with the file's bytes; "
+        "a live call's packets are coded apart and hold a few bytes more.",
+        f"Times are of one process with one thread, on a machine with other work "
+        f"({_machine(records)}): only their ratios within a run say something.  The avatar's "
+        "encoding time has its share of tracking and refinement, done once for all points.",
     )
     return Table("cost", "What each point costs", columns, rows, notes)
 
@@ -108,7 +104,7 @@ def equal_tables(records: Sequence[Record]) -> list[Table]:
 def distance_table(records: Sequence[Record], anchor: str) -> Table:
     """BD-rate of every hull against the anchor's."""
     generator = np.random.default_rng(SEED)
-    rows, notes = [], []
+    rows = []
     clips = sorted({r.clip for r in records})
     for size in sorted({r.size for r in records}):
         for metric, region in measured_pairs(records):
@@ -122,12 +118,16 @@ def distance_table(records: Sequence[Record], anchor: str) -> Table:
                     else None
                 )
                 known = [d.clips.get(clip) for clip in clips]
-                rows.append([_heading(metric, region), size, d.test, *known, over])
-                notes += [f"{_heading(metric, region)}, {d.test}: {text}" for text in d.remarks]
+                remark = "; ".join(d.remarks)
+                rows.append([_heading(metric, region), size, d.test, *known, over, remark])
     columns = {"metric": "", "size": "d", "hull": ""} | dict.fromkeys(clips, "+.1f")
-    columns |= {"mean and 95 % interval": ""}
+    columns |= {"mean and 95 % interval": "", "remark": ""}
     title = f"BD-rate against the hull of {anchor}, per cent (below 0: fewer bits)"
-    return Table("bd-rate", title, columns, rows, _counted(notes))
+    notes = (
+        f"Overlap: of the quality that the two hulls cover together.  Below {LEAST_OVERLAP:.0%} of "
+        "it, which is when it is named, a distance says little.  Nothing is extrapolated.",
+    )
+    return Table("bd-rate", title, columns, rows, notes)
 
 
 def payback_table(records: Sequence[Record]) -> Table:
@@ -138,13 +138,17 @@ def payback_table(records: Sequence[Record]) -> Table:
             rows.append(
                 [
                     p.clip, p.size, p.point, p.kbps, p.archive / 1e6, *p.amortised.values(),
-                    p.rival, p.rival_kbps, p.seconds / 60,
+                    p.rival, p.rival_kbps, p.seconds / 60, p.remark,
                 ]
             )  # fmt: skip
     columns = {"clip": "", "size": "d", "ours": "", "kbit/s": ".2f", "avatar, MB": ".2f"}
     columns |= {f"kbit/s over {name}": ".1f" for name in CALLS}
-    columns |= {"rival's hull": "", "its kbit/s": ".2f", "paid back after, min": ".0f"}
-    notes = ("At equal MS-SSIM on the face.  The download counts once, before the first call.",)
+    columns |= {"rival's hull": "", "its kbit/s": ".2f", "paid back after, min": ".1f"}
+    columns |= {"remark": ""}
+    notes = (
+        "At equal MS-SSIM on the face, or against the rival's cheapest point where that is better. "
+        " The download counts once, before the first call.",
+    )
     return Table("payback", "The avatar's download against what it saves", columns, rows, notes)
 
 
@@ -174,6 +178,16 @@ def tradeoff_table(records: Sequence[Record]) -> Table:
     return Table("tradeoff", "Trade-offs as in 003's Tables 1 and 2", columns, rows, notes)
 
 
+def _machine(records: Sequence[Record]) -> str:
+    """What the speeds were taken on."""
+    found = [r.machine for r in records if r.state == OK and r.machine]
+    if not found:
+        return "not known"
+    loads = [m["load"] for m in found if "load" in m]
+    busy = f", load {min(loads):.1f} to {max(loads):.1f}" if loads else ""
+    return f"{found[0].get('cores', '?')} cores, {found[0].get('processor', '?')}{busy}"
+
+
 def settings_table(records: Sequence[Record]) -> Table:
     """How each codec was run."""
     seen: dict[tuple[str, str], str] = {}
@@ -188,7 +202,8 @@ def settings_table(records: Sequence[Record]) -> Table:
 
 
 def absent_table(records: Sequence[Record]) -> Table:
-    """What is not in the tables above, and why: codecs that failed or were skipped, metrics."""
+    """What is not in the tables above, and why: codecs that failed, were skipped or are not to be
+    had here, and metrics."""
     found: dict[tuple[str, str], int] = {}
     for r in records:
         if r.state in (FAILED, SKIPPED):
@@ -204,6 +219,10 @@ def absent_table(records: Sequence[Record]) -> Table:
         if name not in measured:
             why = metric.missing() or "not asked for in this run"
             found[(name, why)] = 0
+    run = {r.codec for r in records}
+    for name, codec in codecs().items():
+        if name not in run and (needs := codec.missing()):
+            found[(f"{name}: {codec.title}", needs)] = 0
     rows = [[what, why, count or None] for (what, why), count in found.items()]
     return Table(
         "absent", "Not computed", {"what": "", "why": "", "points": "d"}, rows,
@@ -222,13 +241,15 @@ def all_tables(records: Sequence[Record], anchor: str = "vvc") -> list[Table]:
 
 
 def shown_boards(records: Sequence[Record]) -> list[tuple[str, str, int, list[Board]]]:
-    """(metric, region, size, boards) of every figure to draw."""
+    """(metric, region, size, boards) of every figure to draw; what is the same for all codecs, as
+    faces lost by none, needs none."""
     found = []
     for metric, region in measured_pairs(records):
         every = boards(records, metric, region)
         for size in sorted({board.size for board in every}):
             judged = [b for b in every if b.size == size and b.curves]
-            if judged:
+            values = [q for b in judged for c in b.curves.values() for q in c.qualities]
+            if judged and np.ptp(values) > 0:
                 found.append((metric, region, size, judged))
     return found
 
@@ -250,7 +271,3 @@ def _heading(metric: str, region: str) -> str:
 
 def _form(metric: str, region: str) -> str:
     return ".4f" if metric in ("L1", "SSIM", "MS-SSIM", "GMSD", "CSIM", "LPIPS", "DISTS") else ".2f"
-
-
-def _counted(notes: Sequence[str]) -> tuple[str, ...]:
-    return tuple(dict.fromkeys(notes))

@@ -11,6 +11,7 @@ import time
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -22,6 +23,9 @@ from bench.codec import Clip, Material, Outcome
 from codec.header import CODEC_AVATAR, CODEC_LOSSLESS16, DIGEST, StreamHeader
 from codec.quantize import COARSEST, FINEST, QUALITY_ONE
 from codec.timing import rate_of
+
+if TYPE_CHECKING:
+    from service.receiver import Renderer
 
 
 @dataclass(frozen=True)
@@ -68,11 +72,12 @@ class AvatarCodec:
         states, looked = self._states(avatar, material, clip.seconds)
         header = self._header(states, avatar, material, point)
         carried = self.coder(states, avatar, header)
-        start = time.perf_counter()
         height, width = clip.frames.shape[1:3]
         renderer = Renderer(avatar, View(width, height))
         # The last frame sent stands for as many pictures as any other.
         rows = drawable(carried.states, avatar).values[: len(clip.frames)]
+        kmac = _products(renderer, rows[0]) / (width * height * 1e3)
+        start = time.perf_counter()
         shown = np.stack(list(renderer.pictures(rows)))
         drawn = time.perf_counter() - start
         if len(shown) != len(clip.frames):
@@ -85,6 +90,7 @@ class AvatarCodec:
             archive=material.avatar.stat().st_size,
             encode_seconds=looked + carried.encode_seconds,
             decode_seconds=carried.decode_seconds + drawn,
+            kmac=kmac,
         )
 
     def _states(
@@ -157,6 +163,16 @@ def _seen(material: Material, effort: int, embedding: bool) -> tuple[FaceStates,
         return states, material.tracking
     states, load = _refined(material.avatar, material.track, material.judged, effort)
     return states, material.tracking + load
+
+
+def _products(renderer: Renderer, row: np.ndarray) -> float:
+    """Multiply-accumulates of the networks in one picture; look-ups in grids are not counted."""
+    from torch.utils.flop_counter import FlopCounterMode
+
+    counter = FlopCounterMode(display=False)
+    with counter:
+        renderer.picture(row)
+    return counter.get_total_flops() / 2
 
 
 def avatar_codecs() -> list[AvatarCodec]:

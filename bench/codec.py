@@ -67,7 +67,8 @@ class Outcome:
     """parts: bytes by what they are for, nothing left out.  frames: [F, H, W, 3] as shown at the
     receiver, as many and as large as the clip's.  settings: what a reader needs to repeat it.
     packets: in how many the bytes are sent; None for one a frame.  archive: bytes that the
-    receiver needs once, before the first call.  Times are seconds, None where not taken."""
+    receiver needs once, before the first call.  Times are seconds, None where not taken.  kmac:
+    thousand multiply-accumulates of the receiver for each pixel shown, None where not counted."""
 
     parts: Mapping[str, int]
     frames: NDArray[np.uint8]
@@ -76,6 +77,7 @@ class Outcome:
     archive: int = 0
     encode_seconds: float | None = None
     decode_seconds: float | None = None
+    kmac: float | None = None
 
     def account(self, clip: Clip) -> Account:
         packets = len(clip.frames) if self.packets is None else self.packets

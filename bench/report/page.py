@@ -32,7 +32,7 @@ figcaption span { flex: 1; text-align: center; padding: .2rem; }
 """
 
 
-_OPEN = 8  # figures that are seen without asking for more
+OPEN = 8  # figures that are seen without asking for more
 
 
 def page(
@@ -45,7 +45,7 @@ def page(
 ) -> str:
     """HTML."""
     parts = [f"<h1>{html.escape(title)}</h1>"]
-    parts += [f"<p class=sub>{html.escape(text)}</p>" for text in _about(asked)]
+    parts += [f"<p class=sub>{html.escape(text)}</p>" for text in about(asked)]
     parts.append(
         "<nav><a href=#curves>Curves</a><a href=#tables>Tables</a>"
         + ("<a href=#videos>Side by side</a>" if videos else "")
@@ -58,11 +58,11 @@ def page(
         "marks the points measured; dotted lines are pictures that do not move.</p>"
     )
     shown = [_figure(*one) for one in figures]
-    parts.append(f"<div class=curves>{''.join(shown[:_OPEN])}</div>")
-    if shown[_OPEN:]:
+    parts.append(f"<div class=curves>{''.join(shown[:OPEN])}</div>")
+    if shown[OPEN:]:
         parts.append(
-            f"<details><summary>{len(shown) - _OPEN} more: other metrics, mouth and eyes</summary>"
-            f"<div class=curves>{''.join(shown[_OPEN:])}</div></details>"
+            f"<details><summary>{len(shown) - OPEN} more: other metrics, mouth and eyes</summary>"
+            f"<div class=curves>{''.join(shown[OPEN:])}</div></details>"
         )
     if videos:
         parts.append("<h2 id=videos>Side by side</h2>")
@@ -92,7 +92,8 @@ def _figure(caption: str, file: str) -> str:
     )
 
 
-def _about(asked: Mapping[str, Any]) -> list[str]:
+def about(asked: Mapping[str, Any]) -> list[str]:
+    """What was judged, in sentences."""
     clips = ", ".join(asked.get("clips", []))
     settings = asked.get("settings", {})
     footage = settings.get("footage", {})

@@ -57,6 +57,7 @@ def cost_table(records: Sequence[Record]) -> Table:
     columns = {
         "clip": "", "size": "d", "codec": "", "point": "g", "bytes": "d", "parts": "",
         "kbit/s": ".2f", "on the wire": ".2f", "encode ms/frame": ".1f", "decode ms/frame": ".1f",
+        "decode kMAC/pixel": ".1f", "mJ/frame": ".1f",
     }  # fmt: skip
     rows = []
     for r in _sorted(records):
@@ -69,7 +70,19 @@ def cost_table(records: Sequence[Record]) -> Table:
         ]
         wire = account.wire_kbps(CARRIAGES["srtp"])
         rows.append(
-            [r.clip, r.size, r.codec, r.point, account.payload, parts, account.kbps, wire, *times]
+            [
+                r.clip,
+                r.size,
+                r.codec,
+                r.point,
+                account.payload,
+                parts,
+                account.kbps,
+                wire,
+                *times,
+                r.kmac,
+                None if r.joules is None else 1000 * r.joules / r.frames,
+            ]
         )
     notes = (
         f"On the wire: {CARRIAGES['srtp'].name}, one packet a coded frame, with the file's bytes; "
@@ -77,6 +90,8 @@ def cost_table(records: Sequence[Record]) -> Table:
         f"Times are of one process with one thread, on a machine with other work "
         f"({_machine(records)}): only their ratios within a run say something.  The avatar's "
         "encoding time has its share of tracking and refinement, done once for all points.",
+        "kMAC: of networks, not of look-ups in grids, and not counted for classic codecs. mJ: what "
+        "the whole machine used while coding and decoding, where it tells.",
     )
     return Table("cost", "What each point costs", columns, rows, notes)
 

@@ -25,7 +25,7 @@ from bench.results import Results
 from bench.run import RunSettings, Summary, run
 
 ROOT = Path(__file__).resolve().parent.parent
-OURS = ("avatar", "avatar-order0", "avatar-lossless16", "avatar-79", "mttf")
+OURS = ("avatar", "avatar-order0", "avatar-lossless16", "avatar-79", "mttf-lite")
 STILLS = ("still-first", "still-best")
 QUICK_ENROL = 30.0  # seconds a clip, where a whole run is to end in ten minutes
 

@@ -19,7 +19,7 @@ from bench.results import OK, Record
 
 # Shown at their best point, others at the point nearest to the rate of ours.
 OURS = ("avatar", "avatar-effort1", "avatar-order0", "avatar-lossless16", "avatar-79")
-RIVALS = ("vvc", "hevc", "mttf")
+RIVALS = ("vvc", "hevc", "mttf-lite", "mttf-full")
 SIZE = 256
 SEED = 20
 

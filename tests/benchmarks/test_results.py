@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from avatar.errors import VideoError
+from bench.codec import Unavailable
 from bench.codecs import chosen
 from bench.metrics.registry import metrics
 from bench.run import DEFAULT_METRICS, RunSettings, Summary
@@ -81,6 +82,7 @@ def test_quick_enrols_for_less_and_is_kept_apart(
 ) -> None:
     assert results.main(words(tmp_path, "--quick", "--only", "rates")) == 0
     ((_, folder, asked),) = lab.runs
+    assert {"vvc", "avatar-effort1"} <= set(asked.points) and "vvc-half" not in asked.points
     assert folder == "rates-quick" and asked.quick and asked.footage.budget == 30.0
     assert results.main(words(tmp_path, "--steps", "7", "--only", "rates")) == 0
     assert (lab.runs[1][2].footage.budget, lab.runs[1][2].footage.steps) == (None, 7)
@@ -115,6 +117,15 @@ def test_without_clips_nothing_is_run(
 ) -> None:
     monkeypatch.setenv("FACEWIRE_CLIPS", str(tmp_path / "none"))
     assert results.main(words(tmp_path)) == 2
+
+
+def test_the_points_of_three_clips_fit_an_hour(results: ModuleType) -> None:
+    """About 100 a clip, at 20 seconds of one core each: 50 minutes of two."""
+    part = results.PARTS["rates"]
+    there = [codec for codec in chosen(part.codecs) if not isinstance(codec, Unavailable)]
+    points = [part.points.get(codec.name, codec.points) for codec in there]
+    assert all(points) and 80 <= sum(map(len, points)) <= 110
+    assert part.points["vvc"] == (52, 47, 42, 37, 32)
 
 
 def test_the_lab_knows_all_that_is_asked(results: ModuleType) -> None:

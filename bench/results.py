@@ -21,7 +21,7 @@ from avatar.storage import write_whole
 from bench.accounting import CARRIAGES, Account
 from bench.measure import Measured
 
-FORMAT = 1  # of these files; whatever changes a figure or a field's meaning raises it
+FORMAT = 2  # of these files; whatever changes a figure or a field's meaning raises it
 
 State = Literal["ok", "failed", "skipped"]
 OK: State = "ok"

@@ -8,6 +8,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -84,8 +85,8 @@ def with_networks(table: Table) -> Table:
         picture = torch.rand(1, 3, SIZE, SIZE)
         with torch.inference_mode():
             held, vectors = net.hold(picture), net.vectors(picture)
-            send = multiply_accumulates(net, lambda net=net, p=picture: net.vectors(p))
-            show = multiply_accumulates(net, lambda net=net, h=held, v=vectors: net.generate(h, v))
+            send = multiply_accumulates(net, partial(net.vectors, picture))
+            show = multiply_accumulates(net, partial(net.generate, held, vectors))
         size = sum(p.numel() for p in net.parameters())
         pixels = SIZE**2 * 1e3
         rows.append([f"here: MTTF {settings.name}", size / 1e6, send / pixels, show / pixels])

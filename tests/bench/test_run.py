@@ -179,7 +179,7 @@ def test_results_of_another_version_are_refused(lab: Any, tmp_path: Path) -> Non
     lab("a")
     said = tmp_path / "results" / "run.json"
     said.write_text(json.dumps(json.loads(said.read_text()) | {"format": 0}))
-    with pytest.raises(VersionError, match="results of format 0; this lab writes 1"):
+    with pytest.raises(VersionError, match="results of format 0; this lab writes 2"):
         lab("a")
 
 

@@ -17,10 +17,12 @@ from bench.report.table import Table
 from bench.results import FAILED, OK, SKIPPED, Record
 
 OURS = "avatar"
+FIELDS = "avatar-order0"  # the same, by the coder that the field uses
 FIRST_FIGURES = (
     ("PSNR", "whole"), ("PSNR", "face"), ("SSIM", "whole"), ("MS-SSIM", "face"), ("VMAF", "whole"),
     ("LPIPS", "whole"), ("DISTS", "whole"), ("CSIM", "whole"), ("AKD", "whole"),
-    ("PRMSE", "whole"), ("AUCON", "whole"), ("LOST", "whole"),
+    ("PRMSE", "whole"), ("AUCON", "whole"), ("JITTER", "whole"), ("SEAM", "whole"),
+    ("LOST", "whole"),
 )  # fmt: skip
 EQUAL_FIGURES = (("MS-SSIM", "face"), ("VMAF", "whole"), ("CSIM", "whole"))
 SEED = 20  # of the bootstrap, so that a report can be repeated
@@ -103,7 +105,7 @@ def equal_tables(records: Sequence[Record]) -> list[Table]:
         rows = [
             [e.clip, e.size, e.point, e.kbps, e.quality, e.rival, e.rival_kbps, e.ratio, e.remark]
             for board in boards(records, metric, region)
-            for e in equal_quality(board, OURS)
+            for e in equal_quality(board, OURS, _rivals(board))
         ]
         if rows:
             columns = {
@@ -114,6 +116,22 @@ def equal_tables(records: Sequence[Record]) -> list[Table]:
             title = f"Rate at equal {_heading(metric, region)}"
             found.append(Table(f"equal-{metric}-{region}".lower(), title, columns, rows))
     return found
+
+
+def coder_table(records: Sequence[Record]) -> Table:
+    """What the entropy coder saves: the same states at the same step by ours and by the field's."""
+    kept = {(r.clip, r.size, r.codec, r.point): r for r in records if r.state == OK}
+    rows = []
+    for (clip, size, codec, point), theirs in kept.items():
+        ours = kept.get((clip, size, OURS, point))
+        if codec == FIELDS and ours:
+            saved = 100 * (1 - ours.kbps / theirs.kbps)
+            quality = [r.figure("PSNR", "face") for r in (ours, theirs)]
+            rows.append([clip, size, point, ours.kbps, theirs.kbps, saved, *quality])
+    columns = {"clip": "", "size": "d", "step": "g", "ours, kbit/s": ".2f", "theirs, kbit/s": ".2f"}
+    columns |= {"saved, %": ".0f", "PSNR face, ours": ".2f", "theirs": ".2f"}
+    notes = ("Theirs: zero-order Exp-Golomb and an adaptive coder of order 0, a file a frame.",)
+    return Table("coder", "What the entropy coder saves", columns, rows, notes)
 
 
 def distance_table(records: Sequence[Record], anchor: str) -> Table:
@@ -127,6 +145,8 @@ def distance_table(records: Sequence[Record], anchor: str) -> Table:
             if not any(anchor in b.hulls for b in judged):
                 continue
             for d in distances(judged, anchor, generator):
+                if max(_measured(b, d.test) for b in judged) < 2:
+                    continue  # one point, wherever it was run, is on no curve
                 over = (
                     f"{d.over.mean:+.1f} [{d.over.low:+.1f}, {d.over.high:+.1f}]"
                     if d.over
@@ -149,7 +169,7 @@ def payback_table(records: Sequence[Record]) -> Table:
     """When the avatar's download is paid back."""
     rows = []
     for board in boards(records, "MS-SSIM", "face"):
-        for p in paybacks(records, equal_quality(board, OURS)):
+        for p in paybacks(records, equal_quality(board, OURS, _rivals(board))):
             rows.append(
                 [
                     p.clip, p.size, p.point, p.kbps, p.archive / 1e6, *p.amortised.values(),
@@ -248,7 +268,8 @@ def absent_table(records: Sequence[Record]) -> Table:
 def all_tables(records: Sequence[Record], anchor: str = "vvc") -> list[Table]:
     """In the order of the page; those without a row are left out."""
     tables = [
-        *equal_tables(records), payback_table(records), distance_table(records, anchor),
+        *equal_tables(records), coder_table(records), payback_table(records),
+        distance_table(records, anchor),
         points_table(records), cost_table(records), tradeoff_table(records),
         settings_table(records), absent_table(records),
     ]  # fmt: skip
@@ -267,6 +288,18 @@ def shown_boards(records: Sequence[Record]) -> list[tuple[str, str, int, list[Bo
             if judged and np.ptp(values) > 0:
                 found.append((metric, region, size, judged))
     return found
+
+
+def _measured(board: Board, family: str) -> int:
+    """How many points of a family were run."""
+    return sum(
+        len(curve.points) for name, curve in board.curves.items() if board.families[name] == family
+    )
+
+
+def _rivals(board: Board) -> list[str]:
+    """What is not ours by another name."""
+    return [name for name in board.hulls if not name.startswith(OURS)]
 
 
 def _sorted(records: Sequence[Record]) -> list[Record]:

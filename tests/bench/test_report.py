@@ -132,6 +132,20 @@ def test_the_download_is_spread_and_paid_back_as_on_paper(results: Results, tmp_
     assert 1.0 + 8000 / length == pytest.approx(float(first["its kbit/s"]))
 
 
+def test_the_coder_is_compared_at_the_same_step(results: Results, tmp_path: Path) -> None:
+    theirs = point("avatar-order0", 2.0, 31.0, parts={"states": 3125})
+    results.write(replace(theirs, point=OURS[1].point))
+    write_report(results, tmp_path / "report")
+    (row,) = cells(tmp_path / "report", "coder")
+    assert (float(row["ours, kbit/s"]), float(row["theirs, kbit/s"])) == (2.0, 2.5)
+    assert float(row["saved, %"]) == pytest.approx(20.0)
+    # It is ours, not a rival; and its one point is on no curve.
+    for table, column in (("equal-ms-ssim-face", "rival's hull"), ("payback", "rival's hull"),
+                          ("bd-rate", "hull")):  # fmt: skip
+        names = {row[column] for row in cells(tmp_path / "report", table)}
+        assert "avatar-order0" not in names and names
+
+
 def test_what_is_not_to_be_had_is_listed(results: Results, tmp_path: Path) -> None:
     write_report(results, tmp_path / "report")
     absent = {row["what"]: row["why"] for row in cells(tmp_path / "report", "absent")}

@@ -25,7 +25,7 @@ def brisque(reference: Frames, pictures: Frames) -> NDArray[np.float64]:
 def missing() -> str:
     """What it needs, "" where it is here."""
     lacking = [name for name in ("brisque", "libsvm", "cv2") if find_spec(name) is None]
-    return "needs pip install brisque (and a C++ compiler)" if lacking else ""
+    return "needs pip install 'facewire[brisque]' (and a C++ compiler)" if lacking else ""
 
 
 @lru_cache(maxsize=1)

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import importlib.util
 import json
 import math
-import sys
+from collections.abc import Callable
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -18,14 +17,8 @@ from bench.command import Ran
 
 
 @pytest.fixture(scope="module")
-def figures() -> ModuleType:
-    path = Path(__file__).resolve().parents[2] / "benchmarks" / "figures.py"
-    spec = importlib.util.spec_from_file_location("facewire_figures", path)
-    assert spec is not None and spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    sys.modules[spec.name] = module
-    spec.loader.exec_module(module)
-    return module
+def figures(script: Callable[[str], ModuleType]) -> ModuleType:
+    return script("figures")
 
 
 class Command:

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import importlib.util
-import sys
+from collections.abc import Callable
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -18,14 +17,8 @@ from bench.run import DEFAULT_METRICS, RunSettings, Summary
 
 
 @pytest.fixture
-def results() -> ModuleType:
-    path = Path(__file__).resolve().parents[2] / "benchmarks" / "results.py"
-    spec = importlib.util.spec_from_file_location("facewire_results", path)
-    assert spec is not None and spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    sys.modules[spec.name] = module
-    spec.loader.exec_module(module)
-    return module
+def results(script: Callable[[str], ModuleType]) -> ModuleType:
+    return script("results")
 
 
 class Lab:

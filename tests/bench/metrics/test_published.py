@@ -103,7 +103,7 @@ def test_strred_of_what_does_not_move_is_nothing() -> None:
 def test_brisque_rises_with_noise_whatever_the_reference() -> None:
     one = metric("BRISQUE")
     if one.missing():
-        assert one.missing() == "needs pip install brisque (and a C++ compiler)"
+        assert one.missing() == "needs pip install 'facewire[brisque]' (and a C++ compiler)"
         pytest.skip("brisque is not installed")
     from skimage.data import astronaut
 

@@ -187,6 +187,8 @@ def test_videos_are_side_by_side_at_about_one_rate(results: Results, tmp_path: P
     from bench.worker import _show
 
     chosen = chosen_points([*OURS, *RIVAL])
+    variant = point("avatar-order0", 3.0, 31.0)
+    assert chosen_points([*OURS, variant, *RIVAL]) == chosen
     assert [(r.codec, r.kbps) for r in chosen] == [("avatar", 2.0), ("vvc-half", 4.0)]
     shown = pictures(10)
     folder = results.clip_folder("a")

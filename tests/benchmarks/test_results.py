@@ -81,6 +81,12 @@ def test_quick_enrols_for_less_and_is_kept_apart(
     assert (lab.runs[1][2].footage.budget, lab.runs[1][2].footage.steps) == (None, 7)
 
 
+def test_some_of_the_clips(results: ModuleType, lab: Lab, tmp_path: Path) -> None:
+    assert results.main(words(tmp_path, "--clip", "webcam", "--clip", "hd1080")) == 0
+    asked = [(clips, folder) for clips, folder, _ in lab.runs]
+    assert asked == [(["webcam.mp4"], "rates"), (["hd1080.mp4"], "hd")]
+
+
 def test_avatars_of_the_same_cut_are_taken_and_no_others(
     results: ModuleType, lab: Lab, tmp_path: Path
 ) -> None:

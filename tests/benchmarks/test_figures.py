@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import importlib.util
 import json
 import math
-from collections.abc import Callable
+import sys
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -17,8 +18,14 @@ from bench.command import Ran
 
 
 @pytest.fixture(scope="module")
-def figures(script: Callable[[str], ModuleType]) -> ModuleType:
-    return script("figures")
+def figures() -> ModuleType:
+    path = Path(__file__).resolve().parents[2] / "benchmarks" / "figures.py"
+    spec = importlib.util.spec_from_file_location("facewire_figures", path)
+    assert spec is not None and spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[spec.name] = module
+    spec.loader.exec_module(module)
+    return module
 
 
 class Command:

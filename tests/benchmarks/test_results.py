@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -17,8 +16,10 @@ from bench.run import DEFAULT_METRICS, RunSettings, Summary
 
 
 @pytest.fixture
-def results(script: Callable[[str], ModuleType]) -> ModuleType:
-    return script("results")
+def results() -> ModuleType:
+    from benchmarks import results
+
+    return results
 
 
 class Lab:

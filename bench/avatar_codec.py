@@ -18,7 +18,7 @@ import numpy as np
 from avatar.avatar import Avatar
 from avatar.errors import InputError, StreamError
 from avatar.face import FaceStates
-from bench.avatar_coders import Coder, by_order_0, by_stream
+from bench.avatar_coders import Coder, by_call, by_order_0, by_stream
 from bench.codec import Clip, Material, Outcome
 from codec.header import CODEC_AVATAR, CODEC_LOSSLESS16, DIGEST, StreamHeader
 from codec.quantize import COARSEST, FINEST, QUALITY_ONE
@@ -88,8 +88,8 @@ class AvatarCodec:
             self._said(header.layout.width, point),
             packets=carried.packets,
             archive=material.avatar.stat().st_size,
-            encode_seconds=looked + carried.encode_seconds,
-            decode_seconds=carried.decode_seconds + drawn,
+            encode_seconds=_sum(looked, carried.encode_seconds),
+            decode_seconds=_sum(drawn, carried.decode_seconds),
             kmac=kmac,
         )
 
@@ -130,9 +130,16 @@ class AvatarCodec:
         if self.lossless:
             return f"{numbers} numbers a frame, 16-bit floats, coded without loss"
         effort = f", effort {self.effort}" if self.effort else ""
-        coder = "" if self.coder is by_stream else ", the field's coder: a file a frame, order 0"
+        coder = _CODERS[self.coder]
         skip = f", {self.skip} of {self.skip + 1} pictures drawn between" if self.skip else ""
         return f"{numbers} numbers a frame, quantiser step {point:g}{effort}{skip}{coder}"
+
+
+_CODERS: dict[Coder, str] = {
+    by_stream: "",
+    by_call: ", a call's datagrams, nothing lost",
+    by_order_0: ", the field's coder: a file a frame, order 0",
+}
 
 
 @lru_cache(maxsize=4)
@@ -165,6 +172,10 @@ def _seen(material: Material, effort: int, embedding: bool) -> tuple[FaceStates,
     return states, material.tracking + load
 
 
+def _sum(some: float, more: float | None) -> float | None:
+    return None if more is None else some + more
+
+
 def _products(renderer: Renderer, row: np.ndarray) -> float:
     """Multiply-accumulates of the networks in one picture; look-ups in grids are not counted."""
     from torch.utils.flop_counter import FlopCounterMode
@@ -176,14 +187,18 @@ def _products(renderer: Renderer, row: np.ndarray) -> float:
 
 
 def avatar_codecs() -> list[AvatarCodec]:
-    """As tracked; fewer pictures; refined, the default of `facewire encode`; what is sent by the
-    field's coder; and the main paper's own numbers."""
+    """As tracked; fewer pictures; refined, the default of `facewire encode`; in a call; what is
+    sent by the field's coder; and the main paper's own numbers."""
     plain = AvatarCodec("avatar", "Facewire avatar", (16.0, 8.0, 4.0, 2.0, 1.0))
     exact = replace(plain, points=(1.0,), lossless=True)
     return [
         plain,
         replace(plain, name="avatar-skip", title="Facewire avatar, every second picture", skip=1),
         replace(plain, name="avatar-effort1", title="Facewire avatar, refined", effort=1),
+        replace(
+            plain, name="avatar-call", title="Facewire avatar, as in a call", coder=by_call,
+            points=(4.0, 2.0, 1.0), family="avatar-call",
+        ),
         replace(
             plain, name="avatar-order0", title="Facewire avatar, the field's coder",
             coder=by_order_0, family="avatar-order0",

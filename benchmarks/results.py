@@ -28,7 +28,7 @@ from bench.results import Results
 from bench.run import RunSettings, Summary, run
 
 ROOT = Path(__file__).resolve().parent.parent
-OURS = ("avatar", "avatar-order0", "avatar-lossless16", "avatar-79", "mttf-lite")
+OURS = ("avatar", "avatar-call", "avatar-order0", "avatar-lossless16", "avatar-79", "mttf-lite")
 STILLS = ("still-first", "still-best")
 QUICK_ENROL = 30.0  # seconds a clip, where a whole run is to end in ten minutes
 
@@ -50,7 +50,8 @@ def _thinned() -> dict[str, tuple[float, ...]]:
     """Points that keep a run on three clips under an hour: all of VVC's, the rival that matters,
     and of the others the cheapest, where the avatar is; by how much a variant is reduced."""
     found: dict[str, tuple[float, ...]] = {
-        "avatar-skip": (4.0, 1.0), "avatar-effort1": (4.0, 2.0, 1.0), "avatar-order0": (4.0, 1.0),
+        "avatar-skip": (4.0, 1.0), "avatar-effort1": (4.0, 2.0, 1.0), "avatar-call": (1.0,),
+        "avatar-order0": (4.0, 1.0),
     }  # fmt: skip
     for codec in classic_codecs():
         full, less = {"vvc": (5, 4), "av1": (4, 3), "hevc": (4, 3)}.get(codec.family, (3, 2))

@@ -88,7 +88,7 @@ def cost_table(records: Sequence[Record]) -> Table:
         )
     notes = (
         f"On the wire: {CARRIAGES['srtp'].name}, one packet a coded frame, with the file's bytes; "
-        "a live call's packets are coded apart and hold a few bytes more.",
+        "a live call's packets are coded apart (avatar-call).",
         f"Times are of one process with one thread, on a machine with other work "
         f"({_machine(records)}): only their ratios within a run say something.  The avatar's "
         "encoding time has its share of tracking and refinement, done once for all points.",

@@ -20,6 +20,7 @@ from bench.avatar_coders import by_order_0
 from bench.codec import Clip, Material, run_point
 from bench.codecs import codecs
 from bench.made_states import header, person, talking
+from bench.simulated_call import call
 from render.fields.settings import FieldSettings
 from render.person import Person
 from render.tensors import fields_to_arrays, settings_to_json
@@ -99,6 +100,18 @@ def test_the_fields_coder_shows_the_same_for_more_bytes(clip: Clip) -> None:
     # Ours may choose a cheaper symbol next to the nearest one, nothing farther.
     near = np.abs(theirs.frames.astype(int) - ours.frames)
     assert near.mean() < 2
+
+
+def test_a_call_sends_a_packet_a_frame_and_costs_more(clip: Clip, states: FaceStates) -> None:
+    live, file = (run_point(codecs()[name], clip, 1.0) for name in ("avatar-call", "avatar"))
+    assert set(live.parts) == {"states", "session"} and live.packets >= FRAMES  # type: ignore[operator]
+    assert live.parts["states"] > file.parts["states"] and live.parts["session"] > 0
+    assert live.settings.endswith("step 1, a call's datagrams, nothing lost")
+    # What the simulated receiver decoded is what was sent, to the symbol.
+    avatar = read_avatar(clip.material.avatar)  # type: ignore[union-attr, arg-type]
+    heard = call(states=(states, avatar.statistics))
+    assert heard.refused == 0 and heard.share(("exact",), start=600_000) == 1
+    assert heard.errors(start=600_000).max() < 0.5
 
 
 def test_the_fields_coder_repeats_a_state_without_a_face(states: FaceStates, clip: Clip) -> None:

@@ -72,12 +72,14 @@ def save(figure: Any, folder: Path, name: str) -> list[str]:
 
 
 def _style(boards: Sequence[Board]) -> dict[str, tuple[str, str]]:
-    """Colour and marker by family, the same for all panels."""
-    families = order([name for board in boards for name in board.hulls])
-    return {
-        name: (COLOURS[i % len(COLOURS)], MARKERS[i % len(MARKERS)])
-        for i, name in enumerate(families)
-    }
+    """Colour and marker by family, the same for all panels.  The first colour is ours alone;
+    where others come again, their markers do not."""
+    first, *rest = order([name for board in boards for name in board.hulls])
+    style = {first: (COLOURS[0], MARKERS[0])}
+    for i, name in enumerate(rest):
+        lap, colour = divmod(i, len(COLOURS) - 1)
+        style[name] = (COLOURS[colour + 1], MARKERS[(colour + 1 + lap) % len(MARKERS)])
+    return style
 
 
 def _panel(axis: Any, board: Board, style: dict[str, tuple[str, str]]) -> None:

@@ -16,7 +16,9 @@ import numpy as np
 import pytest
 
 from avatar.errors import InputError
+from bench.comparison import boards
 from bench.measure import Measured
+from bench.report import figures
 from bench.report.table import Table
 from bench.report.videos import chosen_points
 from bench.report.write import write_report
@@ -70,6 +72,16 @@ def test_the_page_holds_what_was_measured(results: Results, tmp_path: Path) -> N
     for figure in (tmp_path / "report" / "figures").glob("*.svg"):
         assert xml.parse(figure).getroot().tag.endswith("svg")
         assert figure.with_suffix(".pdf").read_bytes().startswith(b"%PDF")
+
+
+def test_many_families_are_told_apart() -> None:
+    names = ["avatar", *(f"codec-{i}" for i in range(19))]
+    found = boards([point(name, 1.0 + i, 30.0) for i, name in enumerate(names)], "PSNR")
+    style = figures._style(found)
+    assert list(style)[0] == "avatar" and len(set(style.values())) == len(names) == len(style)
+    assert [name for name, (colour, _) in style.items() if colour == figures.COLOURS[0]] == [
+        "avatar"
+    ]
 
 
 def test_figures_and_tables_are_the_same_each_time(results: Results, tmp_path: Path) -> None:

@@ -1,29 +1,38 @@
 """Ours as the lab runs it: the judged video's track, coded by the sender, drawn by the receiver.
 
-The clip is tracked once for all points, and refined once for all points of one effort; coding,
-bytes and pictures are those of `facewire encode` and `facewire decode`.
+The clip is tracked once for all points, and refined once for all points of one effort, and each
+point's encoding time has its share of both; coding, bytes and pictures are those of `facewire
+encode` and `facewire decode`.
 """
 
 from __future__ import annotations
 
-import tempfile
 import time
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from avatar.avatar import Avatar
 from avatar.errors import InputError, StreamError
 from avatar.face import FaceStates
+from bench.avatar_coders import Coder, by_call, by_order_0, by_stream
 from bench.codec import Clip, Material, Outcome
+from codec.header import CODEC_AVATAR, CODEC_LOSSLESS16, DIGEST, StreamHeader
+from codec.quantize import COARSEST, FINEST, QUALITY_ONE
+from codec.timing import rate_of
+
+if TYPE_CHECKING:
+    from service.receiver import Renderer
 
 
 @dataclass(frozen=True)
 class AvatarCodec:
-    """points: the quantiser's steps, 1 being those measured at enrolment.  skip, effort, lossless
-    and embedding are the options of `facewire encode` (`service.sender.SenderSettings`)."""
+    """points: the quantiser's steps (`facewire encode --quality`), 1 being those measured at
+    enrolment.  skip, effort, lossless and embedding are the options of `facewire encode`
+    (`service.sender.SenderSettings`)."""
 
     name: str
     title: str
@@ -32,8 +41,13 @@ class AvatarCodec:
     effort: int = 0
     lossless: bool = False
     embedding: bool = True
+    coder: Coder = by_stream
     family: str = "avatar"
     needs_avatar: bool = True
+
+    @property
+    def reduced(self) -> bool:
+        return self.skip > 0
 
     def missing(self) -> str:
         from importlib.util import find_spec
@@ -45,7 +59,7 @@ class AvatarCodec:
         """The point is a quantiser step.  Raises InputError where the clip has no avatar."""
         from avatar.archive import read_avatar
         from service.paper import drawable
-        from service.receiver import Renderer, open_stream
+        from service.receiver import Renderer
         from service.view import View
 
         material = clip.material
@@ -55,52 +69,53 @@ class AvatarCodec:
                 "Let the run enrol one (--hold-out 10s), or name one: --avatar CLIP=FILE",
             )
         avatar = read_avatar(material.avatar)
-        start = time.perf_counter()
-        with tempfile.TemporaryDirectory() as folder:
-            path = Path(folder) / "call.fw"
-            self._send(avatar, material, point, path)
-            sent = time.perf_counter()
-            stream = open_stream(path, avatar)
-            size = path.stat().st_size
-        states = drawable(stream.states, avatar)
+        states, looked = self._states(avatar, material, clip.seconds)
+        header = self._header(states, avatar, material, point)
+        carried = self.coder(states, avatar, header)
         height, width = clip.frames.shape[1:3]
         renderer = Renderer(avatar, View(width, height))
         # The last frame sent stands for as many pictures as any other.
-        rows = states.values[: len(clip.frames)]
+        rows = drawable(carried.states, avatar).values[: len(clip.frames)]
+        kmac = _products(renderer, rows[0]) / (width * height * 1e3)
+        start = time.perf_counter()
         shown = np.stack(list(renderer.pictures(rows)))
-        end = time.perf_counter()
+        drawn = time.perf_counter() - start
         if len(shown) != len(clip.frames):
             raise StreamError(f"{len(shown)} pictures came back of {len(clip.frames)}")
-        header = stream.header_bytes
         return Outcome(
-            {"header": header, "states": size - header},
+            carried.parts,
             shown,
-            self._said(stream.header.layout.width, point),
-            packets=stream.sent,
+            self._said(header.layout.width, point),
+            packets=carried.packets,
             archive=material.avatar.stat().st_size,
-            encode_seconds=sent - start,
-            decode_seconds=end - sent,
+            encode_seconds=_sum(looked, carried.encode_seconds),
+            decode_seconds=_sum(drawn, carried.decode_seconds),
+            kmac=kmac,
         )
 
-    def _send(self, avatar: Avatar, material: Material, point: float, path: Path) -> None:
-        """The file that `facewire encode` would write, without sound."""
-        from codec.header import CODEC_AVATAR, CODEC_LOSSLESS16, DIGEST, StreamHeader
-        from codec.quantize import COARSEST, FINEST, QUALITY_ONE
-        from codec.timing import rate_of
+    def _states(
+        self, avatar: Avatar, material: Material, seconds: float
+    ) -> tuple[FaceStates, float]:
+        """What is sent, at the judged frames' times, and the seconds of work for so long a clip:
+        tracking and refinement."""
         from service.paper import paper_states
         from service.resample import resampled
-        from service.sender import write_stream
 
+        states, load = _seen(material, self.effort, self.embedding)
+        states = resampled(states, material.times)
+        return paper_states(states) if self.lossless else states, load * seconds
+
+    def _header(
+        self, states: FaceStates, avatar: Avatar, material: Material, point: float
+    ) -> StreamHeader:
+        """As `facewire encode` writes it."""
         if not FINEST <= point * QUALITY_ONE <= COARSEST:
             raise InputError(
                 f"{self.title} has no quantiser step {point:g}",
                 f"Choose one from {FINEST / QUALITY_ONE:g} to {COARSEST / QUALITY_ONE:g}.",
             )
-        states = resampled(_states(material, self.effort, self.embedding), material.times)
-        if self.lossless:
-            states = paper_states(states)
         rate, rounding = rate_of(states.time)
-        header = StreamHeader(
+        return StreamHeader(
             digest=bytes.fromhex(avatar.digest)[:DIGEST],
             layout=states.layout,
             quality=QUALITY_ONE if self.lossless else round(QUALITY_ONE * point),
@@ -110,47 +125,84 @@ class AvatarCodec:
             codec=CODEC_LOSSLESS16 if self.lossless else CODEC_AVATAR,
             between=self.skip,
         )
-        write_stream(path, states, avatar, header)
 
     def _said(self, numbers: int, point: float) -> str:
         if self.lossless:
             return f"{numbers} numbers a frame, 16-bit floats, coded without loss"
         effort = f", effort {self.effort}" if self.effort else ""
+        coder = _CODERS[self.coder]
         skip = f", {self.skip} of {self.skip + 1} pictures drawn between" if self.skip else ""
-        return f"{numbers} numbers a frame, quantiser step {point:g}{effort}{skip}"
+        return f"{numbers} numbers a frame, quantiser step {point:g}{effort}{skip}{coder}"
+
+
+_CODERS: dict[Coder, str] = {
+    by_stream: "",
+    by_call: ", a call's datagrams, nothing lost",
+    by_order_0: ", the field's coder: a file a frame, order 0",
+}
 
 
 @lru_cache(maxsize=4)
-def _refined(avatar: Path, track: Path, video: Path, effort: int) -> FaceStates:
+def _refined(avatar: Path, track: Path, video: Path, effort: int) -> tuple[FaceStates, float]:
+    """States at the video's own times, and seconds of work for each second of it."""
     from avatar.archive import read_avatar
     from avatar.track_file import read_track
     from service.refined_states import refined
     from service.states import states_of
 
     person, followed = read_avatar(avatar), read_track(track)
-    return refined(states_of(followed, person), followed, video, person, effort)
+    states = states_of(followed, person)
+    start = time.perf_counter()
+    better = refined(states, followed, video, person, effort)
+    lasted = np.ptp(states.time) * 1e-6 * len(states) / max(len(states) - 1, 1)
+    return better, (time.perf_counter() - start) / lasted if lasted else 0.0
 
 
-def _states(material: Material, effort: int, embedding: bool) -> FaceStates:
-    """At the judged video's own times."""
+def _seen(material: Material, effort: int, embedding: bool) -> tuple[FaceStates, float]:
+    """The judged video's states at its own times, and seconds of work for each second of it."""
     from avatar.archive import read_avatar
     from avatar.track_file import read_track
     from service.paper import expressions_of
 
     assert material.track is not None and material.avatar is not None
     if not embedding:
-        return expressions_of(read_track(material.track), read_avatar(material.avatar))
-    return _refined(material.avatar, material.track, material.judged, effort)
+        states = expressions_of(read_track(material.track), read_avatar(material.avatar))
+        return states, material.tracking
+    states, load = _refined(material.avatar, material.track, material.judged, effort)
+    return states, material.tracking + load
+
+
+def _sum(some: float, more: float | None) -> float | None:
+    return None if more is None else some + more
+
+
+def _products(renderer: Renderer, row: np.ndarray) -> float:
+    """Multiply-accumulates of the networks in one picture; look-ups in grids are not counted."""
+    from torch.utils.flop_counter import FlopCounterMode
+
+    counter = FlopCounterMode(display=False)
+    with counter:
+        renderer.picture(row)
+    return counter.get_total_flops() / 2
 
 
 def avatar_codecs() -> list[AvatarCodec]:
-    """As sent by default; fewer pictures; refined; and the main paper's own numbers."""
+    """As tracked; fewer pictures; refined, the default of `facewire encode`; in a call; what is
+    sent by the field's coder; and the main paper's own numbers."""
     plain = AvatarCodec("avatar", "Facewire avatar", (16.0, 8.0, 4.0, 2.0, 1.0))
     exact = replace(plain, points=(1.0,), lossless=True)
     return [
         plain,
         replace(plain, name="avatar-skip", title="Facewire avatar, every second picture", skip=1),
         replace(plain, name="avatar-effort1", title="Facewire avatar, refined", effort=1),
+        replace(
+            plain, name="avatar-call", title="Facewire avatar, as in a call", coder=by_call,
+            points=(4.0, 2.0, 1.0), family="avatar-call",
+        ),
+        replace(
+            plain, name="avatar-order0", title="Facewire avatar, the field's coder",
+            coder=by_order_0, family="avatar-order0",
+        ),
         replace(
             exact, name="avatar-lossless16", title="Facewire avatar, 003's 42 numbers",
             family="avatar-lossless16",

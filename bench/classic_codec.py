@@ -52,6 +52,10 @@ class Classic:
     def family(self) -> str:
         return self.encoder
 
+    @property
+    def reduced(self) -> bool:
+        return self.reduction > 1 or self.skip > 1
+
     def missing(self) -> str:
         library = ENCODERS[self.encoder].arguments
         return missing_in_ffmpeg("encoders", library[library.index("-c:v") + 1])

@@ -26,7 +26,7 @@ class Material:
     judged: the video whose frames are judged; window: the square of it that they show; times: [F]
     int64 us, on its clock, of the frames.  enrolled: the video of the same person that may be
     learned from.  avatar: learned from it, and track: of the judged video as that avatar's person
-    (`avatar.track_file`).
+    (`avatar.track_file`).  tracking: seconds that the track took, for each second of the video.
     """
 
     judged: Path
@@ -35,6 +35,7 @@ class Material:
     enrolled: Path | None = None
     avatar: Path | None = None
     track: Path | None = None
+    tracking: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -66,7 +67,8 @@ class Outcome:
     """parts: bytes by what they are for, nothing left out.  frames: [F, H, W, 3] as shown at the
     receiver, as many and as large as the clip's.  settings: what a reader needs to repeat it.
     packets: in how many the bytes are sent; None for one a frame.  archive: bytes that the
-    receiver needs once, before the first call.  Times are seconds, None where not taken."""
+    receiver needs once, before the first call.  Times are seconds, None where not taken.  kmac:
+    thousand multiply-accumulates of the receiver for each pixel shown, None where not counted."""
 
     parts: Mapping[str, int]
     frames: NDArray[np.uint8]
@@ -75,6 +77,7 @@ class Outcome:
     archive: int = 0
     encode_seconds: float | None = None
     decode_seconds: float | None = None
+    kmac: float | None = None
 
     def account(self, clip: Clip) -> Account:
         packets = len(clip.frames) if self.packets is None else self.packets
@@ -87,8 +90,9 @@ class Codec(Protocol):
     points, whatever number sets its quality, from the cheapest to the best.
 
     A codec may also have `family`, the name under which its variants share one convex hull (its
-    own name where it has none), `rate_counts`, False for one that sends nothing, and
-    `needs_avatar`, True for one whose result depends on the clip's avatar."""
+    own name where it has none), `reduced`, True for a variant that codes fewer pixels or frames,
+    `rate_counts`, False for one that sends nothing, and `needs_avatar`, True for one whose result
+    depends on the clip's avatar."""
 
     @property
     def name(self) -> str: ...

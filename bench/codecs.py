@@ -8,13 +8,14 @@ from avatar.errors import InputError
 from bench.avatar_codec import avatar_codecs
 from bench.classic_codec import classic_codecs
 from bench.codec import Codec, Unavailable, family_of
+from bench.mttf_codec import mttf_codecs
 from bench.plugins import CODECS, plugins
 from bench.still import still_codecs
 
 # What the comparison should hold one day, and holds nothing in the place of.
 ABSENT = (
-    ("mttf", "MTTF fallback"),
     ("hybrid", "Avatar with refreshed key frames"),
+    ("layer", "Avatar with an enhancement layer"),
     ("fomm", "FOMM, 60 numbers a frame"),
     ("dac", "DAC, 20 numbers a frame"),
     ("cfte", "CFTE, 16 numbers a frame"),
@@ -33,7 +34,9 @@ def codecs() -> dict[str, Codec]:
     """By name: ours, the classic ones at three sizes and two frame rates, stills, then plug-ins.
     A plug-in cannot take the name of a codec that is here; a broken one is listed with what it
     needs."""
-    ours: list[Codec] = [*avatar_codecs(), *classic_codecs(), *still_codecs()]
+    ours: list[Codec] = [
+        *avatar_codecs(), *mttf_codecs(), *classic_codecs(), *still_codecs(),
+    ]  # fmt: skip
     known = {codec.name: codec for codec in ours}
     for plugin in plugins(CODECS, Codec):
         one: Codec = plugin.value
@@ -70,4 +73,4 @@ def chosen(names: Iterable[str], reduced: bool = True) -> list[Codec]:
 
 def whole(codec: Codec) -> bool:
     """Whether it codes every pixel of every frame."""
-    return getattr(codec, "reduction", 1) == 1 and getattr(codec, "skip", 1) == 1
+    return not getattr(codec, "reduced", False)

@@ -41,14 +41,16 @@ class Board:
     rising: bool
     curves: Mapping[str, Curve]
     families: Mapping[str, str]  # codec -> family
+    titles: Mapping[str, str]  # family -> of the codec that it is named after
     hulls: Mapping[str, Curve]
     stills: Mapping[str, float]
 
 
 @dataclass(frozen=True)
 class Equal:
-    """A rival at the quality of one of our points.  rival_kbps: NaN where it does not reach it.
-    remark: why there is no figure, or what it means.  ratio: ours over the rival's."""
+    """A rival at the quality of one of our points.  rival_kbps: NaN where it does not reach it,
+    its cheapest point's where that is already better.  remark: says so, "" where the qualities
+    are equal.  ratio: ours over the rival's, NaN where they are not."""
 
     clip: str
     size: int
@@ -61,7 +63,7 @@ class Equal:
 
     @property
     def ratio(self) -> float:
-        return self.kbps / self.rival_kbps
+        return math.nan if self.remark else self.kbps / self.rival_kbps
 
 
 @dataclass(frozen=True)
@@ -82,7 +84,8 @@ class Distance:
 @dataclass(frozen=True)
 class Payback:
     """The avatar's download against what it saves.  archive: bytes.  seconds: of call until it is
-    paid back, infinite where it never is.  amortised: kbit/s by length of call."""
+    paid back, infinite where it never is.  amortised: kbit/s by length of call.  remark: of the
+    row of equal quality that it comes from."""
 
     clip: str
     size: int
@@ -93,6 +96,7 @@ class Payback:
     rival_kbps: float
     seconds: float
     amortised: Mapping[str, float]
+    remark: str = ""
 
 
 def boards(records: Iterable[Record], metric: str, region: str = "whole") -> list[Board]:
@@ -142,7 +146,7 @@ def distances(
 def paybacks(
     records: Sequence[Record], rows: Sequence[Equal], ours: str = "avatar"
 ) -> list[Payback]:
-    """For rows of equal quality in which the rival reaches it."""
+    """For rows of equal quality in which the rival reaches it, or cannot do with less."""
     archives = {(r.clip, r.size): r.archive for r in records if r.family == ours and r.archive > 0}
     found = []
     for row in rows:
@@ -155,6 +159,7 @@ def paybacks(
                 row.clip, row.size, row.point, row.kbps, archive, row.rival, row.rival_kbps,
                 kbit / saved if saved > 0 else math.inf,
                 {name: row.kbps + kbit / seconds for name, seconds in CALLS.items()},
+                row.remark,
             )
         )  # fmt: skip
     return found
@@ -165,6 +170,7 @@ def _board(
 ) -> Board:
     points: dict[str, list[Point]] = {}
     families: dict[str, str] = {}
+    titles: dict[str, str] = {}
     stills: dict[str, float] = {}
     for record in group:
         quality = record.figure(metric, region)
@@ -175,12 +181,14 @@ def _board(
         label = f"{record.codec} {record.point:g}"
         points.setdefault(record.codec, []).append(Point(record.kbps, quality, label))
         families[record.codec] = record.family
+        if record.codec == record.family or record.family not in titles:
+            titles[record.family] = record.title
     curves = {name: Curve(name, tuple(found), rising) for name, found in points.items()}
     hulls = {
         family: upper_hull([c for name, c in curves.items() if families[name] == family], family)
         for family in dict.fromkeys(families.values())
     }
-    return Board(clip, size, metric, region, rising, curves, families, hulls, stills)
+    return Board(clip, size, metric, region, rising, curves, families, titles, hulls, stills)
 
 
 def _at(hull: Curve, quality: float) -> tuple[float, str]:
@@ -188,11 +196,11 @@ def _at(hull: Curve, quality: float) -> tuple[float, str]:
     sign = 1.0 if hull.rising else -1.0
     first, last = hull.points[0], hull.points[-1]
     if sign * quality < sign * first.quality:
-        return first.rate, f"its cheapest point, already better ({first.quality:.3g})"
+        return first.rate, f"no cheaper point, and this one is better ({first.quality:.3g})"
     if sign * quality > sign * last.quality:
         return math.nan, f"not reached up to {last.rate:.1f} kbit/s ({last.quality:.3g})"
     if len(hull.points) == 1:
-        return first.rate, "its only point"
+        return first.rate, ""
     return rate_at(hull, quality), ""
 
 
@@ -215,7 +223,8 @@ def _distance(
             remarks.append(f"{board.clip}: {error.message}")
             continue
         values[board.clip] = difference.value
-        remarks += [f"{board.clip}: {text}" for text in difference.warnings]
+        if difference.warnings:
+            remarks.append(f"{board.clip}: overlap {difference.overlap:.0%}")
     first = found[0]
     figures = list(values.values())
     over = interval(figures, generator) if len(figures) > 1 and np.isfinite(figures).all() else None

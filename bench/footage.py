@@ -6,6 +6,7 @@ Everything is kept in a folder of the run, so that each step is done once:
     judge.track           of the judged part
     boxes.npz             where face, mouth and eyes are in it
     DIGEST.track          of the judged part as the person of the avatar of that digest
+    DIGEST.took           seconds of work for each second that it covers
     SIZE.npy              the judged frames at an even rate, on the window that all codecs see
 """
 
@@ -13,6 +14,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import time
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from datetime import UTC
@@ -141,11 +143,12 @@ def prepare(
     if avatar is None and settings.enrols:
         avatar = _enrolled(name, enrolled, folder, settings, say)
     track, warnings = _tracked(judged, folder / "judge.track", None, say)
-    window, seen, avatar_digest = track.window, None, ""
+    window, seen, avatar_digest, load = track.window, None, "", 0.0
     if avatar is not None:
         avatar_digest = _file_digest(avatar)
         seen = folder / f"{avatar_digest[:12]}.track"
         window = _tracked(judged, seen, avatar, say)[0].window
+        load = _load(seen)
     _same(name, folder, known, "window", asdict(window))
     times = _times(track, settings)
     if len(times) < LEAST_FRAMES:
@@ -158,7 +161,7 @@ def prepare(
         known = {"source": source.name, "digest": digest, "window": asdict(window)}
         known |= {"frames": len(times), "warnings": list(warnings)} | asdict(settings)
         write_whole(record, json.dumps(known, indent=1).encode())
-    material = Material(judged, window, times, enrolled, avatar, seen)
+    material = Material(judged, window, times, enrolled, avatar, seen, load)
     said = tuple(known["warnings"])
     return Footage(name, folder, settings.fps, material, digest, avatar_digest, said)
 
@@ -244,14 +247,24 @@ def _tracked(
 
     say(f"tracking {judged.name}")
     prior = TrackPrior.of(read_avatar(avatar)) if avatar else None
+    start = time.perf_counter()
     try:
         track, warnings = track_file(judged, prior)
     except NoFaceError as error:
         raise NoFaceError(
             f"{judged.name}: {error.message}", "This lab compares codecs for faces."
         ) from None
+    took = time.perf_counter() - start
+    lasted = float(track.time[-1] - track.time[0]) * 1e-6
+    write_whole(path.with_suffix(".took"), f"{took / lasted if lasted else 0.0:.4g}".encode())
     write_track(track, path)
     return track, tuple(warnings)
+
+
+def _load(track: Path) -> float:
+    """Seconds of work for each second that the track covers; 0 where it was not taken."""
+    took = track.with_suffix(".took")
+    return float(took.read_text()) if took.exists() else 0.0
 
 
 def _times(track: Any, settings: FootageSettings) -> NDArray[np.int64]:

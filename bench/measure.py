@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import zlib
+from collections import OrderedDict
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -82,18 +84,32 @@ class _Judge:
             return metric.measure(self._reference, self._pictures)
         if metric.resized:
             return metric.measure(*self._cut(region))
-        pairs = cuts(self._reference, self._pictures, self._boxes[region])
+        clips = (cuts(clip, self._boxes[region]) for clip in (self._reference, self._pictures))
+        pairs = zip(*clips, strict=True)
         return np.array([metric.measure(mine[None], theirs[None])[0] for mine, theirs in pairs])
 
     def _cut(self, region: str) -> tuple[Frames, Frames]:
         """The region of every frame that has it, at one size."""
         if region not in self._kept:
-            pairs = list(cuts(self._reference, self._pictures, self._boxes[region], SIDES[region]))
-            self._kept[region] = (
-                np.stack([mine for mine, _ in pairs]),
-                np.stack([theirs for _, theirs in pairs]),
-            )
+            boxes, side = self._boxes[region], SIDES[region]
+            shown = np.stack(list(cuts(self._pictures, boxes, side)))
+            self._kept[region] = (_filmed(self._reference, boxes, side), shown)
         return self._kept[region]
+
+
+_cut_before: OrderedDict[tuple[object, ...], Frames] = OrderedDict()
+
+
+def _filmed(reference: Frames, boxes: NDArray[np.float64], side: int) -> Frames:
+    """The reference's cuts: the same for every codec that is compared with it, made once."""
+    clip = zlib.crc32(np.ascontiguousarray(reference).data)
+    key = (reference.shape, clip, np.asarray(boxes).tobytes(), side)
+    if key not in _cut_before:
+        _cut_before[key] = np.stack(list(cuts(reference, boxes, side)))
+        while len(_cut_before) > len(SIDES):
+            _cut_before.popitem(last=False)
+    _cut_before.move_to_end(key)
+    return _cut_before[key]
 
 
 def _none(metric: Metric, region: str, needs: str) -> Measured:

@@ -56,21 +56,14 @@ def boxes_of(track: FaceTrack, rows: Array, window: Window) -> dict[str, Array]:
 
 
 def cuts(
-    reference: NDArray[np.uint8],  # [F, H, W, 3]
-    pictures: NDArray[np.uint8],
-    boxes: Array | None,  # [F, 4], None for the whole picture
+    frames: NDArray[np.uint8],  # [F, H, W, 3]
+    boxes: Array,  # [F, 4]
     side: int | None = None,
-) -> Iterator[tuple[NDArray[np.uint8], NDArray[np.uint8]]]:
-    """The region in both, frame by frame; frames without it are left out.  side: resized to
-    side x side by Lanczos, otherwise as large as it is."""
-    height, width = reference.shape[1:3]
-    for f in range(len(reference)):
-        mine, theirs = reference[f], pictures[f]
-        if boxes is not None:
-            if not np.isfinite(boxes[f]).all():
-                continue
-            place = face_region(boxes[f], width, height)
-            mine, theirs = mine[place], theirs[place]
-        if side is not None:
-            mine, theirs = lanczos(mine, side, side), lanczos(theirs, side, side)
-        yield mine, theirs
+) -> Iterator[NDArray[np.uint8]]:
+    """The region in every frame that has it.  side: resized to side x side by Lanczos, otherwise
+    as large as it is."""
+    height, width = frames.shape[1:3]
+    for frame, box in zip(frames, boxes, strict=True):
+        if np.isfinite(box).all():
+            part = frame[face_region(box, width, height)]
+            yield part if side is None else lanczos(part, side, side)

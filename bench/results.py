@@ -21,7 +21,7 @@ from avatar.storage import write_whole
 from bench.accounting import CARRIAGES, Account
 from bench.measure import Measured
 
-FORMAT = 1  # of these files; whatever changes a figure or a field's meaning raises it
+FORMAT = 2  # of these files; whatever changes a figure or a field's meaning raises it
 
 State = Literal["ok", "failed", "skipped"]
 OK: State = "ok"
@@ -33,7 +33,8 @@ SKIPPED: State = "skipped"
 class Record:
     """One operating point.  key: of everything that it depends on.  reason: why it failed or was
     skipped, in the codec's own words.  parts: bytes; the rest as `bench.codec.Outcome` has it.
-    counts: whether its bytes are a rate (not so for a still picture)."""
+    counts: whether its bytes are a rate (not so for a still picture).  joules: of coding and
+    decoding together, by the whole machine (`bench.energy`)."""
 
     clip: str
     size: int
@@ -54,6 +55,8 @@ class Record:
     encode_seconds: float | None = None
     decode_seconds: float | None = None
     measure_seconds: float | None = None
+    kmac: float | None = None
+    joules: float | None = None
     figures: tuple[Measured, ...] = ()
     machine: Mapping[str, Any] = field(default_factory=dict)
 
@@ -90,7 +93,8 @@ class Record:
             name: getattr(self, name)
             for name in (
                 "clip", "size", "codec", "title", "family", "point", "state", "reason", "settings",
-                "frames", "seconds", "archive", "encode_seconds", "decode_seconds",
+                "frames", "seconds", "archive", "encode_seconds", "decode_seconds", "kmac",
+                "joules",
             )
         }  # fmt: skip
         if self.state == OK:

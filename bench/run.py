@@ -31,7 +31,7 @@ from bench.worker import Task, serve
 DEFAULT_CODECS = ("avatar", "vvc", "av1", "hevc", "still-first", "still-best")
 DEFAULT_METRICS = (
     "L1", "PSNR", "SSIM", "MS-SSIM", "GMSD", "VMAF", "XPSNR", "CSIM", "AED", "AKD", "PRMSE",
-    "AUCON", "JITTER", "LOST",
+    "AUCON", "JITTER", "SEAM", "LOST",
 )  # fmt: skip
 QUICK_SECONDS, QUICK_POINTS = 2.0, 3
 _TAIL = 1500  # characters of a dead worker's log

@@ -28,8 +28,8 @@ class Still:
     @property
     def title(self) -> str:
         if self.which == "first":
-            return "First frame of the enrolment"
-        return "Best frame of the enrolment for each frame"
+            return "First enrolment frame"
+        return "Best enrolment frame for each"
 
     @property
     def points(self) -> tuple[float, ...]:

@@ -22,6 +22,7 @@ from numpy.typing import NDArray
 from avatar.errors import FacewireError
 from bench.codec import Codec, family_of, run_point
 from bench.codecs import codecs
+from bench.energy import Meter
 from bench.footage import Footage
 from bench.measure import measure
 from bench.metrics.registry import metric
@@ -79,6 +80,7 @@ def run_task(task: Task) -> Record:
     """Codes, counts and measures; never raises for a codec's fault."""
     codec = codecs()[task.codec]
     record = task.record(codec)
+    meter = Meter()
     try:
         clip = task.footage.clip(task.size)
         outcome = run_point(codec, clip, task.point)
@@ -86,6 +88,7 @@ def run_task(task: Task) -> Record:
         return replace(record, state=FAILED, reason=f"{error.message} {error.cure}"[-_WORDS:])
     except Exception:
         return replace(record, state=FAILED, reason=traceback.format_exc()[-_WORDS:])
+    joules = meter.joules()
     account = outcome.account(clip)
     start = time.perf_counter()
     judges = [metric(name) for name in task.metrics]
@@ -100,6 +103,8 @@ def run_task(task: Task) -> Record:
         archive=account.archive,
         encode_seconds=outcome.encode_seconds,
         decode_seconds=outcome.decode_seconds,
+        kmac=outcome.kmac,
+        joules=joules,
         measure_seconds=time.perf_counter() - start,
         figures=tuple(figures),
     )

@@ -6,6 +6,8 @@ from functools import partial
 
 from avatar.errors import InputError
 from bench.ffmpeg import missing_in_ffmpeg
+from bench.metrics.brisque import brisque
+from bench.metrics.brisque import missing as brisque_missing
 from bench.metrics.by_ffmpeg import vmaf, xpsnr
 from bench.metrics.difference import l1
 from bench.metrics.fsim import fsim
@@ -13,6 +15,9 @@ from bench.metrics.gmsd import gmsd
 from bench.metrics.identity import IDENTITY
 from bench.metrics.metric import Metric, each
 from bench.metrics.pose import POSE
+from bench.metrics.seam import SEAM
+from bench.metrics.strred import missing as strred_missing
+from bench.metrics.strred import strred
 from bench.metrics.vsi import vsi
 from bench.plugins import METRICS, plugins
 from bench.regions import REGIONS, WHOLE
@@ -44,31 +49,38 @@ HERE = (
         "XPSNR", "dB", True, "Helmrich et al. 2020", xpsnr,
         partial(missing_in_ffmpeg, "filters", "xpsnr"), regions=(WHOLE,), least=16,
     ),
+    Metric(
+        "STRRED", "", False, "Soundararajan and Bovik 2013, luma, the whole clip's", strred,
+        strred_missing, regions=(WHOLE,), least=64,
+    ),
+    Metric(
+        "BRISQUE", "of 100", False, "Mittal et al. 2012, without the reference", brisque,
+        brisque_missing, regions=(WHOLE,), least=32,
+    ),
     *IDENTITY,
     *POSE,
+    SEAM,
 )  # fmt: skip
 
-# What is not here: (name, rising, paper, what it needs).  A plug-in of the same name takes its
-# place.
+# What is not here: (name, rising, paper, the weights it needs).  A plug-in of the same name takes
+# its place.
 ABSENT = (
-    ("LPIPS", False, "Zhang et al. 2018", "needs LPIPS's weights, in a plug-in"),
-    ("DISTS", False, "Ding et al. 2020", "needs DISTS's weights, in a plug-in"),
-    ("FVD", False, "Unterthiner et al. 2018", "needs FVD's weights, in a plug-in"),
-    ("BRISQUE", False, "Mittal et al. 2012", "needs BRISQUE's support vectors, in a plug-in"),
-    ("STRRED", False, "Soundararajan and Bovik 2013", "needs a plug-in: not done here"),
-    ("TOPIQ", True, "Chen et al. 2024", "needs TOPIQ's weights, in a plug-in"),
-    ("MANIQA", True, "Yang et al. 2022", "needs MANIQA's weights, in a plug-in"),
-    ("FAVOR", True, "", "needs FAVOR's weights, in a plug-in"),
-    ("IFQA", True, "Jo et al. 2023", "needs IFQA's weights, in a plug-in"),
-    ("MSVGG", False, "multi-scale VGG features", "needs MSVGG's weights, in a plug-in"),
+    ("LPIPS", False, "Zhang et al. 2018", "alexnet-owt-7be5be79.pth (AlexNet, of torchvision)"),
+    ("DISTS", False, "Ding et al. 2020", "vgg16-397923af.pth (VGG-16, of torchvision)"),
+    ("FVD", False, "Unterthiner et al. 2018", "i3d_torchscript.pt (I3D, on Kinetics-400)"),
+    ("TOPIQ", True, "Chen et al. 2024", "cfanet_fr_kadid_res50-2c4cc61d.pth (TOPIQ, of pyiqa)"),
+    ("MANIQA", True, "Yang et al. 2022", "ckpt_koniq10k.pt (MANIQA, of its authors)"),
+    ("FAVOR", True, "face video quality, in 002", "its authors' weights"),
+    ("IFQA", True, "Jo et al. 2023", "IFQA_Metric.pth (of its authors)"),
+    ("MSVGG", False, "multi-scale VGG features", "vgg19-dcbb9e9d.pth (VGG-19, of torchvision)"),
 )  # fmt: skip
 
 
 def metrics() -> dict[str, Metric]:
     """By name: ours, then those that need weights, with plug-ins in place of what they name."""
     known = {metric.name: metric for metric in HERE}
-    for name, rising, source, needs in ABSENT:
-        known[name] = _unavailable(name, rising, source, needs)
+    for name, rising, source, weights in ABSENT:
+        known[name] = _unavailable(name, rising, source, f"needs {weights}, in a plug-in")
     for plugin in plugins(METRICS, Metric):
         if plugin.value is None:
             known.setdefault(plugin.name, _unavailable(plugin.name, True, "", plugin.fault))

@@ -20,6 +20,9 @@ MARKERS = "os^Dv<>P"
 OURS = "avatar"
 COLUMNS = 3
 TICKS = (0.2, 0.5, 1, 2, 5, 10, 20, 50, 100, 200, 500, 1000)  # kbit/s
+_PANEL = (4.1, 3.1)  # inches
+_ALONE = (5.6, 3.7)  # of the only panel
+_ENTRY, _LINE = 2.6, 0.24  # inches that an entry of the legend takes, and its line
 
 
 def order(families: Sequence[str]) -> list[str]:
@@ -33,24 +36,26 @@ def rate_quality(boards: Sequence[Board], unit: str = "") -> Any:
     pyplot = plotter()
     columns = min(COLUMNS, len(boards))
     rows = -(-len(boards) // columns)
-    figure, axes = pyplot.subplots(
-        rows, columns, figsize=(4.1 * columns, 3.2 * rows + 0.5), squeeze=False
-    )
-    families = order([name for board in boards for name in board.hulls])
-    style = {
-        name: (COLOURS[i % len(COLOURS)], MARKERS[i % len(MARKERS)])
-        for i, name in enumerate(families)
-    }
+    wide, high = _ALONE if len(boards) == 1 else _PANEL
+    style = _style(boards)
+    figure, axes = pyplot.subplots(rows, columns, squeeze=False)
     for axis, board in zip(axes.flat, boards, strict=False):
         _panel(axis, board, style)
     for axis in axes.flat[len(boards) :]:
         axis.set_visible(False)
     first = boards[0]
     where = f"{first.metric}, {first.region}" + (f" ({unit})" if unit else "")
-    axes[0][0].set_ylabel(where + ("" if first.rising else ", less is better"))
+    for row in axes:
+        row[0].set_ylabel(where + ("" if first.rising else "\nless is better"), fontsize=9)
     handles, labels = _legend(axes.flat)
-    figure.legend(handles, labels, loc="lower center", ncol=min(6, len(labels)), frameon=False)
-    figure.tight_layout(rect=(0, 0.5 / figure.get_figheight(), 1, 1))
+    across = max(1, int(wide * columns / _ENTRY))
+    below = _LINE * -(-len(labels) // across) + 0.1
+    figure.set_size_inches(wide * columns, high * rows + below)
+    figure.legend(
+        handles, labels, loc="lower center", ncol=min(across, len(labels)), frameon=False,
+        fontsize=8,
+    )  # fmt: skip
+    figure.tight_layout(rect=(0, below / figure.get_figheight(), 1, 1))
     return figure
 
 
@@ -75,6 +80,17 @@ def png(figure: Any) -> bytes:
     return out.getvalue()
 
 
+def _style(boards: Sequence[Board]) -> dict[str, tuple[str, str]]:
+    """Colour and marker by family, the same for all panels.  The first colour is ours alone;
+    where others come again, their markers do not."""
+    first, *rest = order([name for board in boards for name in board.hulls])
+    style = {first: (COLOURS[0], MARKERS[0])}
+    for i, name in enumerate(rest):
+        lap, colour = divmod(i, len(COLOURS) - 1)
+        style[name] = (COLOURS[colour + 1], MARKERS[(colour + 1 + lap) % len(MARKERS)])
+    return style
+
+
 def _panel(axis: Any, board: Board, style: dict[str, tuple[str, str]]) -> None:
     axis.set_title(f"{board.clip}, {board.size}x{board.size}", fontsize=10)
     for name in style:
@@ -90,7 +106,7 @@ def _panel(axis: Any, board: Board, style: dict[str, tuple[str, str]]) -> None:
         hull = board.hulls[name]
         axis.plot(
             hull.rates, hull.qualities, "-" + marker, color=colour, markersize=4.5, linewidth=1.6,
-            label=name,
+            label=board.titles[name],
         )  # fmt: skip
     dashes = (":", "--")
     for i, (title, quality) in enumerate(sorted(board.stills.items())):

@@ -16,16 +16,23 @@ body { font: 15px/1.5 system-ui, sans-serif; max-width: 1180px; margin: 2rem aut
 h1 { font-size: 1.7rem; margin-bottom: 0; } h2 { margin-top: 2.5rem; border-bottom: 1px solid #ddd;
   padding-bottom: .2rem; } h3 { margin: 1.6rem 0 .4rem; font-size: 1.02rem; }
 nav a { margin-right: 1rem; } .note, .sub { color: #555; font-size: .87rem; margin: .2rem 0; }
-.wide { overflow-x: auto; max-height: 34rem; overflow-y: auto; border: 1px solid #ddd; }
-table { border-collapse: collapse; font-size: .82rem; font-variant-numeric: tabular-nums;
-  width: 100%; }
+.wide { overflow: auto; max-height: 34rem; width: fit-content; max-width: 100%;
+  border: 1px solid #ddd; }
+td:nth-child(-n+3) { white-space: nowrap; }
+table { border-collapse: collapse; font-size: .82rem; font-variant-numeric: tabular-nums; }
 th { position: sticky; top: 0; background: #f2f2f2; text-align: left; padding: .3rem .55rem; }
-td { padding: .22rem .55rem; border-top: 1px solid #eee; } td.n { text-align: right;
-  white-space: nowrap; }
-figure { margin: 1rem 0; } figure img, video { width: 100%; height: auto; }
-video { background: #000; } figcaption { font-size: .85rem; color: #555; display: flex; }
+td { padding: .22rem .55rem; border-top: 1px solid #eee; } .n { text-align: right; }
+td.n { white-space: nowrap; }
+.curves { display: flex; flex-wrap: wrap; gap: .5rem 2rem; align-items: end; }
+.curves figure { margin: .5rem 0; max-width: 100%; } .curves img { max-width: 100%; height: auto; }
+details { margin: 1rem 0; } summary { cursor: pointer; }
+figure { margin: 1rem 0; } video { width: 100%; height: auto; background: #000; }
+figcaption { font-size: .85rem; color: #555; display: flex; }
 figcaption span { flex: 1; text-align: center; padding: .2rem; }
 """
+
+
+OPEN = 8  # figures that are seen without asking for more
 
 
 def page(
@@ -38,7 +45,7 @@ def page(
 ) -> str:
     """HTML."""
     parts = [f"<h1>{html.escape(title)}</h1>"]
-    parts += [f"<p class=sub>{html.escape(text)}</p>" for text in _about(asked)]
+    parts += [f"<p class=sub>{html.escape(text)}</p>" for text in about(asked)]
     parts.append(
         "<nav><a href=#curves>Curves</a><a href=#tables>Tables</a>"
         + ("<a href=#videos>Side by side</a>" if videos else "")
@@ -50,12 +57,12 @@ def page(
         "<p class=note>Lines are convex hulls over all sizes and frame rates of a codec, faint "
         "marks the points measured; dotted lines are pictures that do not move.</p>"
     )
-    for caption, file in figures:
-        pdf = file.replace(".svg", ".pdf")
+    shown = [_figure(*one) for one in figures]
+    parts.append(f"<div class=curves>{''.join(shown[:OPEN])}</div>")
+    if shown[OPEN:]:
         parts.append(
-            f'<figure><img src="figures/{html.escape(file)}" alt="{html.escape(caption)}">'
-            f'<p class=note>{html.escape(caption)} (<a href="figures/{html.escape(pdf)}">PDF</a>)'
-            "</p></figure>"
+            f"<details><summary>{len(shown) - OPEN} more: other metrics, mouth and eyes</summary>"
+            f"<div class=curves>{''.join(shown[OPEN:])}</div></details>"
         )
     if videos:
         parts.append("<h2 id=videos>Side by side</h2>")
@@ -76,7 +83,17 @@ def page(
     )
 
 
-def _about(asked: Mapping[str, Any]) -> list[str]:
+def _figure(caption: str, file: str) -> str:
+    pdf = file.replace(".svg", ".pdf")
+    return (
+        f'<figure><img src="figures/{html.escape(file)}" alt="{html.escape(caption)}" loading=lazy>'
+        f'<p class=note>{html.escape(caption)} (<a href="figures/{html.escape(pdf)}">PDF</a>)</p>'
+        "</figure>"
+    )
+
+
+def about(asked: Mapping[str, Any]) -> list[str]:
+    """What was judged, in sentences."""
     clips = ", ".join(asked.get("clips", []))
     settings = asked.get("settings", {})
     footage = settings.get("footage", {})

@@ -7,7 +7,29 @@ are other clips, their networks' metrics need weights, and 003's rate follows fr
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from importlib.util import find_spec
+
+from bench.report.beside import with_distances, with_networks, with_points
 from bench.report.table import Table
+from bench.results import Record
+
+_POINTS = ("paper-003-1-2", "paper-003-3", "paper-001-5")
+_DISTANCES = ("paper-001-2", "paper-001-4", "paper-002-2", "paper-002-4")
+
+
+def published_beside(records: Sequence[Record]) -> list[Table]:
+    """The papers' tables with our own rows where we have figures of the same name."""
+    found = []
+    for table in published_tables():
+        if table.name in _POINTS:
+            table = with_points(table, records)
+        elif table.name in _DISTANCES:
+            table = with_distances(table, records)
+        elif table.name == "paper-002-7" and find_spec("torch"):
+            table = with_networks(table)
+        found.append(table)
+    return found
 
 
 def published_tables() -> list[Table]:

@@ -37,8 +37,11 @@ class Table:
         ]
 
     def html(self) -> str:
-        heads = "".join(f"<th>{html.escape(name)}</th>" for name in self.columns)
         kinds = ["n" if form else "w" for form in self.columns.values()]
+        heads = "".join(
+            f'<th class="{kind}">{html.escape(name)}</th>'
+            for kind, name in zip(kinds, self.columns, strict=True)
+        )
         body = "\n".join(
             "<tr>"
             + "".join(

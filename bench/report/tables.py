@@ -7,24 +7,22 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from bench.comparison import (
-    CALLS,
-    Board,
-    boards,
-    distances,
-    equal_quality,
-    paybacks,
-)
+from bench.accounting import CARRIAGES
+from bench.codecs import codecs
+from bench.comparison import CALLS, Board, boards, distances, equal_quality, paybacks
+from bench.curves import LEAST_OVERLAP
 from bench.metrics.registry import metrics
 from bench.metrics.tradeoff import tradeoff
 from bench.report.table import Table
 from bench.results import FAILED, OK, SKIPPED, Record
 
 OURS = "avatar"
+FIELDS = "avatar-order0"  # the same, by the coder that the field uses
 FIRST_FIGURES = (
     ("PSNR", "whole"), ("PSNR", "face"), ("SSIM", "whole"), ("MS-SSIM", "face"), ("VMAF", "whole"),
     ("LPIPS", "whole"), ("DISTS", "whole"), ("CSIM", "whole"), ("AKD", "whole"),
-    ("PRMSE", "whole"), ("AUCON", "whole"), ("LOST", "whole"),
+    ("PRMSE", "whole"), ("AUCON", "whole"), ("JITTER", "whole"), ("SEAM", "whole"),
+    ("LOST", "whole"),
 )  # fmt: skip
 EQUAL_FIGURES = (("MS-SSIM", "face"), ("VMAF", "whole"), ("CSIM", "whole"))
 SEED = 20  # of the bootstrap, so that a report can be repeated
@@ -61,9 +59,8 @@ def cost_table(records: Sequence[Record]) -> Table:
     columns = {
         "clip": "", "size": "d", "codec": "", "point": "g", "bytes": "d", "parts": "",
         "kbit/s": ".2f", "on the wire": ".2f", "encode ms/frame": ".1f", "decode ms/frame": ".1f",
+        "decode kMAC/pixel": ".1f", "mJ/frame": ".1f",
     }  # fmt: skip
-    from bench.accounting import CARRIAGES
-
     rows = []
     for r in _sorted(records):
         if not r.counts:
@@ -75,12 +72,28 @@ def cost_table(records: Sequence[Record]) -> Table:
         ]
         wire = account.wire_kbps(CARRIAGES["srtp"])
         rows.append(
-            [r.clip, r.size, r.codec, r.point, account.payload, parts, account.kbps, wire, *times]
+            [
+                r.clip,
+                r.size,
+                r.codec,
+                r.point,
+                account.payload,
+                parts,
+                account.kbps,
+                wire,
+                *times,
+                r.kmac,
+                None if r.joules is None else 1000 * r.joules / r.frames,
+            ]
         )
     notes = (
-        f"On the wire: {CARRIAGES['srtp'].name}, one packet a coded frame.",
-        "Times are of one process on a shared machine: only their ratios within a run say "
-        "something.  Tracking is not in the avatar's encoding time.",
+        f"On the wire: {CARRIAGES['srtp'].name}, one packet a coded frame, with the file's bytes; "
+        "a live call's packets are coded apart (avatar-call).",
+        f"Times are of one process with one thread, on a machine with other work "
+        f"({_machine(records)}): only their ratios within a run say something.  The avatar's "
+        "encoding time has its share of tracking and refinement, done once for all points.",
+        "kMAC: of networks, not of look-ups in grids, and not counted for classic codecs. mJ: what "
+        "the whole machine used while coding and decoding, where it tells.",
     )
     return Table("cost", "What each point costs", columns, rows, notes)
 
@@ -92,7 +105,7 @@ def equal_tables(records: Sequence[Record]) -> list[Table]:
         rows = [
             [e.clip, e.size, e.point, e.kbps, e.quality, e.rival, e.rival_kbps, e.ratio, e.remark]
             for board in boards(records, metric, region)
-            for e in equal_quality(board, OURS)
+            for e in equal_quality(board, OURS, _rivals(board))
         ]
         if rows:
             columns = {
@@ -105,10 +118,26 @@ def equal_tables(records: Sequence[Record]) -> list[Table]:
     return found
 
 
+def coder_table(records: Sequence[Record]) -> Table:
+    """What the entropy coder saves: the same states at the same step by ours and by the field's."""
+    kept = {(r.clip, r.size, r.codec, r.point): r for r in records if r.state == OK}
+    rows = []
+    for (clip, size, codec, point), theirs in kept.items():
+        ours = kept.get((clip, size, OURS, point))
+        if codec == FIELDS and ours:
+            saved = 100 * (1 - ours.kbps / theirs.kbps)
+            quality = [r.figure("PSNR", "face") for r in (ours, theirs)]
+            rows.append([clip, size, point, ours.kbps, theirs.kbps, saved, *quality])
+    columns = {"clip": "", "size": "d", "step": "g", "ours, kbit/s": ".2f", "theirs, kbit/s": ".2f"}
+    columns |= {"saved, %": ".0f", "PSNR face, ours": ".2f", "theirs": ".2f"}
+    notes = ("Theirs: zero-order Exp-Golomb and an adaptive coder of order 0, a file a frame.",)
+    return Table("coder", "What the entropy coder saves", columns, rows, notes)
+
+
 def distance_table(records: Sequence[Record], anchor: str) -> Table:
     """BD-rate of every hull against the anchor's."""
     generator = np.random.default_rng(SEED)
-    rows, notes = [], []
+    rows = []
     clips = sorted({r.clip for r in records})
     for size in sorted({r.size for r in records}):
         for metric, region in measured_pairs(records):
@@ -116,35 +145,45 @@ def distance_table(records: Sequence[Record], anchor: str) -> Table:
             if not any(anchor in b.hulls for b in judged):
                 continue
             for d in distances(judged, anchor, generator):
+                if max(_measured(b, d.test) for b in judged) < 2:
+                    continue  # one point, wherever it was run, is on no curve
                 over = (
                     f"{d.over.mean:+.1f} [{d.over.low:+.1f}, {d.over.high:+.1f}]"
                     if d.over
                     else None
                 )
                 known = [d.clips.get(clip) for clip in clips]
-                rows.append([_heading(metric, region), size, d.test, *known, over])
-                notes += [f"{_heading(metric, region)}, {d.test}: {text}" for text in d.remarks]
+                remark = "; ".join(d.remarks)
+                rows.append([_heading(metric, region), size, d.test, *known, over, remark])
     columns = {"metric": "", "size": "d", "hull": ""} | dict.fromkeys(clips, "+.1f")
-    columns |= {"mean and 95 % interval": ""}
+    columns |= {"mean and 95 % interval": "", "remark": ""}
     title = f"BD-rate against the hull of {anchor}, per cent (below 0: fewer bits)"
-    return Table("bd-rate", title, columns, rows, _counted(notes))
+    notes = (
+        f"Overlap: of the quality that the two hulls cover together.  Below {LEAST_OVERLAP:.0%} of "
+        "it, which is when it is named, a distance says little.  Nothing is extrapolated.",
+    )
+    return Table("bd-rate", title, columns, rows, notes)
 
 
 def payback_table(records: Sequence[Record]) -> Table:
     """When the avatar's download is paid back."""
     rows = []
     for board in boards(records, "MS-SSIM", "face"):
-        for p in paybacks(records, equal_quality(board, OURS)):
+        for p in paybacks(records, equal_quality(board, OURS, _rivals(board))):
             rows.append(
                 [
                     p.clip, p.size, p.point, p.kbps, p.archive / 1e6, *p.amortised.values(),
-                    p.rival, p.rival_kbps, p.seconds / 60,
+                    p.rival, p.rival_kbps, p.seconds / 60, p.remark,
                 ]
             )  # fmt: skip
     columns = {"clip": "", "size": "d", "ours": "", "kbit/s": ".2f", "avatar, MB": ".2f"}
     columns |= {f"kbit/s over {name}": ".1f" for name in CALLS}
-    columns |= {"rival's hull": "", "its kbit/s": ".2f", "paid back after, min": ".0f"}
-    notes = ("At equal MS-SSIM on the face.  The download counts once, before the first call.",)
+    columns |= {"rival's hull": "", "its kbit/s": ".2f", "paid back after, min": ".1f"}
+    columns |= {"remark": ""}
+    notes = (
+        "At equal MS-SSIM on the face, or against the rival's cheapest point where that is better. "
+        " The download counts once, before the first call.",
+    )
     return Table("payback", "The avatar's download against what it saves", columns, rows, notes)
 
 
@@ -174,6 +213,16 @@ def tradeoff_table(records: Sequence[Record]) -> Table:
     return Table("tradeoff", "Trade-offs as in 003's Tables 1 and 2", columns, rows, notes)
 
 
+def _machine(records: Sequence[Record]) -> str:
+    """What the speeds were taken on."""
+    found = [r.machine for r in records if r.state == OK and r.machine]
+    if not found:
+        return "not known"
+    loads = [m["load"] for m in found if "load" in m]
+    busy = f", load {min(loads):.1f} to {max(loads):.1f}" if loads else ""
+    return f"{found[0].get('cores', '?')} cores, {found[0].get('processor', '?')}{busy}"
+
+
 def settings_table(records: Sequence[Record]) -> Table:
     """How each codec was run."""
     seen: dict[tuple[str, str], str] = {}
@@ -188,7 +237,8 @@ def settings_table(records: Sequence[Record]) -> Table:
 
 
 def absent_table(records: Sequence[Record]) -> Table:
-    """What is not in the tables above, and why: codecs that failed or were skipped, metrics."""
+    """What is not in the tables above, and why: codecs that failed, were skipped or are not to be
+    had here, and metrics."""
     found: dict[tuple[str, str], int] = {}
     for r in records:
         if r.state in (FAILED, SKIPPED):
@@ -204,6 +254,10 @@ def absent_table(records: Sequence[Record]) -> Table:
         if name not in measured:
             why = metric.missing() or "not asked for in this run"
             found[(name, why)] = 0
+    run = {r.codec for r in records}
+    for name, codec in codecs().items():
+        if name not in run and (needs := codec.missing()):
+            found[(f"{name}: {codec.title}", needs)] = 0
     rows = [[what, why, count or None] for (what, why), count in found.items()]
     return Table(
         "absent", "Not computed", {"what": "", "why": "", "points": "d"}, rows,
@@ -214,7 +268,8 @@ def absent_table(records: Sequence[Record]) -> Table:
 def all_tables(records: Sequence[Record], anchor: str = "vvc") -> list[Table]:
     """In the order of the page; those without a row are left out."""
     tables = [
-        *equal_tables(records), payback_table(records), distance_table(records, anchor),
+        *equal_tables(records), coder_table(records), payback_table(records),
+        distance_table(records, anchor),
         points_table(records), cost_table(records), tradeoff_table(records),
         settings_table(records), absent_table(records),
     ]  # fmt: skip
@@ -222,15 +277,29 @@ def all_tables(records: Sequence[Record], anchor: str = "vvc") -> list[Table]:
 
 
 def shown_boards(records: Sequence[Record]) -> list[tuple[str, str, int, list[Board]]]:
-    """(metric, region, size, boards) of every figure to draw."""
+    """(metric, region, size, boards) of every figure to draw; what is the same for all codecs, as
+    faces lost by none, needs none."""
     found = []
     for metric, region in measured_pairs(records):
         every = boards(records, metric, region)
         for size in sorted({board.size for board in every}):
             judged = [b for b in every if b.size == size and b.curves]
-            if judged:
+            values = [q for b in judged for c in b.curves.values() for q in c.qualities]
+            if judged and np.ptp(values) > 0:
                 found.append((metric, region, size, judged))
     return found
+
+
+def _measured(board: Board, family: str) -> int:
+    """How many points of a family were run."""
+    return sum(
+        len(curve.points) for name, curve in board.curves.items() if board.families[name] == family
+    )
+
+
+def _rivals(board: Board) -> list[str]:
+    """What is not ours by another name."""
+    return [name for name in board.hulls if not name.startswith(OURS)]
 
 
 def _sorted(records: Sequence[Record]) -> list[Record]:
@@ -250,7 +319,3 @@ def _heading(metric: str, region: str) -> str:
 
 def _form(metric: str, region: str) -> str:
     return ".4f" if metric in ("L1", "SSIM", "MS-SSIM", "GMSD", "CSIM", "LPIPS", "DISTS") else ".2f"
-
-
-def _counted(notes: Sequence[str]) -> tuple[str, ...]:
-    return tuple(dict.fromkeys(notes))

@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 
 from bench.ffmpeg import run_ffmpeg
-from bench.report.figures import order
+from bench.report.figures import OURS, order
 from bench.results import OK, Record, Results
 
 MOST = 4  # rivals beside the original
@@ -48,15 +48,16 @@ def side_by_side(results: Results, records: Sequence[Record], folder: Path) -> l
 
 def chosen_points(group: Sequence[Record]) -> list[Record]:
     """Of each family the point whose rate is nearest to ours at its middle point (without ours: to
-    the cheapest family's cheapest point)."""
-    families = order([r.family for r in group])
+    the cheapest family's cheapest point); of what is ours one, since the others look like it."""
+    there = order([r.family for r in group])
+    families = there[:1] + [name for name in there[1:] if not name.startswith(OURS)]
     by_family = {
         name: sorted((r for r in group if r.family == name), key=lambda r: r.kbps)
         for name in families
     }
     first = by_family[families[0]]
     aim = first[len(first) // 2].kbps
-    if not families[0].startswith("avatar"):
+    if not families[0].startswith(OURS):
         aim = min(rows[0].kbps for rows in by_family.values())
     nearest = [min(rows, key=lambda r: abs(np.log(r.kbps / aim))) for rows in by_family.values()]
     return nearest[: MOST + 1]

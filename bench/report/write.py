@@ -10,8 +10,9 @@ from avatar.errors import InputError
 from avatar.storage import write_whole
 from bench.metrics.registry import metrics
 from bench.report.figures import rate_quality, save
+from bench.report.markdown import markdown
 from bench.report.page import page
-from bench.report.published import published_tables
+from bench.report.published import published_beside
 from bench.report.tables import all_tables, shown_boards
 from bench.report.videos import side_by_side
 from bench.results import OK, Record, Results
@@ -29,7 +30,7 @@ def write_report(
     progress: Progress = lambda done, total, note: None,
 ) -> list[str]:
     """Writes the report and returns the names of its files.  published: with the papers' own
-    tables at the end.  Raises InputError where nothing was measured."""
+    tables at the end, our rows in them.  Raises InputError where nothing was measured."""
     records = list(results)
     if not any(record.state == OK for record in records):
         raise InputError(
@@ -46,7 +47,7 @@ def write_report(
         files = save(rate_quality(boards, unit), folder / "figures", name)
         drawn.append((f"{metric}, {region}, {size}x{size}", files[0]))
         written += [f"figures/{file}" for file in files]
-    tables = all_tables(records, anchor) + (published_tables() if published else [])
+    tables = all_tables(records, anchor) + (published_beside(records) if published else [])
     (folder / "tables").mkdir(exist_ok=True)
     for table in tables:
         for ending, text in (("tex", table.latex()), ("csv", table.csv())):
@@ -59,6 +60,7 @@ def write_report(
         "results.csv": to_csv(records),
         "results.json": json.dumps([r.values() for r in records], indent=1),
         "index.html": page(title, results.asked, drawn, tables, shown),
+        "report.md": markdown(title, results.asked, drawn, tables),
     }
     for name, text in texts.items():
         write_whole(folder / name, text.encode())

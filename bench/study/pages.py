@@ -47,7 +47,7 @@ function begin(subject) {
   show(subject, trials, JSON.parse(localStorage.getItem(place) || '[]'), place);
 }
 function video(name, label) {
-  return `<figure><video src="videos/${name}.mp4" autoplay loop muted playsinline></video>
+  return `<figure><video src="videos/${name}.mp4" preload=auto loop muted playsinline></video>
     <figcaption>${label}</figcaption></figure>`;
 }
 function show(subject, trials, answers, place) {
@@ -63,13 +63,20 @@ function show(subject, trials, answers, place) {
     buttons = study.scale.map((w, i) => `<button value="${i + 1}">${i + 1} ${w}</button>`).join('');
   }
   main.innerHTML = `<progress max="${trials.length}" value="${answers.length}"></progress>
-    <p>${study.question}</p><div class=videos>${videos}</div><div class=answers>${buttons}</div>`;
+    <p>${answers.length + 1} of ${trials.length}. ${study.question}</p>
+    <div class=videos>${videos}</div><div class=answers>${buttons}</div>`;
+  together([...main.querySelectorAll('video')]);
   const since = Date.now();
   for (const b of main.querySelectorAll('button')) b.onclick = () => {
     answers.push({a: t.a, b: t.b || '', answer: b.value, ms: Date.now() - since});
     localStorage.setItem(place, JSON.stringify(answers));
     show(subject, trials, answers, place);
   };
+}
+async function together(videos) {   // all begin at one moment, when the last one is there
+  const there = v => v.readyState > 2 || new Promise(go => v.addEventListener('canplay', go));
+  await Promise.all(videos.map(there));
+  for (const v of videos) v.play();
 }
 function finish(subject, answers) {
   const lines = ['subject,kind,a,b,answer,ms'];
@@ -120,6 +127,7 @@ def _page(study: dict[str, Any]) -> str:
         f"<style>{_STYLE}</style><main><h1>{html.escape(study['question'])}</h1>"
         f"<p>{len(study['trials'])} answers. You can stop and go on later on this machine, under "
         "the same name.</p><form><label>Your name or number <input name=subject required "
-        'pattern="[A-Za-z0-9 _-]{1,40}"></label> <button>Begin</button></form></main>'
+        'pattern="[A-Za-z0-9 _\\-]{1,40}" title="letters, digits, spaces, - and _"></label> '
+        "<button>Begin</button></form></main>"
         f'<script type="application/json" id=study>{data}</script><script>{_SCRIPT}</script></html>'
     )

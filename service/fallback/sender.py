@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -97,7 +97,7 @@ def encode_fallback(
         audio = audio.shifted(-clock) if audio else None
     head = replace(head, quality=quality, audio=audio.head if audio else None)
     with whole_file(out) as file:
-        _write(file, head, time, values, weights.statistics, encoder.chunks, audio)
+        write_fallback(file, head, time, values, weights.statistics, encoder.chunks, audio)
     return Sent(read_stream(out, weights.statistics, weights.digest).summary(), tuple(warnings))
 
 
@@ -160,21 +160,21 @@ def _fitting(
     quality = head.quality
     while True:
         file = io.BytesIO()
-        _write(file, replace(head, quality=quality), time, values, statistics, chunks, None)
+        write_fallback(file, replace(head, quality=quality), time, values, statistics, chunks)
         rate = len(file.getvalue()) * 8e-3 / seconds
         if rate <= kbps or quality >= COARSEST // 4:
             return quality, rate
         quality = round(quality * 1.25)
 
 
-def _write(
+def write_fallback(
     file: Any,
     head: StreamHeader,
     time: NDArray[np.int64],
     values: NDArray[np.float32],
     statistics: StateStatistics,
-    chunks: list[KeyFrame | Reference],
-    audio: OpusTrack | None,
+    chunks: Sequence[KeyFrame | Reference],
+    audio: OpusTrack | None = None,
 ) -> None:
     """Every key frame before the face packet that first needs it, sound before what it ends in."""
     states = FaceStates(time, values, np.ones(len(time), bool), head.layout)

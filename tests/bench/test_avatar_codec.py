@@ -2,21 +2,25 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
 pytest.importorskip("torch")
 pytest.importorskip("nerfacc")
 
-from avatar.archive import write_avatar
+from avatar.archive import read_avatar, write_avatar
 from avatar.avatar import Avatar, Consent
 from avatar.camera import Pinhole
 from avatar.errors import InputError
 from avatar.face import FaceStates, StateLayout, Window
 from bench import avatar_codec
+from bench.avatar_coders import by_order_0
 from bench.codec import Clip, Material, run_point
 from bench.codecs import codecs
-from bench.made_states import person, talking
+from bench.made_states import header, person, talking
+from bench.simulated_call import call
 from render.fields.settings import FieldSettings
 from render.person import Person
 from render.tensors import fields_to_arrays, settings_to_json
@@ -55,7 +59,8 @@ def states(monkeypatch: pytest.MonkeyPatch) -> FaceStates:
     """The tracker is not in question here."""
     made = talking(FRAMES, LAYOUT, 3)
     made = FaceStates(np.arange(FRAMES, dtype=np.int64) * 40_000, made.values, made.visible, LAYOUT)
-    monkeypatch.setattr(avatar_codec, "_states", lambda material, effort, embedding: made)
+    # 0.2 s of work for each second of the video.
+    monkeypatch.setattr(avatar_codec, "_seen", lambda material, effort, embedding: (made, 0.2))
     return made
 
 
@@ -83,6 +88,49 @@ def test_the_papers_own_numbers_cost_what_they_cost(clip: Clip, states: FaceStat
     assert exact.settings.startswith("42 numbers a frame, 16-bit floats")
     plain = run_point(codecs()["avatar"], clip, 1.0)
     assert exact.account(clip).payload > 1.5 * plain.account(clip).payload
+
+
+def test_the_fields_coder_shows_the_same_for_more_bytes(clip: Clip) -> None:
+    """Made-up speech leaves a coder little to gain; what faces give is measured in the lab."""
+    theirs = run_point(codecs()["avatar-order0"], clip, 1.0)
+    ours = run_point(codecs()["avatar"], clip, 1.0)
+    assert 0 < theirs.parts["header"] <= ours.parts["header"] and theirs.packets == FRAMES
+    assert theirs.parts["states"] > ours.parts["states"]
+    assert theirs.settings == f"{ours.settings}, the field's coder: a file a frame, order 0"
+    # Ours may choose a cheaper symbol next to the nearest one, nothing farther.
+    near = np.abs(theirs.frames.astype(int) - ours.frames)
+    assert near.mean() < 2
+
+
+def test_a_call_sends_a_packet_a_frame_and_costs_more(clip: Clip, states: FaceStates) -> None:
+    live, file = (run_point(codecs()[name], clip, 1.0) for name in ("avatar-call", "avatar"))
+    assert set(live.parts) == {"states", "session"} and live.packets >= FRAMES  # type: ignore[operator]
+    assert live.parts["states"] > file.parts["states"] and live.parts["session"] > 0
+    assert live.settings.endswith("step 1, a call's datagrams, nothing lost")
+    # What the simulated receiver decoded is what was sent, to the symbol.
+    avatar = read_avatar(clip.material.avatar)  # type: ignore[union-attr, arg-type]
+    heard = call(states=(states, avatar.statistics))
+    assert heard.refused == 0 and heard.share(("exact",), start=600_000) == 1
+    assert heard.errors(start=600_000).max() < 0.5
+
+
+def test_the_fields_coder_repeats_a_state_without_a_face(states: FaceStates, clip: Clip) -> None:
+    avatar = read_avatar(clip.material.avatar)  # type: ignore[union-attr, arg-type]
+    visible = states.visible.copy()
+    visible[5:8] = False
+    blind = replace(states, visible=visible)
+    carried = by_order_0(blind, avatar, header(LAYOUT))
+    np.testing.assert_array_equal(carried.states.values[5:8], carried.states.values[[4] * 3])
+    half = 0.5 * avatar.statistics.step
+    seen = np.abs(carried.states.values - states.values)[visible]
+    assert np.all(seen <= half * 1.001 + 1e-6)
+    assert list(carried.states.visible) == list(visible)
+
+
+def test_encoding_time_has_its_share_of_tracking(clip: Clip) -> None:
+    outcome = run_point(codecs()["avatar"], clip, 1.0)
+    assert outcome.encode_seconds is not None and outcome.decode_seconds is not None
+    assert 0.2 * clip.seconds < outcome.encode_seconds < 0.2 * clip.seconds + 5
 
 
 def test_a_clip_without_an_avatar_is_refused(clip: Clip) -> None:

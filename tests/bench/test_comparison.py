@@ -64,7 +64,10 @@ def test_what_a_rival_does_not_reach_is_said_and_not_made_up() -> None:
     assert row.remark == "not reached up to 20.0 kbit/s (33)"
     low = [*RIVAL, point("avatar", 1.0, 20.0)]
     (row,) = equal_quality(boards(low, "PSNR")[0], "avatar")
-    assert row.rival_kbps == 4.0 and "already better" in row.remark
+    assert row.rival_kbps == 4.0 and math.isnan(row.ratio)
+    assert row.remark == "no cheaper point, and this one is better (27)"
+    (payback,) = paybacks([*low, *OURS], [row])
+    assert payback.remark == row.remark and payback.seconds == pytest.approx(8000 / 3.0)
 
 
 def test_distances_over_clips() -> None:

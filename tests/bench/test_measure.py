@@ -37,7 +37,7 @@ def test_the_face_is_judged_as_the_compare_command_does() -> None:
 def test_frames_without_a_face_are_left_out_of_its_figures() -> None:
     boxes = BOX.copy()
     boxes[1:3] = np.nan
-    assert len(list(cuts(REFERENCE, SHOWN, boxes))) == 2
+    assert len(list(cuts(SHOWN, boxes))) == 2
     (face,) = [m for m in measure(REFERENCE, SHOWN, {FACE: boxes}, [metric("L1")]) if m.frames == 2]
     assert face.region == FACE
 
@@ -70,3 +70,16 @@ def test_regions_are_where_the_tracked_face_has_them() -> None:
     assert near[FACE][0] == pytest.approx([0.1, -0.1, 0.9, 1.1])
     lost = track(confidence=np.zeros(10, np.float32))
     assert np.isnan(boxes_of(lost, np.arange(4), Window(0, 0, 32, 32, 32))[FACE]).all()
+
+
+def test_the_reference_s_cuts_are_those_of_the_clip_at_hand() -> None:
+    """They are kept from one codec to the next, and never taken for another clip's."""
+    ssim = [metric("SSIM")]
+    for seed in (1, 2, 1):
+        clip = np.random.default_rng(seed).integers(0, 256, REFERENCE.shape, dtype=np.uint8)
+        for frames in (clip, clip[::-1]):
+            found = {m.region: m.mean for m in measure(frames, frames, {FACE: BOX}, ssim)}
+            assert found[FACE] == pytest.approx(1.0)
+    moved = BOX + 0.05
+    (face,) = [m for m in measure(clip, clip, {FACE: moved}, ssim) if m.region == FACE]
+    assert face.mean == pytest.approx(1.0)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+import re
 import shutil
 import xml.etree.ElementTree as xml
 from dataclasses import replace
@@ -15,7 +16,9 @@ import numpy as np
 import pytest
 
 from avatar.errors import InputError
+from bench.comparison import boards
 from bench.measure import Measured
+from bench.report import figures
 from bench.report.table import Table
 from bench.report.videos import chosen_points
 from bench.report.write import write_report
@@ -71,6 +74,16 @@ def test_the_page_holds_what_was_measured(results: Results, tmp_path: Path) -> N
         assert figure.with_suffix(".pdf").read_bytes().startswith(b"%PDF")
 
 
+def test_many_families_are_told_apart() -> None:
+    names = ["avatar", *(f"codec-{i}" for i in range(19))]
+    found = boards([point(name, 1.0 + i, 30.0) for i, name in enumerate(names)], "PSNR")
+    style = figures._style(found)
+    assert list(style)[0] == "avatar" and len(set(style.values())) == len(names) == len(style)
+    assert [name for name, (colour, _) in style.items() if colour == figures.COLOURS[0]] == [
+        "avatar"
+    ]
+
+
 def test_figures_and_tables_are_the_same_each_time(results: Results, tmp_path: Path) -> None:
     for name in ("one", "two"):
         write_report(results, tmp_path / name)
@@ -89,6 +102,80 @@ def test_csv_and_json_hold_every_point(results: Results, tmp_path: Path) -> None
     assert float(row["kbps srtp"]) == pytest.approx(1.0 + 250 * 50 * 8 / 10_000)
     kept = json.loads((tmp_path / "report" / "results.json").read_text())
     assert {Record.parse(values).codec for values in kept} == {r["codec"] for r in rows}
+
+
+def cells(folder: Path, table: str) -> list[dict[str, str]]:
+    with (folder / "tables" / f"{table}.csv").open() as file:
+        return list(csv.DictReader(file))
+
+
+def test_costs_are_those_of_a_sum_on_paper(results: Results, tmp_path: Path) -> None:
+    ours, rival = OURS[1], RIVAL[0]  # 2500 and 12500 bytes in 250 packets, 10 s
+    results.write(replace(ours, encode_seconds=5.0, decode_seconds=2.5, kmac=9.8, joules=3.0))
+    results.write(replace(rival, encode_seconds=1.0, decode_seconds=None, parts={"stream": 12500}))
+    write_report(results, tmp_path / "report")
+    costs = {(row["codec"], row["point"]): row for row in cells(tmp_path / "report", "cost")}
+    mine, theirs = costs["avatar", "2.0"], costs["vvc", "10.0"]
+    assert (mine["bytes"], theirs["bytes"]) == ("2500", "12500")
+    assert float(mine["kbit/s"]) == pytest.approx(2.0)
+    # IPv4 20, UDP 8, RTP 12, tag 10: 50 bytes, 25 times a second, are 10 kbit/s.
+    assert float(mine["on the wire"]) == pytest.approx(2.0 + 10.0)
+    assert float(theirs["on the wire"]) == pytest.approx(10.0 + 10.0)
+    assert float(mine["encode ms/frame"]) == pytest.approx(20.0)
+    assert float(mine["decode ms/frame"]) == pytest.approx(10.0)
+    assert float(theirs["encode ms/frame"]) == pytest.approx(4.0)
+    assert theirs["decode ms/frame"] == "" and theirs["mJ/frame"] == ""
+    assert float(mine["mJ/frame"]) == pytest.approx(12.0)
+    assert mine["decode kMAC/pixel"] == "9.8"
+
+
+def test_the_download_is_spread_and_paid_back_as_on_paper(results: Results, tmp_path: Path) -> None:
+    write_report(results, tmp_path / "report")
+    first = cells(tmp_path / "report", "payback")[0]
+    # An archive of 1 MB is 8000 kbit; ours takes 1 kbit/s.
+    assert (first["ours"], first["rival's hull"]) == ("avatar 1", "vvc")
+    for length, seconds in (("1 min", 60), ("10 min", 600), ("1 h", 3600), ("10 h", 36_000)):
+        expected = pytest.approx(1.0 + 8000 / seconds)
+        assert float(first[f"kbit/s over {length}"]) == expected
+    saved = float(first["its kbit/s"]) - 1.0
+    assert float(first["paid back after, min"]) == pytest.approx(8000 / saved / 60)
+    # Over a call of just that length both took the same bytes.
+    length = 60 * float(first["paid back after, min"])
+    assert 1.0 + 8000 / length == pytest.approx(float(first["its kbit/s"]))
+
+
+def test_the_coder_is_compared_at_the_same_step(results: Results, tmp_path: Path) -> None:
+    theirs = point("avatar-order0", 2.0, 31.0, parts={"states": 3125})
+    results.write(replace(theirs, point=OURS[1].point))
+    write_report(results, tmp_path / "report")
+    (row,) = cells(tmp_path / "report", "coder")
+    assert (float(row["ours, kbit/s"]), float(row["theirs, kbit/s"])) == (2.0, 2.5)
+    assert float(row["saved, %"]) == pytest.approx(20.0)
+    # It is ours, not a rival; and its one point is on no curve.
+    for table, column in (("equal-ms-ssim-face", "rival's hull"), ("payback", "rival's hull"),
+                          ("bd-rate", "hull")):  # fmt: skip
+        names = {row[column] for row in cells(tmp_path / "report", table)}
+        assert "avatar-order0" not in names and names
+
+
+def test_what_is_not_to_be_had_is_listed(results: Results, tmp_path: Path) -> None:
+    write_report(results, tmp_path / "report")
+    absent = {row["what"]: row["why"] for row in cells(tmp_path / "report", "absent")}
+    assert absent["fomm: FOMM, 60 numbers a frame"] == "needs a plug-in: not done here"
+    assert absent["LPIPS whole"] == "needs LPIPS's weights"
+
+
+def test_published_tables_have_our_rows(results: Results, tmp_path: Path) -> None:
+    write_report(results, tmp_path / "report", published=True)
+    rows = {row["method"]: row for row in cells(tmp_path / "report", "paper-003-1-2")}
+    assert rows["003, fine-tuned"]["PSNR"] == "30.85"
+    ours = rows["a: avatar, 1"]
+    assert (float(ours["PSNR"]), float(ours["kbit/s"]), ours["LPIPS"]) == (28.0, 1.0, "")
+    assert float(rows["a: vvc-half, 4"]["kbit/s"]) == pytest.approx(4.0)
+    text = (tmp_path / "report" / "report.md").read_text()
+    assert "No row of ours: DISTS needs" in text and "| a: avatar, 1 |" in text
+    for link in re.findall(r"\]\(([^)]+)\)", text):
+        assert (tmp_path / "report" / link).is_file(), link
 
 
 def test_the_command_writes_a_report(
@@ -112,6 +199,8 @@ def test_videos_are_side_by_side_at_about_one_rate(results: Results, tmp_path: P
     from bench.worker import _show
 
     chosen = chosen_points([*OURS, *RIVAL])
+    variant = point("avatar-order0", 3.0, 31.0)
+    assert chosen_points([*OURS, variant, *RIVAL]) == chosen
     assert [(r.codec, r.kbps) for r in chosen] == [("avatar", 2.0), ("vvc-half", 4.0)]
     shown = pictures(10)
     folder = results.clip_folder("a")

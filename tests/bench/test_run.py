@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from avatar.errors import InputError, MismatchError, VersionError, VideoError
+from avatar.errors import FormatError, InputError, MismatchError, VersionError, VideoError
 from bench import run as running
 from bench.results import FAILED, OK, SKIPPED, Record, Results
 from bench.run import RunSettings, run
@@ -37,9 +37,11 @@ def lab(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, ready: Any) -> Any:
 
     monkeypatch.setattr(running, "prepare", prepare)
 
-    def start(*clips: str, into: str = "results", **options: Any) -> tuple[Any, list[Record]]:
-        results = Results(tmp_path / into, create=True)
-        summary = run([Path(f"{c}.mkv") for c in clips], results, replace(SETTINGS, **options))
+    def start(
+        *clips: str, into: str = "results", progress: Any = lambda *said: None, **options: Any
+    ) -> tuple[Any, list[Record]]:
+        results, asked = Results(tmp_path / into, create=True), replace(SETTINGS, **options)
+        summary = run([Path(f"{c}.mkv") for c in clips], results, asked, progress)
         return summary, list(results)
 
     return start
@@ -62,7 +64,7 @@ def test_every_point_is_measured_once(lab: Any, tmp_path: Path) -> None:
         assert one.figure("PSNR") == pytest.approx(np.mean(10 * np.log10(255**2 / errors)))
         assert one.figure("SSIM", "face") is not None and one.figure("LPIPS") is None
         (lpips,) = [m for m in one.figures if (m.metric, m.region) == ("LPIPS", "whole")]
-        assert "weights" in lpips.needs
+        assert lpips.needs.startswith("needs alexnet-owt")
     again, _ = lab("a", "b", codecs=("levels", "dear"))
     assert (again.measured, again.kept) == (0, 16)
 
@@ -79,6 +81,27 @@ def test_a_run_that_was_stopped_goes_on(lab: Any, tmp_path: Path) -> None:
     assert summary.measured == 4
     summary, _ = lab("a", metrics=("PSNR",))  # another question: measured anew
     assert summary.measured == 4
+
+
+def test_an_interrupted_run_loses_nothing(lab: Any, tmp_path: Path) -> None:
+    def stop(done: float, total: float, note: str | None) -> None:
+        if done == 2:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        lab("a", progress=stop)
+    assert len(list(Results(tmp_path / "results"))) == 2
+    summary, records = lab("a")
+    assert (summary.measured, summary.kept, len(records)) == (2, 2, 4)
+
+
+def test_a_record_cut_short_is_named(lab: Any, tmp_path: Path) -> None:
+    lab("a")
+    path = tmp_path / "results" / "points" / "a" / "32" / "levels" / "8.json"
+    path.write_text(path.read_text()[:100])
+    with pytest.raises(FormatError, match=r"8\.json cannot be read") as caught:
+        lab("a")
+    assert "Remove it; the next run measures it again" in caught.value.cure
 
 
 def test_faults_are_recorded_and_the_run_goes_on(lab: Any) -> None:
@@ -156,7 +179,7 @@ def test_results_of_another_version_are_refused(lab: Any, tmp_path: Path) -> Non
     lab("a")
     said = tmp_path / "results" / "run.json"
     said.write_text(json.dumps(json.loads(said.read_text()) | {"format": 0}))
-    with pytest.raises(VersionError, match="results of format 0; this lab writes 1"):
+    with pytest.raises(VersionError, match="results of format 0; this lab writes 2"):
         lab("a")
 
 

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import json
 import math
+import os
 import re
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -160,6 +162,48 @@ def test_pages_hide_who_is_who(results: Results, tmp_path: Path) -> None:
                 assert video is None or (pages / "videos" / f"{video}.mp4").is_file()
     choices = len([1 for s in stimuli for t in stimuli if s.codec < t.codec])
     assert len(study["trials"]) == choices == 12
+
+
+def test_a_browser_takes_a_rater_through(results: Results, tmp_path: Path) -> None:
+    if os.environ.get("FACEWIRE_BROWSER") != "1":
+        pytest.skip("set FACEWIRE_BROWSER=1 to run the tests of the pages in a real browser")
+    program = shutil.which("chromium") or shutil.which("chromium-browser")
+    if program is None:
+        pytest.skip("no chromium here: install Debian's chromium to run the tests of the pages")
+    api = pytest.importorskip("playwright.sync_api")
+    pages = tmp_path / "pages"
+    stimuli = gather(results, pages)
+    write_pages(stimuli, pages)
+    complaints: list[str] = []
+    with api.sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=program, args=["--no-sandbox"])
+        page = browser.new_page()
+        page.on("console", lambda said: complaints.append(said.text))
+        page.on("pageerror", lambda error: complaints.append(str(error)))
+        page.goto((pages / "choice.html").as_uri())
+        page.fill("input", "no, <b>")
+        page.click("text=Begin")
+        assert page.is_visible("form")  # the name is refused
+        page.fill("input", "rater-1")
+        page.click("text=Begin")
+        page.wait_for_function("document.querySelectorAll('video').length === 3")
+        page.wait_for_function("[...document.querySelectorAll('video')].every(v => !v.paused)")
+        for count in range(5):
+            assert page.is_visible(f"text={count + 1} of 12")
+            page.click("text=A is nearer")
+        page.reload()  # closed, and gone on with
+        page.fill("input", "rater-1")
+        page.click("text=Begin")
+        for count in range(5, 12):
+            assert page.is_visible(f"text={count + 1} of 12")
+            page.click("text=B is nearer")
+        with page.expect_download() as saved:
+            page.click("text=Save my answers")
+        saved.value.save_as(tmp_path / "choice.csv")
+        browser.close()
+    assert complaints == []
+    wins = read_choices([tmp_path / "choice.csv"], [one.name for one in stimuli])
+    assert wins.sum() == 12
 
 
 def test_a_whole_study_from_pages_to_agreement(

@@ -16,8 +16,8 @@ from codec.face_codec import FaceDecoder, FaceEncoder, PacketSettings, encode_st
 from codec.face_models import FaceModels
 from codec.header import CODEC_LOSSLESS16, StreamHeader
 from codec.packet import FacePacket
-from codec.quantize import Quantizer, quantizer_of
-from codec.reference import order_0_bytes, placed_bytes
+from codec.quantize import BOUND, Quantizer, quantizer_of
+from codec.reference import order_0_bytes, placed_bytes, placed_frames, placed_symbols
 
 
 def decoded(packets: list[FacePacket], head: StreamHeader, statistics: object) -> FaceStates:
@@ -194,6 +194,17 @@ def test_fewer_bits_than_the_reference_and_near_the_ideal() -> None:
     assert ours < 0.9 * placed_bytes(symbols)
     assert ours < 0.8 * order_0_bytes(symbols)
     assert 8 * ours < 1.03 * ideal
+
+
+def test_the_reference_decodes_what_it_wrote() -> None:
+    symbols, _, _ = symbols_and_bytes(history=0, frames=30)
+    far = np.array([[0, 1, -1, BOUND, -BOUND]], np.int64)
+    for rows in (symbols, far, far[:0]):
+        files = placed_frames(rows)
+        assert len(files) == len(rows) and sum(map(len, files)) == placed_bytes(rows)
+        np.testing.assert_array_equal(placed_symbols(files, rows.shape[1]), rows)
+    still, stirred = np.zeros((3, 40), np.int64), np.eye(3, 40, dtype=np.int64)
+    assert placed_bytes(still) < placed_bytes(stirred)
 
 
 def test_history_saves_bits() -> None:

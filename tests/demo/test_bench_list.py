@@ -13,7 +13,7 @@ def test_everything_is_listed_with_what_it_needs(capsys: pytest.CaptureFixture[s
     assert main(["bench", "list", "--json"]) == 0
     rows = {row["name"]: row for row in json.loads(capsys.readouterr().out)}
     assert rows["PSNR"]["missing"] == "" and rows["PSNR"]["kind"] == "metric"
-    assert rows["TOPIQ"]["missing"].startswith("needs TOPIQ's weights")
+    assert rows["TOPIQ"]["missing"].startswith("needs cfanet_fr_kadid_res50-2c4cc61d.pth")
     assert rows["vvc"]["kind"] == "codec" and rows["vvc"]["points"][0] == 52
     assert main(["bench", "list"]) == 0
     shown = capsys.readouterr().out.splitlines()

@@ -13,6 +13,7 @@ from avatar.face import FaceTrack, Window
 from avatar.morphable import FaceModel
 from bench.measure import measure
 from bench.metrics import identity, pose
+from bench.metrics import seam as seams
 from bench.metrics.registry import metric
 from bench.metrics.tracked import Tracked
 
@@ -39,7 +40,7 @@ def track(**columns: Any) -> FaceTrack:
 
 
 def seen(monkeypatch: pytest.MonkeyPatch, mine: Tracked, theirs: Tracked) -> None:
-    for module in (pose, identity):
+    for module in (pose, identity, seams):
         monkeypatch.setattr(module, "tracked", lambda a, b: (mine, theirs))
 
 
@@ -57,6 +58,28 @@ def test_landmarks(monkeypatch: pytest.MonkeyPatch) -> None:
     np.testing.assert_allclose(shake[[1, 2, 3, 4, 5]], [0, 0, 0.5, 1.0, 0.5], atol=1e-9)
     assert np.isnan(shake[[0, 6, 7, 8, 9]]).all()
     assert pose.lost(FRAMES, FRAMES).tolist() == [0] * 7 + [1, 0, 0]
+
+
+def test_a_step_below_the_chin_is_a_seam(monkeypatch: pytest.MonkeyPatch) -> None:
+    points = np.full((10, 478, 2), 128.0)
+    points[:, 10], points[:, 152] = [128, 20], [128, 120]  # a face 100 pixels high
+    for i, index in enumerate(seams._JAW):
+        points[:, index] = [78 + 100 * i / 14, 120]  # and a jaw as straight as a rule
+    seen(monkeypatch, Tracked(points, track()), Tracked(points, track()))
+    filmed = np.full((10, 256, 256, 3), 100, np.uint8)
+    filmed[:, 150:] = 120  # a collar, 30 pixels below the jaw
+    shown = filmed.copy()
+    shown[:, 135:] += np.uint8(24)  # and a border 15 pixels below it
+    np.testing.assert_allclose(seams.seam(filmed, shown), 24)
+    assert seams.seam(filmed, filmed).tolist() == [0] * 10
+    soft = filmed.copy()
+    soft[:, 140:160] = 110  # a softer collar is no seam, nor is one that was filmed
+    np.testing.assert_allclose(seams.seam(filmed, soft)[0], 10)
+    points[3] = np.nan
+    assert np.isnan(seams.seam(filmed, shown)[3])
+    across = filmed.copy()
+    across[:, :, ::2] += np.uint8(50)  # what does not run along with the jaw does not count
+    assert seams.seam(filmed, across)[0] < 5
 
 
 def test_head_pose_is_the_angle_between(monkeypatch: pytest.MonkeyPatch) -> None:

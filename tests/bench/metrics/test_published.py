@@ -1,4 +1,5 @@
-"""FSIM and VSI against piq 0.8.0, a published implementation of both."""
+"""FSIM and VSI against piq 0.8.0, STRRED against scikit-video 1.1.11, BRISQUE as its package has
+it."""
 
 from __future__ import annotations
 
@@ -7,6 +8,8 @@ import pytest
 
 from bench.metrics.fsim import fsim, phase_congruency
 from bench.metrics.gradient import averaged, scharr
+from bench.metrics.registry import metric
+from bench.metrics.strred import strred
 from bench.metrics.vsi import saliency, vsi
 
 
@@ -61,3 +64,52 @@ def test_pictures_are_averaged_to_about_256() -> None:
 def test_scharr_of_a_ramp_is_its_slope() -> None:
     ramp = np.tile(np.arange(8.0), (8, 1))
     np.testing.assert_allclose(scharr(ramp)[1:-1, 1:-1], 2.0)  # over two pixels
+
+
+def moving(frames: int = 6, side: int = 128) -> tuple[np.ndarray, np.random.Generator]:
+    """Waves that run, with a little noise: [F, S, S, 3] uint8, and the generator after it."""
+    rng = np.random.default_rng(8)
+    y, x = np.mgrid[:side, :side]
+    shown = []
+    for f in range(frames):
+        red = 120 + 80 * np.sin((x + 3 * f) / 9) * np.cos(y / 13)
+        green = x * 0.8 + 40 * np.sin((y - 2 * f) / 5)
+        blue = 90 + 60 * np.cos((x + y + f) / 7)
+        shown.append(np.stack([red, green, blue], 2) + rng.normal(0, 4, (side, side, 3)))
+    return np.stack(shown).clip(0, 255).astype(np.uint8), rng
+
+
+def test_strred_is_that_of_scikit_video() -> None:
+    """Computed there in float64; its own float32 gives 53.48429 and 3.53269."""
+    pytest.importorskip("pyrtools")
+    from scipy.ndimage import gaussian_filter
+
+    clean, rng = moving()
+    noisy = (clean.astype(float) + rng.normal(0, 12, clean.shape)).clip(0, 255).astype(np.uint8)
+    blurred = np.stack([gaussian_filter(f.astype(float), (2, 2, 0)) for f in clean])
+    assert strred(clean, noisy) == pytest.approx([53.4834284023375] * 6, rel=1e-6)
+    found = strred(clean, blurred.clip(0, 255).astype(np.uint8))
+    assert found == pytest.approx([3.5190035049600095] * 6, rel=1e-6)
+    assert strred(clean, clean).tolist() == [0] * 6
+    assert np.isnan(strred(clean[:1], noisy[:1])).all()
+
+
+def test_strred_of_what_does_not_move_is_nothing() -> None:
+    pytest.importorskip("pyrtools")
+    grey = np.full((4, 64, 64, 3), 128, np.uint8)
+    assert strred(grey, grey).tolist() == [0] * 4
+
+
+def test_brisque_rises_with_noise_whatever_the_reference() -> None:
+    one = metric("BRISQUE")
+    if one.missing():
+        assert one.missing() == "needs pip install 'facewire[brisque]' (and a C++ compiler)"
+        pytest.skip("brisque is not installed")
+    from skimage.data import astronaut
+
+    clean = astronaut()[None]
+    noise = np.random.default_rng(1).normal(0, 25, clean.shape)
+    noisy = np.clip(clean + noise, 0, 255).astype(np.uint8)
+    # As `brisque` 0.2.0 scores them.
+    assert one.measure(noisy, clean) == pytest.approx([10.795087726442802], abs=1e-6)
+    assert one.measure(clean, noisy) == pytest.approx([51.86650879611986], abs=1e-6)

@@ -28,9 +28,14 @@ def test_equal_clips_are_best_and_noise_is_worse(name: str) -> None:
 
 
 def test_what_needs_weights_is_named_and_never_replaced() -> None:
-    for name in ("TOPIQ", "MANIQA", "FAVOR", "IFQA", "MSVGG", "LPIPS"):
+    files = {
+        "LPIPS": "alexnet-owt-7be5be79.pth", "DISTS": "vgg16-397923af.pth", "MSVGG": "vgg19-",
+        "FVD": "i3d_torchscript.pt", "TOPIQ": "cfanet_fr", "MANIQA": "ckpt_koniq10k.pt",
+        "IFQA": "IFQA_Metric.pth", "FAVOR": "its authors' weights",
+    }  # fmt: skip
+    for name, file in files.items():
         one = metric(name)
-        assert one.missing().startswith(f"needs {name}'s weights")
+        assert one.missing().startswith(f"needs {file}")
         with pytest.raises(MissingError, match="needs"):
             one.measure(CLEAN, CLEAN)
 

@@ -1,0 +1,100 @@
+"""The fallback as the lab runs it: nobody is enrolled; key frames by VVC and 40 numbers a frame.
+
+Bytes and pictures are those of `facewire encode` without an avatar, on the frames of the
+comparison.  It needs trained weights; without them it is named, and nothing takes its place.
+"""
+
+from __future__ import annotations
+
+import tempfile
+import time
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+
+from avatar.errors import InputError, MissingError
+from bench.codec import Clip, Outcome
+
+POINTS = (52.0, 42.0, 32.0, 22.0)  # QPs of the key frames, those of 001 and 002
+KEY_CODEC = "vvc"
+
+
+@dataclass(frozen=True)
+class MttfCodec:
+    """network: "lite" or "full"."""
+
+    network: str
+    points: tuple[float, ...] = POINTS
+
+    @property
+    def name(self) -> str:
+        return f"mttf-{self.network}"
+
+    @property
+    def title(self) -> str:
+        return f"MTTF {self.network}"
+
+    def missing(self) -> str:
+        from importlib.util import find_spec
+
+        from codec.mttf.weights import find_weights
+
+        if find_spec("torch") is None:
+            return "needs pip install 'facewire[play]' (torch)"
+        try:
+            find_weights(self.network)
+        except MissingError:
+            return f"needs mttf-{self.network}.safetensors in a folder that $FACEWIRE_MODELS names"
+        return ""
+
+    def code(self, clip: Clip, point: float) -> Outcome:
+        """The point is the key frames' QP.  Raises InputError for frames that are not square or
+        of a side that the network does not make."""
+        from codec.container import read_stream
+        from codec.mttf.codec import CodecSettings, Decoder, encode, stream_header
+        from codec.mttf.runtime import Runtime
+        from codec.mttf.weights import find_weights, load_weights
+        from codec.timing import rate_of
+        from service.fallback.sender import write_fallback
+
+        if point != int(point):
+            raise InputError(f"{self.title} has no QP {point}", "Choose a whole number.")
+        weights = load_weights(find_weights(self.network))
+        side = clip.frames.shape[1]
+        if clip.frames.shape[2] != side or side not in weights.settings.sides:
+            raise InputError(
+                f"{self.title} makes no pictures of {clip.frames.shape[2]}x{side}",
+                f"Choose --sizes from {', '.join(map(str, weights.settings.sides))}.",
+            )
+        times = np.round(np.arange(len(clip.frames)) * 1e6 / clip.fps).astype(np.int64)
+        rate, rounding = rate_of(times)
+        runtime = Runtime(weights)
+        start = time.perf_counter()
+        settings = CodecSettings(side, KEY_CODEC, int(point))
+        coded = encode(clip.frames, times.tolist(), runtime, weights.statistics, settings)
+        head = stream_header(weights.digest, weights.settings.numbers, settings.quality)
+        head = replace(head, rate=rate, rounding=rounding)
+        with tempfile.TemporaryDirectory() as folder:
+            path = Path(folder) / "call.fw"
+            with path.open("wb") as file:
+                write_fallback(file, head, times, coded.vectors, weights.statistics, coded.chunks)
+            sent = time.perf_counter()
+            stream = read_stream(path, weights.statistics, weights.digest)
+        decoder = Decoder(runtime, stream.fallback)
+        shown = np.stack([decoder.picture(row) for row in stream.states.values])
+        end = time.perf_counter()
+        keys = sum(chunk.size for chunk in stream.fallback)
+        head_size = stream.header_bytes
+        return Outcome(
+            {"header": head_size, "key frames": keys, "vectors": stream.size - head_size - keys},
+            shown,
+            f"key frames by {KEY_CODEC} at QP {int(point)}, as many as are needed within 3 kbit/s, "
+            f"{weights.settings.numbers} numbers a frame",
+            encode_seconds=sent - start,
+            decode_seconds=end - sent,
+        )
+
+
+def mttf_codecs() -> list[MttfCodec]:
+    return [MttfCodec("lite"), MttfCodec("full")]

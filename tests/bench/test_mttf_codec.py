@@ -1,0 +1,55 @@
+"""The fallback through the lab's door, with weights that nobody trained."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+pytest.importorskip("torch")
+pytest.importorskip("imageio_ffmpeg")
+
+from avatar.errors import InputError
+from bench.codec import Clip, run_point
+from bench.codecs import codecs
+from codec.mttf.network import Mttf
+from codec.mttf.settings import LITE
+from codec.mttf.vectors import statistics_of
+from codec.mttf.weights import save_weights
+
+
+@pytest.fixture
+def weights(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    import torch
+
+    torch.manual_seed(0)
+    tensors = {name: t.numpy() for name, t in Mttf(LITE).state_dict().items()}
+    rows = np.random.default_rng(0).normal(size=(9, 40))
+    save_weights(tmp_path / "mttf-lite.safetensors", LITE, tensors, statistics_of(rows), {})
+    monkeypatch.setenv("FACEWIRE_MODELS", str(tmp_path))
+    return tmp_path
+
+
+def test_without_weights_it_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("FACEWIRE_MODELS", str(tmp_path))
+    for name in ("lite", "full"):
+        needs = codecs()[f"mttf-{name}"].missing()
+        assert needs.startswith(f"needs mttf-{name}.safetensors in a folder")
+
+
+def test_coarser_key_frames_take_fewer_bytes(weights: Path) -> None:
+    codec = codecs()["mttf-lite"]
+    assert codec.missing() == ""
+    y, x = np.mgrid[:128, :128]
+    picture = np.stack([x + 40, y + 60, 90 + 40 * np.sin(x * y / 300)], 2).astype(np.uint8)
+    clip = Clip("still", np.stack([picture] * 4))
+    coarse, fine = (run_point(codec, clip, qp) for qp in (52, 32))
+    assert set(fine.parts) == {"header", "key frames", "vectors"}
+    assert coarse.parts["key frames"] < fine.parts["key frames"]
+    assert fine.settings.startswith("key frames by vvc at QP 32")
+    assert fine.frames.shape == clip.frames.shape
+    with pytest.raises(InputError, match="makes no pictures of 100x100"):
+        run_point(codec, Clip("odd", clip.frames[:, :100, :100]), 52)
+    with pytest.raises(InputError, match="no QP 22.5"):
+        run_point(codec, clip, 22.5)

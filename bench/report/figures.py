@@ -76,7 +76,7 @@ def png(figure: Any) -> bytes:
     """The figure as a PNG, for a screen."""
     out = io.BytesIO()
     figure.savefig(out, format="png", dpi=110)
-    _pyplot().close(figure)
+    plotter().close(figure)
     return out.getvalue()
 
 

@@ -21,6 +21,7 @@ from safetensors.numpy import load as load_tensors
 from safetensors.numpy import save as save_tensors
 
 from avatar.avatar import Array, Avatar, Consent, StateStatistics
+from avatar.byte_tensors import SUFFIX, from_bytes, to_bytes
 from avatar.camera import Pinhole
 from avatar.errors import ArchiveError, InputError, StorageError, VersionError
 from avatar.face import GROUPS, StateLayout, Window
@@ -87,7 +88,7 @@ def avatar_bytes(avatar: Avatar) -> bytes:
 
 
 def parse_avatar(data: bytes) -> Avatar:
-    """The avatar in an archive's bytes; float16 tensors come back as float32.
+    """The avatar in an archive's bytes; float16 and byte tensors come back as float32.
 
     Raises ArchiveError for damage and VersionError for a sound archive of a newer format.
     Memory stays within a small multiple of len(data): lengths are checked before use.
@@ -102,7 +103,23 @@ def parse_avatar(data: bytes) -> Avatar:
         _check_tensor(name, value)
         if value.dtype == np.float16:
             tensors[name] = value.astype(np.float32)
+    _spread(tensors)
     return _avatar(fields_, tensors, data[-_DIGEST:].hex())
+
+
+def _spread(tensors: dict[str, Array]) -> None:
+    """Byte tensors and their steps -> float32, in place (section 4)."""
+    for name in [n.removesuffix(SUFFIX) for n in tensors if n.endswith(SUFFIX)]:
+        value, step = tensors.get(name), tensors.pop(name + SUFFIX)
+        if value is None or value.dtype != np.int8 or step.dtype != np.float32:
+            raise ArchiveError(f"avatar: tensor {name}{SUFFIX} has no bytes to scale", _CURE)
+        if step.ndim != value.ndim or any(
+            a not in (1, b) for a, b in zip(step.shape, value.shape, strict=True)
+        ):
+            raise ArchiveError(
+                f"avatar: tensor {name}{SUFFIX} is {step.shape}, {name} {value.shape}", _CURE
+            )
+        tensors[name] = from_bytes(value, step)
 
 
 def _split(data: bytes) -> tuple[bytes, memoryview]:
@@ -284,11 +301,15 @@ def _plain(value: Any) -> Any:
 
 def _stored_tensors(avatar: Avatar) -> dict[str, Array]:
     exact = frozenset(avatar.settings.get("exact_tensors", ()))
-    stored = {}
+    coarse = frozenset(avatar.settings.get("byte_tensors", ()))
+    stored: dict[str, Array] = {}
     for name, value in avatar.tensors.items():
-        if name.startswith(_STATISTICS):
-            raise InputError(f"tensor name {name}: statistics.* is taken by the archive itself")
-        stored[name] = _stored(np.asarray(value), name in exact)
+        if name.startswith(_STATISTICS) or name.endswith(SUFFIX):
+            raise InputError(f"tensor name {name}: statistics.* and *{SUFFIX} are the archive's")
+        if name in coarse and np.all(np.isfinite(value)):
+            stored[name], stored[name + SUFFIX] = to_bytes(value)
+        else:
+            stored[name] = _stored(np.asarray(value), name in exact)
     for name in ("mean", "scale", "step"):
         value = np.asarray(getattr(avatar.statistics, name))
         stored[_STATISTICS + name] = np.array(value, np.float32, order="C")

@@ -13,6 +13,12 @@ from avatar.errors import ArchiveError
 from render.fields.settings import FieldSettings
 from render.person import Person
 
+GRIDS = (
+    "head.coarse", "head.front", "head.top", "head.profile", "head.blend", "head.warp",
+    "torso.plane", "torso.warp", "background.plane",
+)  # fmt: skip
+_OF_THE_ARCHIVE = ("byte_tensors", "exact_tensors")  # how it stores, not what the fields are
+
 
 def fields_to_arrays(person: Person) -> dict[str, Array]:
     """Every parameter and buffer, below "fields."."""
@@ -23,15 +29,18 @@ def fields_to_arrays(person: Person) -> dict[str, Array]:
 
 
 def settings_to_json(settings: FieldSettings) -> dict[str, object]:
-    """For `Avatar.settings`."""
-    return {k: list(v) if isinstance(v, tuple) else v for k, v in asdict(settings).items()}
+    """For `Avatar.settings`.  The grids take a byte a number in the archive."""
+    known = {k: list(v) if isinstance(v, tuple) else v for k, v in asdict(settings).items()}
+    return known | {"byte_tensors": [f"fields.{name}" for name in GRIDS]}
 
 
 def fields_of(avatar: Avatar) -> Person:
     """The fields of an archive, ready to render.  Raises ArchiveError where they do not fit."""
     try:
         known: dict[str, Any] = {
-            k: tuple(v) if isinstance(v, list) else v for k, v in avatar.settings.items()
+            k: tuple(v) if isinstance(v, list) else v
+            for k, v in avatar.settings.items()
+            if k not in _OF_THE_ARCHIVE
         }
         person = Person(FieldSettings(**known), avatar.camera, avatar.layout)
         arrays = {

@@ -95,6 +95,40 @@ def test_precision_follows_section_4() -> None:
     assert all(t.dtype != np.float64 for t in read.tensors.values())
 
 
+def test_byte_tensors_take_a_byte_a_number_and_are_stable() -> None:
+    rng = np.random.default_rng(8)
+    grid = rng.normal(size=(1, 20, 30, 8)).astype(np.float32)
+    plain = an_avatar(tensors={"fields.grid": grid})
+    coarse = replace(plain, settings={"byte_tensors": ["fields.grid", "fields.not_there"]})
+    data = avatar_bytes(coarse)
+    assert len(avatar_bytes(plain)) - len(data) > 0.9 * grid.size
+    read = parse_avatar(data)
+    assert set(read.tensors) == {"fields.grid"} and read.settings == coarse.settings
+    assert np.abs(read.tensors["fields.grid"] - grid).max() < np.abs(grid).max() / 250
+    assert avatar_bytes(read) == data
+
+
+@pytest.mark.parametrize(
+    "tensors, words",
+    [
+        ({"fields.a.unit": np.ones(3, np.float32)}, "no bytes"),
+        ({"fields.a": np.zeros(3), "fields.a.unit": np.ones(1, np.float32)}, "no bytes"),
+        ({"fields.a": np.zeros(3, np.int8), "fields.a.unit": np.ones(1, np.int16)}, "no bytes"),
+        ({"fields.a": np.zeros(3, np.int8), "fields.a.unit": np.ones(2, np.float32)}, r"\(2,\)"),
+        (
+            {"fields.a": np.zeros(3, np.int8), "fields.a.unit": np.ones((1, 1), np.float32)},
+            r"\(1, 1\)",
+        ),
+    ],
+)
+def test_units_that_fit_no_bytes_are_refused(tensors, words, monkeypatch) -> None:
+    monkeypatch.setattr("avatar.archive.SUFFIX", ".other")  # so that they can be written
+    data = avatar_bytes(an_avatar(tensors=tensors))
+    monkeypatch.undo()
+    with pytest.raises(ArchiveError, match=words):
+        parse_avatar(data)
+
+
 def test_every_prefix_and_every_flipped_byte_of_a_32_kb_archive_is_refused() -> None:
     data = avatar_bytes(an_avatar(elements=13_000))
     assert 30_000 < len(data) < 36_000

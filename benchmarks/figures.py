@@ -19,19 +19,17 @@ import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
 from avatar.errors import FacewireError
 from bench.ffmpeg import run_ffmpeg
 from bench.figure import Figure, table
-from benchmarks.lab import Lab
+from benchmarks.lab import QUALITY, Lab, number
 from benchmarks.likeness import LIKENESS
+from benchmarks.rates import RATES
 
 ROOT = Path(__file__).resolve().parent.parent
-FINEST = "1000"  # kbps: more than any stream needs, so the finest quantiser of the format
-_QUALITY = ("psnr", "psnr_face", "ssim", "ms_ssim_face")
 
 
 def held_out(lab: Lab, clip: str, protocol: str, reach: dict[str, float]) -> Iterator[Figure]:
@@ -41,36 +39,13 @@ def held_out(lab: Lab, clip: str, protocol: str, reach: dict[str, float]) -> Ite
     stream = lab.stream(who)
     found = lab.compared(who, stream, lab.video(who, stream, 256), still=True)
     name = f"held-out {Path(clip).stem}"
-    for key in _QUALITY:
+    for key in QUALITY:
         unit = "dB" if "psnr" in key else ""
-        yield Figure(name, key, _number(found[key]), unit, reach.get(key), note=who.cost)
+        yield Figure(name, key, number(found[key]), unit, reach.get(key), note=who.cost)
     for key in ("psnr_first", "psnr_face_first", "psnr_oracle", "psnr_face_oracle"):
-        yield Figure(name, key, _number(found.get(key)), "dB", note="baseline")
-    margin = _number(found["psnr"]) - _number(found.get("psnr_oracle"))
+        yield Figure(name, key, number(found.get(key)), "dB", note="baseline")
+    margin = number(found["psnr"]) - number(found.get("psnr_oracle"))
     yield Figure(name, "psnr above the oracle", margin, "dB", reach["above_oracle"])
-
-
-def rate(lab: Lab, clip: str) -> Iterator[Figure]:
-    """Rate of the last 10 s at 25 fps, and what quantisation costs there."""
-    who = lab.enrolled(clip, "10s")
-    stream, fine = lab.stream(who, "--fps=25"), lab.stream(who, "--fps=25", f"--kbps={FINEST}")
-    facts, name = lab.info(stream), f"rate {Path(clip).stem}"
-    yield Figure(
-        name,
-        "payload_kbps",
-        _number(facts["payload_kbps"]),
-        "kbit/s",
-        2.5,
-        "at most",
-        f"{facts['frames']} frames, {facts['duration_s']:.2f} s, header {facts['header_bytes']} B",
-    )
-    coded = lab.compared(who, stream, lab.video(who, stream, 256))
-    plain = lab.compared(who, fine, lab.video(who, fine, 256))
-    loss = _number(plain["psnr"]) - _number(coded["psnr"])
-    note = f"against the finest quantiser, {_number(lab.info(fine)['payload_kbps']):.1f} kbit/s"
-    yield Figure(name, "psnr lost by quantising", loss, "dB", 0.3, "at most", note)
-    for key in _QUALITY:
-        yield Figure(name, key, _number(coded[key]), "dB" if "psnr" in key else "", note="coded")
 
 
 def sizes(lab: Lab) -> Iterator[Figure]:
@@ -80,8 +55,8 @@ def sizes(lab: Lab) -> Iterator[Figure]:
     base = lab.compared(who, stream, lab.video(who, stream, 256))
     for size in (128, 512, 1080):
         found = lab.compared(who, stream, lab.video(who, stream, size))
-        drop = _number(base["psnr"]) - _number(found["psnr"])
-        note = f"{_number(found['psnr']):.2f} dB at {size}, {_number(base['psnr']):.2f} at 256"
+        drop = number(base["psnr"]) - number(found["psnr"])
+        note = f"{number(found['psnr']):.2f} dB at {size}, {number(base['psnr']):.2f} at 256"
         yield Figure("sizes", f"psnr below 256 at {size}", drop, "dB", 1.0, "at most", note)
 
 
@@ -94,8 +69,8 @@ def fine_avatar(lab: Lab) -> Iterator[Figure]:
     scale = ["-vf", "scale=512:512:flags=lanczos+accurate_rnd", "-pix_fmt", "bgr0"]
     picture = lab.video(small, stream, 256)
     run_ffmpeg(["-i", str(picture), *scale, "-c:v", "ffv1", str(enlarged)])
-    ours = _number(lab.compared(large, fine, sharp)["ms_ssim_face"])
-    theirs = _number(lab.compared(small, stream, enlarged)["ms_ssim_face"])
+    ours = number(lab.compared(large, fine, sharp)["ms_ssim_face"])
+    theirs = number(lab.compared(small, stream, enlarged)["ms_ssim_face"])
     name = "enrolled at 512"
     yield Figure(name, "ms_ssim_face", ours, "", theirs, note=f"Lanczos of 256: {theirs:.4f}")
     track = lab.track(small.cut.judge)
@@ -153,10 +128,6 @@ def face_detail(video: Path, track_path: Path) -> float:
     return float(np.mean(found)) if found else math.nan
 
 
-def _number(value: Any) -> float:
-    return math.nan if value is None else float(value)
-
-
 CHECKS: dict[str, Callable[[Lab], Iterator[Figure]]] = {
     "podium": lambda lab: held_out(
         lab, "podium.mp4", "tail", {"psnr": 28.5, "psnr_face": 25, "above_oracle": 1.5}
@@ -167,8 +138,7 @@ CHECKS: dict[str, Callable[[Lab], Iterator[Figure]]] = {
     "turning": lambda lab: held_out(
         lab, "turning.mp4", "fifths", {"psnr": 25, "above_oracle": 0.0}
     ),
-    "rate-podium": lambda lab: rate(lab, "podium.mp4"),
-    "rate-newsdesk": lambda lab: rate(lab, "newsdesk.mp4"),
+    **RATES,
     "sizes": sizes,
     "512": fine_avatar,
     "tracking": tracking,

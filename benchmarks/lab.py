@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,6 +11,8 @@ from typing import Any
 
 from bench import clips
 from bench.command import Ran, facewire
+
+QUALITY = ("psnr", "psnr_face", "ssim", "ms_ssim_face")  # as `facewire compare` names them
 
 
 @dataclass(frozen=True)
@@ -104,6 +107,11 @@ class Lab:
             cut = clips.hold_out_tail(source, folder, share)
         record.write_text(json.dumps([cut.enrolled, cut.judged]))
         return cut
+
+
+def number(value: Any) -> float:
+    """A figure of a command's JSON; NaN for one that it could not give."""
+    return math.nan if value is None else float(value)
 
 
 def _newer(path: Path, than: Path) -> bool:

@@ -9,7 +9,7 @@ import numpy as np
 
 from bench.figure import Figure
 from bench.metrics.identity import csim
-from benchmarks.lab import Enrolled, Lab
+from benchmarks.lab import Enrolled, Lab, number
 from service.compare import aligned
 
 _APART = 25  # frames between two of the source that show how like itself a person is
@@ -25,14 +25,14 @@ def likeness(lab: Lab, clip: str, protocol: str, floor: dict[str, float]) -> Ite
     found = lab.compared(who, stream, video)
     for key in ("psnr", "psnr_face", "ms_ssim_face"):
         unit = "dB" if "psnr" in key else ""
-        yield Figure(name, key, float(found[key]), unit, floor.get(key), note=who.cost)
+        yield Figure(name, key, number(found[key]), unit, floor.get(key), note=who.cost)
     yield _identity(name, who, stream, video)
     facts = lab.info(stream)
-    yield Figure(name, "payload", float(facts["payload_kbps"]), "kbit/s", note="effort 1")
+    yield Figure(name, "payload", number(facts["payload_kbps"]), "kbit/s", note="effort 1")
     again = video.with_name("timed.mkv")
     ran = lab.run("decode", stream, "--avatar", who.avatar, "-o", again, "--size", "256")
     again.unlink(missing_ok=True)
-    speed = float(facts["frames"]) / ran.wall
+    speed = number(facts["frames"]) / ran.wall
     yield Figure(name, "decode at 256, whole command", speed, "frames/s", note=ran.cost)
 
 

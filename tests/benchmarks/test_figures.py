@@ -14,6 +14,7 @@ from avatar.errors import VideoError
 from bench import clips
 from bench.clips import HeldOut
 from bench.command import Ran
+from benchmarks import rates
 
 
 @pytest.fixture(scope="module")
@@ -28,7 +29,9 @@ class Command:
 
     def __init__(self) -> None:
         self.calls: list[list[str]] = []
-        self.psnr = {"plain": 30.0, "fps=25": 29.9, f"fps=25kbps={1000}": 30.05}
+        self.psnr = {"plain": 30.0, "fps=25": 29.9, f"fps=25kbps={1000}": 30.05,
+            "fps=25kbps=1": 30.0, "fps=25kbps=0": 29.5,
+        }  # fmt: skip
 
     def __call__(self, arguments: list[Any]) -> Ran:
         words = [str(a) for a in arguments]
@@ -41,7 +44,8 @@ class Command:
         if words[0] == "info":
             kbps = 40.0 if "1000" in words[1] else 2.4
             return {
-                "payload_kbps": kbps, "frames": 250, "duration_s": 10.0, "header_bytes": 90,
+                "payload_kbps": kbps, "frames": 250, "sent_frames": 250, "duration_s": 10.0,
+                "header_bytes": 90,
             }  # fmt: skip
         if words[0] != "compare":
             return {}
@@ -84,11 +88,19 @@ def test_held_out_is_judged_beside_its_baselines(figures: ModuleType, lab: Any) 
     assert not any("judge.mkv" in word for word in enroll)
 
 
-def test_rate_and_the_loss_by_quantising(figures: ModuleType, lab: Any) -> None:
-    rows = _by_what(figures.rate(lab, "podium.mp4"))
+def test_rate_and_the_loss_by_quantising(lab: Any) -> None:
+    rows = _by_what(rates.rate(lab, "podium.mp4"))
     assert rows["payload_kbps"].measured == 2.4 and rows["payload_kbps"].met is True
     assert rows["psnr lost by quantising"].measured == pytest.approx(0.15)
     assert rows["psnr lost by quantising"].met is True
+
+
+def test_what_two_rates_lose(lab: Any) -> None:
+    rows = _by_what(rates.bounded(lab, "podium.mp4", "10s"))
+    assert rows["psnr lost below 1.5 kbit/s"].measured == pytest.approx(0.05)
+    assert rows["psnr lost below 1.5 kbit/s"].met is True
+    assert rows["psnr lost below 0.8 kbit/s"].met is False
+    assert rows["payload asked for below 1.5"].met is False  # 2.4 came out
 
 
 def test_other_sizes_may_lose_a_decibel(figures: ModuleType, lab: Any) -> None:
@@ -99,7 +111,7 @@ def test_other_sizes_may_lose_a_decibel(figures: ModuleType, lab: Any) -> None:
 
 
 def test_each_step_runs_once(figures: ModuleType, lab: Any) -> None:
-    list(figures.rate(lab, "podium.mp4"))
+    list(rates.rate(lab, "podium.mp4"))
     list(figures.sizes(lab))
     names = [c[0] for c in lab._run.calls]
     assert names.count("enroll") == 1 and names.count("encode") == 2

@@ -190,6 +190,8 @@ def code(frames: Sequence[NDArray[np.uint8]], settings: ClassicSettings) -> Code
             start = time.perf_counter()
             said = run_ffmpeg([*into, str(path)], padded)
             encoded = time.perf_counter()
+            if not path.stat().st_size:
+                raise ToolError(f"{encoder.name} wrote nothing for {len(frames)} frames", said)
             try:
                 decoded = [
                     frame[:height, :width]

@@ -22,7 +22,8 @@ _DESK = {"viewport": {"width": 1280, "height": 900}}
 _PHONE = {"viewport": {"width": 390, "height": 844}, "is_mobile": True, "has_touch": True}
 
 
-@pytest.fixture(scope="session")
+# Of a module, not of the session: while Playwright is there, nothing else can run an event loop.
+@pytest.fixture(scope="module")
 def chromium(tmp_path_factory, request):
     program = shutil.which("chromium") or shutil.which("chromium-browser")
     if program is None:
@@ -56,7 +57,7 @@ def _film(clip, path):
             file.write(b"FRAME\n" + pixels.tobytes())
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def server(chromium, tmp_path_factory):
     """One for all, with a worker; each test has users of its own."""
     folder = tmp_path_factory.mktemp("pages")

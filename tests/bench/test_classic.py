@@ -96,3 +96,24 @@ def test_a_broken_stream_is_no_silent_success(tmp_path: Path) -> None:
         list(read_frames(["-i", str(path), "-f", "rawvideo", "-pix_fmt", "rgb24", "-"], 8, 8))
     with pytest.raises(ToolError, match="exit code"):
         run_ffmpeg(["-i", str(path), "-f", "null", "-"])
+
+
+def test_a_clip_that_comes_out_empty_is_coded_by_one_thread(monkeypatch) -> None:
+    """As libvvenc does on a busy machine: no bytes, and success."""
+
+    asked: list[list[str]] = []
+    real = classic.run_ffmpeg
+
+    def at_first_nothing(arguments, frames=()):
+        asked.append(list(arguments))
+        if len(asked) > 1:
+            return real(arguments, frames)
+        Path(arguments[-1]).write_bytes(b"")
+        return "nothing was encoded"
+
+    monkeypatch.setattr(classic, "run_ffmpeg", at_first_nothing)
+    assert len(lowest_rate(_moving(8), "h264").frames) == 8
+    assert "-threads" not in asked[0] and asked[1][asked[1].index("-threads") + 1] == "1"
+    monkeypatch.setattr(classic, "run_ffmpeg", lambda a, f=(): Path(a[-1]).write_bytes(b"") or "x")
+    with pytest.raises(ToolError, match="wrote nothing for 8 frames"):
+        lowest_rate(_moving(8), "h264")

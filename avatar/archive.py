@@ -119,7 +119,9 @@ def _spread(tensors: dict[str, Array]) -> None:
             raise ArchiveError(
                 f"avatar: tensor {name}{SUFFIX} is {step.shape}, {name} {value.shape}", _CURE
             )
-        tensors[name] = from_bytes(value, step)
+        with np.errstate(over="ignore"):
+            tensors[name] = from_bytes(value, step)
+        _check_tensor(name, tensors[name])  # a unit near the end of float32
 
 
 def _split(data: bytes) -> tuple[bytes, memoryview]:
@@ -306,7 +308,7 @@ def _stored_tensors(avatar: Avatar) -> dict[str, Array]:
     for name, value in avatar.tensors.items():
         if name.startswith(_STATISTICS) or name.endswith(SUFFIX):
             raise InputError(f"tensor name {name}: statistics.* and *{SUFFIX} are the archive's")
-        if name in coarse and np.all(np.isfinite(value)):
+        if name in coarse and _fits_bytes(np.asarray(value)):
             stored[name], stored[name + SUFFIX] = to_bytes(value)
         else:
             stored[name] = _stored(np.asarray(value), name in exact)
@@ -317,6 +319,12 @@ def _stored_tensors(avatar: Avatar) -> dict[str, Array]:
     if avatar.statistics.basis is not None:
         stored[_STATISTICS + "basis"] = np.array(avatar.statistics.basis, np.float32, order="C")
     return stored
+
+
+def _fits_bytes(value: Array) -> bool:
+    """Of what does not, `_stored` and the reader's rules say what is wrong."""
+    numbers = value.ndim > 0 and value.size > 0 and value.dtype.kind == "f"
+    return numbers and bool(np.all(np.isfinite(value)))
 
 
 def _stored(value: Array, exact: bool) -> Array:

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 Array = NDArray[Any]
 SUFFIX = ".unit"
 MOST = 127
+_LEAST = 1e-30  # a step below this is none: float32 ends near
 _CHANNELS = 64  # last dimensions up to this are channels; else each row shares a step
 
 
@@ -36,5 +37,5 @@ def from_bytes(coded: NDArray[np.int8], step: NDArray[np.float32]) -> NDArray[np
 
 def _rounded_up(step: Array) -> NDArray[np.float32]:
     """To eleven bits of mantissa; 1 where there is nothing to code."""
-    mantissa, exponent = np.frexp(np.where(step > 0, step, 1.0).astype(np.float64))
+    mantissa, exponent = np.frexp(np.where(step > _LEAST, step, 1.0).astype(np.float64))
     return np.ldexp(np.ceil(mantissa * 2048.0) / 2048.0, exponent).astype(np.float32)

@@ -161,7 +161,6 @@ def code(frames: Sequence[NDArray[np.uint8]], settings: ClassicSettings) -> Code
     encoder, quality = _checked(frames, settings)
     height, width = frames[0].shape[:2]
     down, right = -height % _BLOCK, -width % _BLOCK
-    padded = [np.pad(f, ((0, down), (0, right), (0, 0)), mode="edge") for f in frames]
     arguments = [
         word.format(beyond=10 * len(frames) + 1000, preset=settings.preset or encoder.preset)
         for word in encoder.arguments
@@ -185,6 +184,7 @@ def code(frames: Sequence[NDArray[np.uint8]], settings: ClassicSettings) -> Code
         for threads in (settings.threads, 1):
             start = time.perf_counter()
             many = ["-threads", str(threads)] if threads else []
+            padded = (np.pad(f, ((0, down), (0, right), (0, 0)), mode="edge") for f in frames)
             said = run_ffmpeg([*into, *many, "-f", encoder.form, str(path)], padded)
             encoded = time.perf_counter()
             if path.stat().st_size:

@@ -108,6 +108,26 @@ def test_byte_tensors_take_a_byte_a_number_and_are_stable() -> None:
     assert avatar_bytes(read) == data
 
 
+def test_what_has_no_bytes_is_stored_as_ever() -> None:
+    odd = {
+        "fields.a": np.float32(2.5).reshape(()),
+        "fields.b": np.zeros((0, 4), np.float32),
+        "fields.c": np.arange(5, dtype=np.int16),
+        "fields.d": np.full((2, 300), 1e-40, np.float32),
+    }
+    read = parse_avatar(
+        avatar_bytes(an_avatar(tensors=odd, settings={"byte_tensors": list(odd)}))
+    ).tensors
+    assert read["fields.a"] == 2.5 and read["fields.b"].shape == (0, 4)
+    np.testing.assert_array_equal(read["fields.c"], odd["fields.c"])
+    assert not read["fields.d"].any()
+    bad = an_avatar(
+        tensors={"fields.a": np.full(4, np.nan)}, settings={"byte_tensors": ["fields.a"]}
+    )
+    with pytest.raises(InputError, match="finite"):
+        avatar_bytes(bad)
+
+
 @pytest.mark.parametrize(
     "tensors, words",
     [
@@ -118,6 +138,10 @@ def test_byte_tensors_take_a_byte_a_number_and_are_stable() -> None:
         (
             {"fields.a": np.zeros(3, np.int8), "fields.a.unit": np.ones((1, 1), np.float32)},
             r"\(1, 1\)",
+        ),
+        (
+            {"fields.a": np.full(3, 99, np.int8), "fields.a.unit": np.full(1, 3e38, np.float32)},
+            "not finite",
         ),
     ],
 )

@@ -20,10 +20,11 @@ _EDGE = 1 / 510  # half a step of 8 bits: what the logarithms of black and white
 
 @dataclass(frozen=True)
 class Generated:
-    """picture: [B, 3, R, R] in 0 .. 1.  mask: M_fg [B, 1, R, R]."""
+    """picture: [B, 3, R, R] in 0 .. 1.  mask: M_fg [B, 1, R, R].  motion: that it was made by."""
 
     picture: Tensor
     mask: Tensor
+    motion: Motion
 
 
 class Generator(Module):
@@ -75,7 +76,7 @@ class Generator(Module):
         back = self._background(key, motion, doublings)
         mask = torch.sigmoid(fore[:, 3:])  # Eq. 22
         picture = mask * torch.sigmoid(fore[:, :3]) + (1 - mask) * back  # Eq. 23
-        return Generated(picture, mask)
+        return Generated(picture, mask, motion)
 
     def _foreground(
         self, key: Tensor, features: list[Tensor], motion: Motion, doublings: int

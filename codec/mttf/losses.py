@@ -1,8 +1,7 @@
 """What training asks of a generated picture, MTTF section III-F.
 
 MTTF's perceptual loss (Eq. 24) compares VGG-19 features, whose weights cannot be shipped.  In its
-place stand, over four scales as there, differences of gradients and of local structure; where
-MobileFaceNet's weights are at hand its features can be added (`PerceptualFeatures` below).
+place stand, over four scales as there, differences of gradients and of local structure.
 """
 
 from __future__ import annotations
@@ -22,12 +21,13 @@ _C1, _C2 = 0.01**2, 0.03**2  # of SSIM (Z. Wang et al., 2004), for pictures in 0
 @dataclass(frozen=True)
 class LossWeights:
     """Eq. 27's, 10 each in MTTF.  rate: of a bit that the vectors are off the key frame's own, a
-    stand-in for what sending them costs; ours."""
+    stand-in for what sending them costs; ours.  motion: of the teacher's, at the start; ours."""
 
     perceptual: float = 10.0
     pixels: float = 10.0
     mask: float = 10.0
     rate: float = 0.02
+    motion: float = 1.0
 
 
 def pixel_loss(picture: Tensor, wanted: Tensor) -> Tensor:
@@ -41,11 +41,11 @@ def mask_loss(mask: Tensor, wanted: Tensor) -> Tensor:
 
 
 def structure(a: Tensor, b: Tensor) -> Tensor:
-    """1 - SSIM over windows of 7x7 means (less where the picture is smaller), its mean."""
+    """1 - SSIM, the mean over every second window of 7x7 (less where the picture is smaller)."""
     window = min(7, *a.shape[-2:])
 
     def mean(x: Tensor) -> Tensor:
-        return functional.avg_pool2d(x, window, 1)
+        return functional.avg_pool2d(x, window, 2)
 
     ma, mb = mean(a), mean(b)
     va, vb = mean(a * a) - ma * ma, mean(b * b) - mb * mb

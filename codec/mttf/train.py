@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import pickle
 from collections.abc import Callable
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +21,7 @@ from codec.mttf.losses import LossWeights, losses
 from codec.mttf.network import Mttf
 from codec.mttf.portraits import Batch, PairSampler, Portraits
 from codec.mttf.settings import NetworkSettings
+from codec.mttf.teacher import lesson, motion_loss
 from codec.mttf.vectors import STEP
 
 Tensor = Any
@@ -30,11 +31,12 @@ _CURE = "Start over: the same command without --resume."
 
 @dataclass(frozen=True)
 class TrainSettings:
-    """batch: pictures a step at the smallest resolution, a quarter as many at the next, always two
-    at least.  rate: Adam's;
+    """batch: pairs a step at the smallest resolution, a quarter as many at the next, always four
+    at least (for batch normalisation).  rate: Adam's;
     a tenth of it from 60 % of the steps, a hundredth from 90 %.  sides: how often each
     resolution is drawn (in the place of Eq. 28's sum over all).  ema: of the weights that are
-    kept.  half: bfloat16 on a GPU."""
+    kept.  taught: share of the steps over which the teacher of motion fades out.  half: bfloat16,
+    where the processor computes with it (`half_precision`)."""
 
     steps: int = 20_000
     seed: int = 0
@@ -43,8 +45,16 @@ class TrainSettings:
     betas: tuple[float, float] = (0.5, 0.999)
     sides: tuple[tuple[int, float], ...] = ((128, 0.6), (256, 0.35), (512, 0.05))
     ema: float = 0.999
+    taught: float = 0.5
     weights: LossWeights = field(default_factory=LossWeights)
     half: bool = True
+
+
+def half_precision(device: str) -> bool:
+    """Whether bfloat16 is quicker than float32 there: every CUDA device, few CPUs."""
+    if device.startswith("cuda"):
+        return True
+    return bool(getattr(torch.cpu, "_is_avx512_bf16_supported", lambda: False)())
 
 
 @dataclass(frozen=True)
@@ -73,7 +83,8 @@ class Trainer:
         torch.manual_seed(settings.seed)
         self.settings = settings
         self.device = device
-        self.net = Mttf(network).to(device)
+        self.net = Mttf(network).to(device, memory_format=torch.channels_last)
+        self._half = settings.half and half_precision(device)
         self.kept = Mttf(network).to(device).eval().requires_grad_(False)
         self.kept.load_state_dict(self.net.state_dict())
         self.optimiser = torch.optim.Adam(
@@ -92,7 +103,7 @@ class Trainer:
         names, chances = zip(*settings.sides, strict=True)
         side = int(rng.choice(names, p=np.array(chances) / sum(chances)))
         smallest = self.net.settings.sides[-1]
-        count = max(2, settings.batch * smallest * smallest // (side * side))
+        count = max(4, settings.batch * smallest * smallest // (side * side))
         batch = self._sampler.draw(rng, count, side)
         noise = torch.from_numpy(rng.uniform(-0.5, 0.5, (count, self.net.settings.numbers)))
         for group in self.optimiser.param_groups:
@@ -168,15 +179,24 @@ class Trainer:
     def _forward(self, batch: Batch, noise: Tensor) -> tuple[Tensor, dict[str, float]]:
         key, wanted = batch.key.to(self.device), batch.wanted.to(self.device)
         matte = batch.matte.to(self.device)
-        cuda = self.device.startswith("cuda")
-        with torch.autocast("cuda", torch.bfloat16, enabled=cuda and self.settings.half):
+        kind = torch.device(self.device).type
+        with torch.autocast(kind, torch.bfloat16, enabled=self._half):
             held = self.net.hold(key)
             exact = self.net.vectors(wanted)
             own = self.net.factors.vectors(held.latent)
             made = self.net.generate(held, exact + STEP * noise.to(exact))
-        made = type(made)(made.picture.float(), made.mask.float())
-        lost = losses(made, wanted, matte, exact, own.detach(), STEP, self.settings.weights)
-        return lost.total, lost.parts
+        made = replace(made, picture=made.picture.float(), mask=made.mask.float())
+        weights = self.settings.weights
+        lost = losses(made, wanted, matte, exact.float(), own.detach().float(), STEP, weights)
+        total, parts = lost.total, dict(lost.parts)
+        share = self.done / max(self.settings.steps * self.settings.taught, 1)
+        if share < 1 and batch.meshes.shape[2]:
+            key_mesh, wanted_mesh = batch.meshes.to(self.device)
+            taught = lesson(key_mesh, wanted_mesh, made.motion.foreground.shape[1])
+            off = motion_loss(made.motion.foreground.float(), taught)
+            total = total + weights.motion * (1 - share) * off
+            parts["motion"] = float(off.detach())
+        return total, parts
 
     def _rate(self) -> float:
         share = self.done / max(self.settings.steps, 1)

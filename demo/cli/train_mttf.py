@@ -6,6 +6,8 @@ import argparse
 from pathlib import Path
 
 from avatar.errors import InputError
+from codec.mttf.settings import SETTINGS
+from codec.mttf.train import TrainSettings
 from demo.cli.paths import output_file
 from demo.cli.progress import bar, say
 
@@ -20,6 +22,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--steps", type=int, default=20_000, metavar="N")
     parser.add_argument("--batch", type=int, default=8, metavar="N", help="pictures of 128 a step")
     parser.add_argument("--rate", type=float, default=2e-4, metavar="R", help="Adam's, at first")
+    parser.add_argument(
+        "--sides",
+        type=_sides,
+        default=TrainSettings.sides,
+        metavar="S:P,...",
+        help="pixels of a picture's side and how often: 128:0.6,256:0.35,512:0.05",
+    )
     parser.add_argument("--seed", type=int, default=0, metavar="N")
     parser.add_argument("--every", type=int, default=500, metavar="N", help="steps between checks")
     parser.add_argument("--threads", type=int, metavar="N", help="of the CPU")
@@ -37,7 +46,6 @@ def run(arguments: argparse.Namespace) -> None:
     for name in ("steps", "batch", "every"):
         if getattr(arguments, name) < 1:
             raise InputError(f"--{name} {getattr(arguments, name)} is too small", "Give 1 or more.")
-    from codec.mttf.train import TrainSettings
     from service.fallback.training import crops_of, train
 
     with bar("Preparing crops") as progress:
@@ -45,7 +53,11 @@ def run(arguments: argparse.Namespace) -> None:
     for line in left_out:
         say(line)
     settings = TrainSettings(
-        steps=arguments.steps, seed=arguments.seed, batch=arguments.batch, rate=arguments.rate
+        steps=arguments.steps,
+        seed=arguments.seed,
+        batch=arguments.batch,
+        rate=arguments.rate,
+        sides=arguments.sides,
     )
     with bar("Training") as progress:
         card = train(
@@ -62,3 +74,15 @@ def run(arguments: argparse.Namespace) -> None:
             lambda c: say(f"step {c.step}: {c.psnr:.2f} dB, the key frame {c.still_psnr:.2f} dB"),
         )
     print(f"{out}: {card['steps']} steps on {card['people']} people, {card['crops']} pictures")
+
+
+def _sides(text: str) -> tuple[tuple[int, float], ...]:
+    try:
+        pairs = [part.split(":") for part in text.split(",")]
+        sides = tuple((int(side), float(share)) for side, share in pairs)
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"{text!r} is not like 128:0.7,256:0.3") from None
+    known = SETTINGS["lite"].sides
+    if any(side not in known or not 0 < share <= 1 for side, share in sides):
+        raise argparse.ArgumentTypeError(f"sides are {', '.join(map(str, known))}; shares 0 to 1")
+    return sides

@@ -1,11 +1,13 @@
 """What the fallback's trainer reads: head-centred crops and mattes of many people, made once.
 
 A folder of crops holds `people.json` (clip -> person) and, for every clip, a folder of pictures
-NNN.jpg (size x size) with mattes NNN.png.  Nothing but a JPEG decoder is needed to read it.
+NNN.jpg (size x size), mattes NNN.png and face meshes NNN.npy.  Nothing but a JPEG decoder is needed
+to read it.
 """
 
 from __future__ import annotations
 
+import io
 import json
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -114,14 +116,23 @@ def _prepare(path: Path, folder: Path, size: int, share: int, describer: Describ
             data = cv2.imencode(".jpg", bgr, options)[1].tobytes()
             drawn = np.round(np.clip(mask, 0, 1) * 15).astype(np.uint8) * 17  # 16 levels: small
             shape = cv2.imencode(".png", drawn)[1].tobytes()
-            share -= len(data) + len(shape)
+            marks = _landmarks(points[index], window)
+            share -= len(data) + len(shape) + len(marks)
             if share < 0:
                 break
             write_whole(folder / f"{index:03d}.jpg", data)
             write_whole(folder / f"{index:03d}.png", shape)
+            write_whole(folder / f"{index:03d}.npy", marks)
         middle = len(pictures) // 2
         return describer.describe(pictures[middle], points[middle])
     finally:
         mesh.close()
         matte.close()
         video.close()
+
+
+def _landmarks(points: Array, window: Window) -> bytes:
+    """[P, 2+] source pixels -> a .npy of [P, 2] float16, 0 .. 1 of the crop."""
+    file = io.BytesIO()
+    np.save(file, ((points[:, :2] - [window.left, window.top]) / window.side).astype(np.float16))
+    return file.getvalue()

@@ -11,6 +11,7 @@ from avatar.errors import InputError
 from codec.mttf.portraits import Portraits, held_out_clips
 
 VALIDATION = 9  # every so many people are a check of the training
+_AGAIN = "Delete the folder and prepare it again: facewire train-mttf CLIPS -o WEIGHTS"
 
 
 def read_portraits(folder: Path) -> tuple[Portraits, dict[str, int]]:
@@ -24,17 +25,27 @@ def read_portraits(folder: Path) -> tuple[Portraits, dict[str, int]]:
             f"{folder} is no folder of prepared crops ({error})",
             "Give a folder of clips: the crops are then made first.",
         ) from None
-    pictures, mattes, clips, persons = [], [], [], []
+    pictures, mattes, clips, persons, meshes = [], [], [], [], []
     for number, (name, person) in enumerate(sorted(people.items())):
         for path in sorted((folder / name).glob("*.jpg")):
-            pictures.append(np.asarray(Image.open(path).convert("RGB")))
-            mattes.append(np.asarray(Image.open(path.with_suffix(".png")).convert("L")))
+            try:
+                pictures.append(np.asarray(Image.open(path).convert("RGB")))
+                mattes.append(np.asarray(Image.open(path.with_suffix(".png")).convert("L")))
+                meshes.append(np.load(path.with_suffix(".npy")).astype(np.float32))
+            except (OSError, ValueError) as error:
+                raise InputError(f"a crop of {folder} cannot be read: {error}", _AGAIN) from None
             clips.append(number)
             persons.append(person)
     if not pictures:
-        raise InputError(f"{folder} holds no crops", "Prepare it again.")
+        raise InputError(f"{folder} holds no crops", _AGAIN)
     return (
-        Portraits(np.stack(pictures), np.stack(mattes), np.array(clips), np.array(persons)),
+        Portraits(
+            np.stack(pictures),
+            np.stack(mattes),
+            np.array(clips),
+            np.array(persons),
+            np.stack(meshes),
+        ),
         people,
     )
 

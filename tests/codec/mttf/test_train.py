@@ -27,7 +27,10 @@ def portraits(make_scene) -> Portraits:
             mattes.append((picture.mean(-1) > 140).astype(np.uint8)[::2, ::2] * 255)
             clips.append(clip)
             people.append(person)
-    return Portraits(np.stack(pictures), np.stack(mattes), np.array(clips), np.array(people))
+    meshes = np.random.default_rng(0).uniform(0.2, 0.8, (len(clips), 20, 2)).astype(np.float32)
+    return Portraits(
+        np.stack(pictures), np.stack(mattes), np.array(clips), np.array(people), meshes
+    )
 
 
 def test_a_person_is_never_on_both_sides(portraits) -> None:
@@ -54,6 +57,7 @@ def test_pairs_are_of_one_clip_and_change_alike(portraits) -> None:
     # The ground does not move, so that it is the same in both, however they were changed.
     corner = (batch.key - batch.wanted)[:, :, 28:, :4].abs().max()
     assert float(corner) < 0.02
+    assert batch.meshes.shape == (2, 4, 20, 2)
     one = Portraits(*(a[:1] for a in vars(portraits).values()))
     with pytest.raises(InputError, match="two pictures"):
         PairSampler(one)
@@ -111,3 +115,10 @@ def test_the_rate_falls_at_60_and_90_percent(tiny, portraits) -> None:
     for trainer.done in range(10):
         rates.append(trainer._rate())
     assert rates == [1.0] * 6 + [0.1] * 3 + [0.01]
+
+
+def test_the_teacher_fades_and_needs_meshes(tiny, portraits) -> None:
+    trainer = Trainer(tiny, portraits, portraits, replace(SMALL, steps=4, taught=0.5))
+    assert ["motion" in trainer.step() for _ in range(4)] == [True, True, False, False]
+    bare = replace(portraits, meshes=portraits.meshes[:, :0])
+    assert "motion" not in Trainer(tiny, bare, bare, SMALL).step()

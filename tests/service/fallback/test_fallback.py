@@ -136,15 +136,20 @@ def test_a_folder_of_crops_and_its_split(tmp_path) -> None:
         for n in range(2):
             Image.new("RGB", (16, 16), (n, 0, 0)).save(tmp_path / name / f"{n:03d}.jpg")
             Image.new("L", (8, 8), 255).save(tmp_path / name / f"{n:03d}.png")
+            np.save(tmp_path / name / f"{n:03d}.npy", np.zeros((5, 2), np.float16))
     (tmp_path / "people.json").write_text(json.dumps(people))
     portraits, found = read_portraits(tmp_path)
     assert found == people and portraits.pictures.shape == (24, 16, 16, 3)
+    assert portraits.meshes.shape == (24, 5, 2)
     learned, check = split(portraits, found)
     persons = set(learned.person.tolist()), set(check.person.tolist())
     assert not persons[0] & persons[1]
     assert persons[0] | persons[1] == set(range(1, 11))  # neither the tested nor their likeness
     with pytest.raises(InputError, match="no folder of prepared crops"):
         read_portraits(tmp_path / "p00")
+    (tmp_path / "p00" / "001.npy").unlink()
+    with pytest.raises(InputError, match="001.npy"):
+        read_portraits(tmp_path)
 
 
 def test_a_square_in_another_shape() -> None:
@@ -165,6 +170,8 @@ def test_crops_of_a_real_clip(clips, models, tmp_path, monkeypatch) -> None:
     portraits, people = read_portraits(tmp_path / "crops")
     assert set(people) == {"s110", "s107"}
     assert portraits.pictures.shape[1:] == (64, 64, 3) and len(portraits.pictures) >= 12
+    middle = portraits.meshes.mean(axis=1)
+    assert (0.2 < middle).all() and (middle < 0.8).all()
     size = sum(p.stat().st_size for p in (tmp_path / "crops").rglob("*"))
     assert size < BUDGET
     assert 0.1 < (portraits.mattes > 127).mean() < 0.95

@@ -12,6 +12,7 @@ from codec.call_packet import CALL_KINDS
 from codec.header import CODEC_MTTF, PROFILE_CALL, StreamHeader
 from codec.packet import (
     AUDIO,
+    BACKGROUND,
     FACE_DELTA,
     FACE_KEY,
     FALLBACK_KINDS,
@@ -73,7 +74,7 @@ class ChunkReader:
                 continue
             if chunk.kind in self._faces:
                 face_crc = crc
-            elif chunk.kind not in (AUDIO, INDEX) and chunk.kind not in self._fallback:
+            elif chunk.kind not in (AUDIO, BACKGROUND, INDEX) and chunk.kind not in self._fallback:
                 if chunk.kind < SKIPPABLE:
                     self.report(f"a chunk of the unknown kind {chunk.kind}", "kind", at)
                 at += chunk.size
@@ -104,7 +105,11 @@ class ChunkReader:
         """The next offset where a chunk that needs no other one is intact."""
         while at < len(self._data):
             kind = self._data[at]
-            if kind in (FACE_KEY, AUDIO, INDEX) or kind in CALL_KINDS or kind in self._fallback:
+            if (
+                kind in (FACE_KEY, AUDIO, BACKGROUND, INDEX)
+                or kind in CALL_KINDS
+                or kind in self._fallback
+            ):
                 try:
                     self._chunk(at, [self._seed])
                     return at

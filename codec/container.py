@@ -22,11 +22,13 @@ from codec.face_codec import FaceDecoder
 from codec.header import CODEC_NAMES, DIGEST, PROFILE_CALL, StreamHeader
 from codec.packet import (
     AUDIO,
+    BACKGROUND,
     FACE_DELTA,
     FACE_KEY,
     FALLBACK_KINDS,
     INDEX,
     AudioPacket,
+    BackgroundPacket,
     FacePacket,
     Index,
 )
@@ -54,6 +56,7 @@ class Stream:
     statistics: StateStatistics | None = None
     calls: tuple[CallPacket, ...] = ()
     fallback: tuple[Chunk, ...] = ()  # the fallback's own chunks, as they are
+    background: BackgroundPacket | None = None  # the last one
 
     @property
     def frames(self) -> int:
@@ -109,6 +112,7 @@ class Stream:
             "audio_kbps": round(self.audio_bytes * per_second, 6),
             "header_bytes": self.header_bytes,
             "size_bytes": self.size,
+            "background_bytes": len(bytes(self.background)) if self.background else 0,
             "packets": len(self._packets),
             "keys": sum(packet.key for packet in self._packets),
             "quality": self.header.quality / 256,
@@ -147,7 +151,7 @@ def read_stream(
     fallback: list[Chunk] = []
     audio: list[tuple[int, bytes]] = []
     audio_bytes = len(header.audio or b"")
-    index = None
+    index = background = None
     for chunk in reader.chunks():
         base = chunk.offset + chunk.size - 4 - len(chunk.body)
         if chunk.kind in (FACE_KEY, FACE_DELTA):
@@ -158,6 +162,8 @@ def read_stream(
             packet = AudioPacket.parse(chunk.body, base)
             audio += zip(packet.times, packet.data, strict=True)
             audio_bytes += chunk.size
+        elif chunk.kind == BACKGROUND:
+            background = BackgroundPacket.parse(chunk.body, base)
         elif chunk.kind in FALLBACK_KINDS:
             fallback.append(chunk)
         elif chunk.kind == INDEX:
@@ -176,6 +182,7 @@ def read_stream(
         statistics,
         tuple(calls),
         tuple(fallback),
+        background,
     )
 
 

@@ -16,12 +16,14 @@ FACE_KEY = 1
 FACE_DELTA = 2
 AUDIO = 3
 INDEX = 4
+BACKGROUND = 128
 FALLBACK_KINDS = range(16, 32)
 SKIPPABLE = 128
 
 MAX_FRAMES = 255  # section 3.4: frames in a packet, a byte
 MAX_BODY = 1 << 16  # section 3.2: bytes of a chunk's body
 FOOTER = 0xFE  # section 3.6: the last byte of a whole stream
+MAX_SIDE = 2048  # section 3.8: pixels
 MAX_TIME = 1 << 53  # section 2: microseconds, 285 years either way
 
 
@@ -92,6 +94,32 @@ class AudioPacket:
             out += varint(zigzag(time - last)) + varint(len(data)) + data
             last = time
         return bytes(out)
+
+
+@dataclass(frozen=True)
+class BackgroundPacket:
+    """How what is behind the person differs from what the avatar learned (section 3.8).
+
+    codec: of intra frames, as docs/mttf.md, section 3, numbers them.  side: of the picture, pixels.
+    data: one intra frame, opaque here.
+    """
+
+    codec: int
+    side: int
+    data: bytes
+    kind: ClassVar[int] = BACKGROUND
+
+    @classmethod
+    def parse(cls, body: bytes, base: int = 0) -> BackgroundPacket:
+        reader = ByteReader(body, "background", base)
+        codec = reader.integer(1, "codec")
+        side = reader.varint("side", MAX_SIDE)
+        if side == 0:
+            raise reader.fail("a background without a size", "side")
+        return cls(codec, side, reader.take(reader.left, "data"))
+
+    def __bytes__(self) -> bytes:
+        return bytes([self.codec]) + varint(self.side) + self.data
 
 
 @dataclass(frozen=True)

@@ -23,6 +23,7 @@ from codec.packet import (
     INDEX,
     MAX_BODY,
     AudioPacket,
+    BackgroundPacket,
     FacePacket,
     Index,
     KeyPoint,
@@ -63,6 +64,10 @@ class StreamWriter:
         if packet.key:
             self._keys.append(KeyPoint(self._frames, packet.time, self._offset))
         self._frames += packet.frames
+        self._chunk(packet.kind, bytes(packet), self._header.crc)
+
+    def write_background(self, packet: BackgroundPacket) -> None:
+        """What is behind the person (section 3.8), before the first face packet."""
         self._chunk(packet.kind, bytes(packet), self._header.crc)
 
     def write_fallback(self, kind: int, body: bytes) -> None:

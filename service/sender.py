@@ -9,15 +9,24 @@ from typing import Any
 
 from avatar.avatar import Avatar
 from avatar.errors import InputError
-from avatar.face import FaceStates, Window
+from avatar.face import FaceStates, FaceTrack, Window
 from avatar.storage import whole_file
 from codec.container import read_stream
 from codec.face_codec import PacketSettings, encode_states
 from codec.header import CODEC_AVATAR, CODEC_LOSSLESS16, DIGEST, StreamHeader
+from codec.packet import BackgroundPacket
 from codec.quantize import COARSEST, FINEST, QUALITY_ONE
 from codec.stream_writer import StreamWriter
 from codec.timing import rate_of
 from service.audio import OpusTrack, read_audio
+from service.backdrop import (
+    MODES,
+    BackdropSettings,
+    background_packet,
+    crops_of_video,
+    room_of,
+    side_of,
+)
 from service.paper import expressions_of, paper_states
 from service.rate import BETWEEN, period, within
 from service.resample import even_times, resampled
@@ -27,6 +36,8 @@ from service.states import states_of
 # (T. Wiegand, B. Girod, "Lagrange multiplier selection in hybrid video coder control", 2001).
 PACKETS = PacketSettings(bit_price=0.115)
 _MOST_SKIPPED = 9
+_FRAMING = 8  # bytes of a chunk about its body, at most
+_MOST_OF_RATE = 0.3  # of a wished rate may go into the background
 
 Progress = Callable[[float, float], None]
 
@@ -38,7 +49,9 @@ class SenderSettings:
     but sound counted.  skip: pictures left out between two frames; None leaves it to kbps, else 0.
     audio: send the sound, too.  effort: 0 sends what was tracked, 1 to 3 look for what renders
     best (`service.refine`).  mode: "avatar", or "lossless16" for the paper's own numbers as 16-bit
-    floats, where embedding=False sends all 79 coefficients (`service.paper`)."""
+    floats, where embedding=False sends all 79 coefficients (`service.paper`).  background: "auto"
+    sends once how the room differs from the enrolled one where that is worth its bytes
+    (`service.backdrop`), "always" and "never" as they say."""
 
     fps: float | None = None
     quality: float = 1.0
@@ -48,6 +61,7 @@ class SenderSettings:
     effort: int = 0
     mode: str = "avatar"
     embedding: bool = True
+    background: str = "auto"
 
     def __post_init__(self) -> None:
         low, high = FINEST / QUALITY_ONE, COARSEST / QUALITY_ONE
@@ -61,6 +75,10 @@ class SenderSettings:
         if self.mode == "lossless16" and (self.kbps or self.quality != 1 or self.skip):
             raise InputError(
                 "lossless16 has one rate", "Leave --kbps, --quality and --skip out with it."
+            )
+        if self.background not in MODES:
+            raise InputError(
+                f"there is no background {self.background!r}", f"Choose from {', '.join(MODES)}."
             )
         if not self.embedding and self.mode != "lossless16":
             raise InputError(
@@ -111,12 +129,52 @@ def encode_video(
     if settings.mode == "lossless16":
         states = paper_states(states)
     header = _header(states, avatar, settings, track.window, audio)
+    room = _room(source, track, avatar, settings, frames)
     if settings.kbps is not None:
         between = BETWEEN if settings.skip is None else (settings.skip,)
-        header, said = within(settings.kbps, states, avatar.statistics, header, PACKETS, between)
+        kbps, room, said = _shared(settings, room, states)
         warnings += said
-    write_stream(out, states, avatar, header, audio)
+        header, said = within(kbps, states, avatar.statistics, header, PACKETS, between)
+        warnings += said
+    write_stream(out, states, avatar, header, audio, room)
     return Sent(read_stream(out, avatar.statistics, avatar.digest).summary(), tuple(warnings))
+
+
+def _room(
+    source: str | Path,
+    track: FaceTrack,
+    avatar: Avatar,
+    settings: SenderSettings,
+    frames: slice | None,
+) -> BackgroundPacket | None:
+    """The background to send, if any.  lossless16 is the paper's own stream, which has none."""
+    if settings.background == "never" or settings.mode == "lossless16":
+        return None
+    side = side_of(avatar)
+    crop = crops_of_video(source, track, side, frames)
+    room = room_of(track, crop, side, BackdropSettings.frames)
+    return background_packet(room, avatar, always=settings.background == "always")
+
+
+def _shared(
+    settings: SenderSettings, room: BackgroundPacket | None, states: FaceStates
+) -> tuple[float, BackgroundPacket | None, list[str]]:
+    """What a wished rate leaves for the frames, and the background that it leaves room for."""
+    kbps = settings.kbps or 0.0
+    if room is None:
+        return kbps, room, []
+    seconds = 1e-6 * (int(states.time[-1] - states.time[0]) + period(states))
+    cost = 8e-3 * (len(bytes(room)) + _FRAMING) / seconds
+    if settings.background == "always" or cost <= _MOST_OF_RATE * kbps:
+        return kbps - cost, room, []
+    return (
+        kbps,
+        None,
+        [
+            f"The background has changed; sending it costs {cost:.2f} of {kbps:g} kbps: left out. "
+            "--background always sends it."
+        ],
+    )
 
 
 def _header(
@@ -146,6 +204,7 @@ def write_stream(
     avatar: Avatar,
     header: StreamHeader,
     audio: OpusTrack | None = None,
+    background: BackgroundPacket | None = None,
 ) -> None:
     """States and sound into a file, in the order of their times.  Raises StorageError."""
     exact = PacketSettings()
@@ -154,6 +213,8 @@ def write_stream(
     sound = list(audio.packets) if audio else []
     with whole_file(out) as file:
         writer = StreamWriter(file, header)  # type: ignore[arg-type]
+        if background is not None:
+            writer.write_background(background)
         sent = 0
         for packet in packets:
             writer.write(packet)

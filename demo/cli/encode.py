@@ -64,6 +64,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="0: what was tracked; 1: corrected by the avatar's own picture as a camera would "
         "need it; 2, 3: by all pictures at once, slowly (default: 1, or 0 without torch)",
     )
+    parser.add_argument(
+        "--background",
+        choices=("auto", "always", "never"),
+        default="auto",
+        help="send once how the room differs from the enrolled one (default: where it is worth it)",
+    )
     parser.add_argument("--frames", metavar="A:B", help="only these frames, counted from 0")
     parser.add_argument("--no-audio", action="store_true", help="leave the sound out")
 
@@ -94,6 +100,7 @@ def run(arguments: argparse.Namespace) -> None:
         effort=effort,
         mode=arguments.mode,
         embedding=not arguments.no_embedding,
+        background=arguments.background,
     )
     avatar = read_avatar(archive)
     with bar("Encoding") as progress:

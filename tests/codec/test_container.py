@@ -24,7 +24,14 @@ from bench.made_states import DIGEST, SMALL, header, person, talking
 from codec.container import read_stream
 from codec.face_codec import PacketSettings, encode_states
 from codec.header import StreamHeader
-from codec.packet import MAX_BODY, AudioPacket, FacePacket, Index, KeyPoint
+from codec.packet import (
+    MAX_BODY,
+    AudioPacket,
+    BackgroundPacket,
+    FacePacket,
+    Index,
+    KeyPoint,
+)
 from codec.stream_writer import StreamWriter, stream_bytes
 
 OPUS = b"OpusHead\x01\x01\x38\x01\x80\xbb\0\0\0\0\0"
@@ -63,6 +70,11 @@ def test_parse_and_bytes_of_packets_are_inverses() -> None:
         assert FacePacket.parse(packet.kind, bytes(packet)) == packet
     audio = AudioPacket((-7, 20_000, 20_001), (b"", b"a" * 300, b"b"))
     assert AudioPacket.parse(bytes(audio)) == audio
+    background = BackgroundPacket(2, 300, b"data")
+    assert BackgroundPacket.parse(bytes(background)) == background
+    for body in (b"", b"\x02", b"\x02\x00", b"\x02\xff\xff\x7f"):
+        with pytest.raises(StreamError):
+            BackgroundPacket.parse(body)
     index = Index(500, 10**7, (KeyPoint(0, -3, 60), KeyPoint(250, 10**7, 999)))
     assert Index.parse(bytes(index)) == index
 

@@ -1,0 +1,160 @@
+"""The room of a call where it is not the one that was enrolled: sent once, as a key frame.
+
+What is sent is the difference between what the call shows around the person and what the avatar
+has learned, at a small size and by AV1 intra: flat, and cheap, where nothing has changed.  A
+receiver adds it to the avatar's background (docs/bitstream.md, section 3.8).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from avatar.avatar import Avatar
+from avatar.errors import InputError
+from avatar.face import FaceTrack
+from codec.mttf.keyframe import CODECS, decode_key, encode_key
+from codec.packet import BackgroundPacket
+from render.lanczos import lanczos
+
+PLANE = "fields.background.plane"  # [1, S, S, 3] 0 .. 1, in an avatar's tensors
+MODES = ("auto", "always", "never")
+
+_ZERO = 128  # how no difference is written; half a level a step
+_QUIET = 4.0  # levels: smaller differences are the fit's and the camera's, and are not sent
+_SURELY = 8  # of a matte's 255: less is no person
+_GROW = 2  # cells of a matte about a person that are not looked at either
+_LEAST = 0.1  # of the frames must show a place
+
+Array = NDArray[Any]
+
+
+@dataclass(frozen=True)
+class BackdropSettings:
+    """frames: that are looked at.  sides, qualities: pixels and CRF that are tried.  price: squared
+    levels, mean over the window, that a byte must save; least: that all of it must save."""
+
+    frames: int = 48
+    sides: tuple[int, ...] = (64, 128, 256)
+    qualities: tuple[int, ...] = (16, 24, 36, 48)
+    price: float = 0.01
+    least: float = 4.0
+    codec: str = "av1"
+
+
+@dataclass(frozen=True)
+class Room:
+    """picture: [S, S, 3] levels, what a call shows behind the person.  seen: [S, S], how often,
+    0 where it never does."""
+
+    picture: Array
+    seen: Array
+
+
+def room_of(
+    track: FaceTrack, crop_of: Callable[[int], NDArray[np.uint8]], side: int, frames: int
+) -> Room:
+    """crop_of(row): the tracked window of a frame, [side, side, 3]."""
+    import cv2
+
+    rows = np.flatnonzero(track.confidence > 0)
+    rows = rows[np.linspace(0, len(rows) - 1, min(frames, len(rows))).astype(int)]
+    total, seen = np.zeros((side, side, 3)), np.zeros((side, side))
+    kernel = np.ones((2 * _GROW + 1, 2 * _GROW + 1), np.uint8)
+    for row in rows.tolist():
+        person = cv2.dilate(track.mask[row], kernel)
+        free = cv2.resize((person < _SURELY).astype(np.float32), (side, side)) > 0.99
+        total[free] += crop_of(row)[free]
+        seen += free
+    picture = total / np.maximum(seen, 1)[..., None]
+    share = seen / max(len(rows), 1)
+    return Room(picture, np.where(share >= _LEAST, share, 0.0))
+
+
+def background_packet(
+    room: Room,
+    avatar: Avatar,
+    settings: BackdropSettings = BackdropSettings(),
+    always: bool = False,
+) -> BackgroundPacket | None:
+    """The key frame of a room; None where it saves less than it costs (or, `always`, nothing)."""
+    learned = _plane(avatar)
+    if learned.shape[:2] != room.picture.shape[:2]:
+        raise InputError("the room and the avatar's background differ in size")
+    off = np.where(room.seen[..., None] > 0, room.picture - learned, 0.0)
+    off *= (_smooth(np.abs(off).max(-1)) >= _QUIET)[..., None]
+    before = _error(learned, room)
+    best, most = None, -np.inf if always else settings.least
+    for side in settings.sides:
+        small = lanczos(off.astype(np.float32), side, side)
+        drawn = np.clip(np.rint(small / 2 + _ZERO), 0, 255).astype(np.uint8)
+        for quality in settings.qualities:
+            data = encode_key(drawn, settings.codec, quality)
+            packet = BackgroundPacket(CODECS[settings.codec].number, side, data)
+            saved = before - _error(_added(learned, packet), room) - settings.price * len(data)
+            if saved > most:
+                best, most = packet, saved
+    return best if always or (best is not None and np.any(off)) else None
+
+
+def with_background(avatar: Avatar, packet: BackgroundPacket) -> Avatar:
+    """The avatar before the room that a stream brought.  Raises StreamError for bytes that are no
+    picture."""
+    plane = _added(_plane(avatar), packet) / 255.0
+    tensors = dict(avatar.tensors)
+    tensors[PLANE] = plane[None].astype(np.float32)
+    return replace(avatar, tensors=tensors)
+
+
+def crops_of_video(
+    source: str | Path, track: FaceTrack, side: int, frames: slice | None
+) -> Callable[[int], NDArray[np.uint8]]:
+    """What `room_of` asks for, of rows that rise."""
+    from enroll.capture import open_video
+    from enroll.crops import cut_window
+
+    shown = enumerate(open_video(Path(source), frames=frames))
+
+    def crop(row: int) -> NDArray[np.uint8]:
+        for index, frame in shown:
+            if index == row:
+                return cut_window(frame.image, track.window, side)
+        raise InputError(
+            "the video has fewer frames than its track", "Track this very video again."
+        )
+
+    return crop
+
+
+def side_of(avatar: Avatar) -> int:
+    """Pixels of the avatar's background."""
+    return int(np.asarray(avatar.tensors[PLANE]).shape[1])
+
+
+def _plane(avatar: Avatar) -> Array:
+    return np.asarray(avatar.tensors[PLANE], np.float64)[0] * 255.0
+
+
+def _added(learned: Array, packet: BackgroundPacket) -> Array:
+    """Section 3.8: learned [S, S, 3] levels -> what is behind the person in this call."""
+    drawn = decode_key(packet.data, packet.codec, packet.side)
+    off = 2.0 * (drawn.astype(np.float64) - _ZERO)
+    off[np.abs(off).max(-1) < _QUIET / 2] = 0.0
+    return np.clip(learned + lanczos(off.astype(np.float32), *learned.shape[1::-1]), 0.0, 255.0)
+
+
+def _error(learned: Array, room: Room) -> float:
+    """Squared levels that are off, mean over the window; what is seen half the time counts half."""
+    squares = np.square(learned - room.picture).mean(-1)
+    return float((squares * room.seen).mean())
+
+
+def _smooth(x: Array) -> Array:
+    import cv2
+
+    return np.asarray(cv2.blur(x.astype(np.float32), (5, 5)))

@@ -57,6 +57,8 @@ class FitSettings:
     matte_weight: float = 0.02
     prior_weight: float = 2e-5  # of the corrections' penalty
     smooth_weight: float = 1e-5  # of the density's total variation
+    warp_weight: float = 0.03  # of the mean squared offset of the head's deformation, box units
+    bend_weight: float = 0.3  # of the mean square of what neighbouring offsets differ by
     held_out: float = 0.06  # share of the frames, at the end, for the report
     report_at: float = 0.92  # share of the budget after which those frames are learned from, too
     checkpoint_every: float = 20.0  # seconds
@@ -201,8 +203,14 @@ class Fit:
         matte = matte + ((torso[:, count:] - far.matte).square() * alone).mean()
         grid = person.head.coarse[0, ..., 0]
         rough = sum(grid.diff(dim=d).abs().mean() for d in range(3))
+        # Where pictures hardly say how a place moves, Adam's steps are as large as elsewhere:
+        # offsets wandered to ten times what faces move by, and new poses fell apart.
+        still = driven.warp.square().mean()
+        bent = sum(driven.warp.diff(dim=d).square().mean() for d in (1, 2, 3))
         loss = (
             fine
+            + s.warp_weight * still
+            + s.bend_weight * bent
             + rest
             + s.coarse_weight * coarse
             + s.matte_weight * matte

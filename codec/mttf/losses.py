@@ -21,13 +21,15 @@ _C1, _C2 = 0.01**2, 0.03**2  # of SSIM (Z. Wang et al., 2004), for pictures in 0
 @dataclass(frozen=True)
 class LossWeights:
     """Eq. 27's, 10 each in MTTF.  rate: of a bit that the vectors are off the key frame's own, a
-    stand-in for what sending them costs; ours.  motion: of the teacher's, at the start; ours."""
+    stand-in for what sending them costs; ours.  motion, mesh: of the
+    teacher's, at the start (`codec.mttf.teacher`); ours."""
 
     perceptual: float = 10.0
     pixels: float = 10.0
     mask: float = 10.0
     rate: float = 0.02
     motion: float = 1.0
+    mesh: float = 1.0
 
 
 def pixel_loss(picture: Tensor, wanted: Tensor) -> Tensor:

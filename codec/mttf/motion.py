@@ -31,6 +31,7 @@ class MotionEstimator(Module):
     FL gives offsets from staying in place, small at the start; W's occlusion starts open.
     """
 
+    _GAIN = 4.0
     _REACH = 0.2  # of FL's output in picture halves: one unit is a tenth of the picture
 
     def __init__(self, settings: NetworkSettings) -> None:
@@ -50,7 +51,9 @@ class MotionEstimator(Module):
     def forward(self, key: Tensor, field_key: Tensor, field: Tensor) -> Motion:
         """key: D(I) [B, 3, g, g].  field_key, field: F of the key and of this frame."""
         batch, side = key.shape[0], key.shape[-1]
-        both = torch.cat([field_key, field], dim=1)
+        # What differs from the key is small beside what identity adds to both: shown by itself,
+        # and larger, which a first convolution of (F_key, F) could do, too, but learns slowly.
+        both = torch.cat([field_key, self._GAIN * (field - field_key)], dim=1)
         offsets = self.flow(both).unflatten(1, (-1, 2))  # Eq. 9: [B, 2 N_F, 2, g, g]
         flows = identity_grid(side, key)[:, None] + self._REACH * offsets.permute(0, 1, 3, 4, 2)
         count = flows.shape[1]

@@ -23,13 +23,15 @@ _SHRINK = 0.8  # smallest part of a picture's side that a jittered crop shows
 class Portraits:
     """F pictures of people.  pictures: [F, S, S, 3] uint8 RGB.  mattes: [F, M, M] uint8, 255 =
     person.  clip, person: [F] numbers; pictures of one clip are pairs, a person is never split.
-    meshes: [F, P, 2] landmarks, 0 .. 1 of the picture; P is 0 where there are none."""
+    meshes: [F, P, 2] landmarks, 0 .. 1 of the picture; P is 0 where there are none.  mirror: [P]
+    the landmark on the other side of the face."""
 
     pictures: NDArray[np.uint8]
     mattes: NDArray[np.uint8]
     clip: NDArray[np.int64]
     person: NDArray[np.int64]
     meshes: NDArray[np.float32]
+    mirror: NDArray[np.int64]
 
     def __post_init__(self) -> None:
         count = len(self.pictures)
@@ -43,7 +45,14 @@ class Portraits:
         rows = np.isin(self.person, list(people))
         if not rows.any():
             raise InputError("nobody is left to learn from", "Give clips of more people.")
-        return Portraits(*(part[rows] for part in vars(self).values()))
+        return Portraits(
+            self.pictures[rows],
+            self.mattes[rows],
+            self.clip[rows],
+            self.person[rows],
+            self.meshes[rows],
+            self.mirror,
+        )
 
     def without(self, people: Iterable[int]) -> Portraits:
         return self.of(set(self.person.tolist()) - set(people))
@@ -71,6 +80,7 @@ class PairSampler:
 
     def __init__(self, portraits: Portraits) -> None:
         self._portraits = portraits
+        self._mirror = torch.from_numpy(portraits.mirror)
         people: dict[int, dict[int, Array]] = {}
         for clip in np.unique(portraits.clip):
             rows = np.flatnonzero(portraits.clip == clip)
@@ -94,7 +104,7 @@ class PairSampler:
             matte = torch.from_numpy(self._portraits.mattes[b][None, None]).float() / 255
             mesh = torch.from_numpy(self._portraits.meshes[[a, b]])
             if jitter:
-                pair, matte, mesh = _jittered(pair, matte, mesh, rng)
+                pair, matte, mesh = _jittered(pair, matte, mesh, self._mirror, rng)
             pair, matte = _fitted(pair, side).clamp(0, 1), _fitted(matte, side).clamp(0, 1)
             keys.append(pair[0])
             wanted.append(pair[1])
@@ -120,7 +130,7 @@ def _fitted(x: Tensor, side: int) -> Tensor:
 
 
 def _jittered(
-    pair: Tensor, matte: Tensor, mesh: Tensor, rng: np.random.Generator
+    pair: Tensor, matte: Tensor, mesh: Tensor, mirror: Tensor, rng: np.random.Generator
 ) -> tuple[Tensor, Tensor, Tensor]:
     share = rng.uniform(_SHRINK, 1.0)
     left, top = rng.uniform(0, 1 - share, 2)
@@ -134,7 +144,7 @@ def _jittered(
     mesh = (mesh - torch.tensor([left, top], dtype=torch.float32)) / float(share)
     if rng.random() < 0.5:
         pair, matte = pair.flip(-1), matte.flip(-1)
-        mesh = torch.stack([1 - mesh[..., 0], mesh[..., 1]], dim=-1)
+        mesh = torch.stack([1 - mesh[..., 0], mesh[..., 1]], dim=-1)[:, mirror]
     gain = torch.from_numpy(rng.uniform(0.85, 1.15) * rng.uniform(0.95, 1.05, 3)).float()
     grey = pair.mean(1, keepdim=True)
     pair = grey + (pair - grey) * rng.uniform(0.7, 1.2)

@@ -21,7 +21,7 @@ from codec.mttf.losses import LossWeights, losses
 from codec.mttf.network import Mttf
 from codec.mttf.portraits import Batch, PairSampler, Portraits
 from codec.mttf.settings import NetworkSettings
-from codec.mttf.teacher import lesson, motion_loss
+from codec.mttf.teacher import MeshReader, lesson, motion_loss
 from codec.mttf.vectors import STEP
 
 Tensor = Any
@@ -87,12 +87,16 @@ class Trainer:
         self._half = settings.half and half_precision(device)
         self.kept = Mttf(network).to(device).eval().requires_grad_(False)
         self.kept.load_state_dict(self.net.state_dict())
+        self.reader = MeshReader(network.numbers, portraits.meshes).to(device)
         self.optimiser = torch.optim.Adam(
-            self.net.parameters(), lr=settings.rate, betas=settings.betas
+            [*self.net.parameters(), *self.reader.parameters()],
+            lr=settings.rate,
+            betas=settings.betas,
         )
         self.done = 0
         self.checks: list[Check] = []
         self._sampler = PairSampler(portraits)
+        self._meshes = portraits.meshes.shape[1] > 0
         rng = np.random.default_rng([settings.seed, 1])
         self._check = PairSampler(check).draw(rng, _CHECK_PAIRS, network.sides[1], jitter=False)
 
@@ -186,17 +190,27 @@ class Trainer:
             own = self.net.factors.vectors(held.latent)
             made = self.net.generate(held, exact + STEP * noise.to(exact))
         made = replace(made, picture=made.picture.float(), mask=made.mask.float())
+        # As long as the motion does not heed the vectors, the rate's is their only gradient: it
+        # would make them say nothing, for good.
         weights = self.settings.weights
+        weights = replace(weights, rate=weights.rate * (1 - self._taught()))
         lost = losses(made, wanted, matte, exact.float(), own.detach().float(), STEP, weights)
         total, parts = lost.total, dict(lost.parts)
-        share = self.done / max(self.settings.steps * self.settings.taught, 1)
-        if share < 1 and batch.meshes.shape[2]:
+        share = self._taught()
+        if share > 0:
             key_mesh, wanted_mesh = batch.meshes.to(self.device)
             taught = lesson(key_mesh, wanted_mesh, made.motion.foreground.shape[1])
             off = motion_loss(made.motion.foreground.float(), taught)
-            total = total + weights.motion * (1 - share) * off
-            parts["motion"] = float(off.detach())
+            read = self.reader(exact.float(), wanted_mesh)
+            total = total + share * (weights.motion * off + weights.mesh * read)
+            parts |= {"motion": float(off.detach()), "mesh": float(read.detach())}
         return total, parts
+
+    def _taught(self) -> float:
+        """How much the teacher says: all at the start, nothing from `taught` on."""
+        if not self._meshes:
+            return 0.0
+        return max(0.0, 1 - self.done / max(self.settings.steps * self.settings.taught, 1e-9))
 
     def _rate(self) -> float:
         share = self.done / max(self.settings.steps, 1)
@@ -215,11 +229,12 @@ class Trainer:
     def save(self, path: Path) -> None:
         """Replaces the file as a whole."""
         state = {
-            "version": 1,
+            "version": 2,
             "network": asdict(self.net.settings),
             "seed": self.settings.seed,
             "net": self.net.state_dict(),
             "kept": self.kept.state_dict(),
+            "reader": self.reader.state_dict(),
             "optimiser": self.optimiser.state_dict(),
             "done": self.done,
             "checks": [asdict(check) for check in self.checks],
@@ -233,10 +248,11 @@ class Trainer:
             state = torch.load(path, weights_only=True, map_location=self.device)
         except (OSError, RuntimeError, EOFError, ValueError, pickle.UnpicklingError) as error:
             raise InputError(f"the checkpoint {path} cannot be read: {error}", _CURE) from None
-        if state.get("network") != asdict(self.net.settings):
-            raise InputError(f"the checkpoint {path} is of another network", _CURE)
+        if state.get("network") != asdict(self.net.settings) or state.get("version") != 2:
+            raise InputError(f"the checkpoint {path} is of another network or version", _CURE)
         self.net.load_state_dict(state["net"])
         self.kept.load_state_dict(state["kept"])
+        self.reader.load_state_dict(state["reader"])
         self.optimiser.load_state_dict(state["optimiser"])
         self.done = int(state["done"])
         self.checks = [Check(**check) for check in state["checks"]]

@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from avatar.errors import InputError
+from avatar.morphable import FaceModel
 from codec.mttf.portraits import Portraits, held_out_clips
 
 VALIDATION = 9  # every so many people are a check of the training
@@ -45,6 +46,7 @@ def read_portraits(folder: Path) -> tuple[Portraits, dict[str, int]]:
             np.array(clips),
             np.array(persons),
             np.stack(meshes),
+            FaceModel.load().mirror.astype(np.int64),
         ),
         people,
     )

@@ -9,6 +9,7 @@ from avatar.archive import avatar_bytes, parse_avatar
 from avatar.avatar import Consent
 from avatar.embedding import embed
 from avatar.errors import InputError, MismatchError, VideoError
+from avatar.morphable import FaceModel
 from enroll.checkpoint import load_checkpoint, save_checkpoint
 from enroll.crops import Crops
 from enroll.draw import DrawSettings
@@ -56,6 +57,19 @@ def test_the_archive_renders_the_same_picture(painted, fitted):
     assert psnr(before, after) > 40.0
     codes = embed(read.group("embedding"), track.expression)
     assert codes.shape == (len(track), 30) and codes[:, :3].std() > 0.01
+
+
+def test_the_deformation_is_held_to_what_pictures_ask_for(painted):
+    images, track = painted
+    runs = []
+    for weight in (0.0, 10.0):
+        settings = replace(SMALL, warp_weight=weight, bend_weight=10 * weight)
+        run = Fit(Crops(images, track.time), track, FaceModel.load(), settings)
+        for step in range(40):
+            run.step(step / 80)
+        runs.append(run)
+    free, held = (float(run.person.head.warp.detach().square().mean()) for run in runs)
+    assert held < 0.7 * free
 
 
 def test_statistics_are_what_the_coder_needs(fitted):

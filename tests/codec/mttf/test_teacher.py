@@ -8,7 +8,7 @@ import pytest
 torch = pytest.importorskip("torch")
 
 from codec.mttf.blocks import identity_grid, warped  # noqa: E402
-from codec.mttf.teacher import lesson, motion_loss  # noqa: E402
+from codec.mttf.teacher import MeshReader, lesson, motion_loss  # noqa: E402
 
 
 def marks(count: int = 200) -> torch.Tensor:
@@ -60,3 +60,21 @@ def test_the_loss_is_in_hundredths_of_a_half() -> None:
     assert float(motion_loss(same + torch.tensor([0.01, 0.0]), taught)) == pytest.approx(
         1, abs=1e-3
     )
+
+
+def test_the_reader_learns_to_read_a_mesh_off_vectors() -> None:
+    rng = np.random.default_rng(2)
+    moves = rng.normal(size=(3, 40))
+    turns = rng.normal(size=(200, 3))
+    meshes = (0.5 + 0.02 * (turns @ moves)).reshape(200, 20, 2).astype(np.float32)
+    torch.manual_seed(0)
+    reader = MeshReader(6, meshes)
+    vectors = torch.from_numpy(np.hstack([turns, rng.normal(size=(200, 3))]).astype(np.float32))
+    optimiser = torch.optim.Adam(reader.parameters(), lr=0.03)
+    first = float(reader(vectors, torch.from_numpy(meshes)).detach())
+    for _ in range(150):
+        optimiser.zero_grad()
+        lost = reader(vectors, torch.from_numpy(meshes))
+        lost.backward()
+        optimiser.step()
+    assert float(lost.detach()) < 0.15 * first

@@ -29,7 +29,12 @@ def portraits(make_scene) -> Portraits:
             people.append(person)
     meshes = np.random.default_rng(0).uniform(0.2, 0.8, (len(clips), 20, 2)).astype(np.float32)
     return Portraits(
-        np.stack(pictures), np.stack(mattes), np.array(clips), np.array(people), meshes
+        np.stack(pictures),
+        np.stack(mattes),
+        np.array(clips),
+        np.array(people),
+        meshes,
+        np.arange(20)[::-1].copy(),
     )
 
 
@@ -58,7 +63,8 @@ def test_pairs_are_of_one_clip_and_change_alike(portraits) -> None:
     corner = (batch.key - batch.wanted)[:, :, 28:, :4].abs().max()
     assert float(corner) < 0.02
     assert batch.meshes.shape == (2, 4, 20, 2)
-    one = Portraits(*(a[:1] for a in vars(portraits).values()))
+    one = portraits.of([1])
+    one = replace(one, **{n: a[:1] for n, a in vars(one).items() if n != "mirror"})
     with pytest.raises(InputError, match="two pictures"):
         PairSampler(one)
 
@@ -120,5 +126,5 @@ def test_the_rate_falls_at_60_and_90_percent(tiny, portraits) -> None:
 def test_the_teacher_fades_and_needs_meshes(tiny, portraits) -> None:
     trainer = Trainer(tiny, portraits, portraits, replace(SMALL, steps=4, taught=0.5))
     assert ["motion" in trainer.step() for _ in range(4)] == [True, True, False, False]
-    bare = replace(portraits, meshes=portraits.meshes[:, :0])
+    bare = replace(portraits, meshes=portraits.meshes[:, :0], mirror=portraits.mirror[:0])
     assert "motion" not in Trainer(tiny, bare, bare, SMALL).step()

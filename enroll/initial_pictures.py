@@ -33,13 +33,13 @@ def start_pictures(
     some = rows[np.linspace(0, len(rows) - 1, min(len(rows), _FRAMES)).astype(int)]
     size = person.settings.background
     small = np.stack([_sized(images[row], size) for row in some])
-    matte = np.stack([_sized(track.mask[row], size) for row in some])
+    matte = np.stack([cv2.resize(track.mask[row], (size, size)) for row in some])
     with torch.no_grad():
-        background = _median_where(small, matte < _MATTE)
+        background = _spread_into(*_median_where(small, matte < _MATTE))
         person.background.plane.copy_(_as_colour(background)[None])
         cells = person.settings.torso_plane
         torso = person.torso.plane
-        torso[0, ..., COLOUR] = _as_colour(_sized(_median_where(small, matte >= _MATTE), cells))
+        torso[0, ..., COLOUR] = _as_colour(_sized(_median_where(small, matte >= _MATTE)[0], cells))
         share = _sized(matte.mean(0).astype(np.float32) / 255.0, cells).clip(0.02, 0.98)
         torso[0, ..., 0] = torch.from_numpy(np.log(share / (1 - share))).float().clamp(-3.0, 3.0)
         face = _as_colour(_unwrapped(person, images, track, model, basis, some))
@@ -81,12 +81,32 @@ def _unwrapped(
     return np.mean(np.stack(seen), axis=0)
 
 
-def _median_where(pictures: Array, free: Array) -> Array:
-    """Median over the frames in which a pixel is free; over all frames where it never is."""
+def _median_where(pictures: Array, free: Array) -> tuple[Array, Array]:
+    """Median over the frames in which a pixel is free, over all frames where it never is; and
+    where it ever is, [S, S] bool."""
     kept = np.where(free[..., None], pictures.astype(np.float32), np.nan)
     never = ~free.any(0)
     kept[:, never] = pictures[:, never]
-    return np.asarray(np.nanmedian(kept, axis=0), np.float32)
+    return np.asarray(np.nanmedian(kept, axis=0), np.float32), ~never
+
+
+def _spread_into(picture: Array, known: Array) -> Array:
+    """What is not known, from what is around it, over ever larger surroundings: a wall that the
+    head has always hidden must not show the head once it moves away."""
+    weight = known.astype(np.float32)
+    if not known.any():
+        return picture
+    coarser = [(picture * weight[..., None], weight)]
+    while min(coarser[-1][1].shape) > 1 and (coarser[-1][1] == 0).any():
+        height, width = coarser[-1][1].shape
+        half = (max(width // 2, 1), max(height // 2, 1))
+        coarser.append((_sized(coarser[-1][0], half), _sized(coarser[-1][1], half)))
+    filled = coarser[-1][0] / np.maximum(coarser[-1][1], 1e-6)[..., None]
+    for total, share in reversed(coarser[:-1]):
+        filled = cv2.resize(filled, share.shape[::-1]).reshape(total.shape)
+        mean = total / np.maximum(share, 1e-6)[..., None]
+        filled = filled + np.minimum(share, 1.0)[..., None] * (mean - filled)
+    return np.asarray(filled, np.float32)
 
 
 def _sized(picture: Array, size: int | tuple[int, int]) -> Array:

@@ -17,6 +17,7 @@ from service.api.context import NO_AVATAR, Context
 from service.api.sockets import jpeg, next_picture, picture_of, welcome
 from service.calls.badge import badged
 from service.store.models import StoredAvatar
+from service.watermark.mark import Watermark
 
 router = APIRouter(prefix="/v1")
 _SIZES = (64, 1024)  # pixels a side that are rendered here
@@ -71,6 +72,7 @@ class _Glass:
         from service.mirror import Mirror, MirrorSettings
 
         self._mirror = Mirror(avatar, MirrorSettings(size=size, device=device))
+        self._mark = Watermark(avatar.digest)
         self._begun = time.monotonic()
 
     def step(self, data: bytes) -> tuple[dict[str, Any], bytes]:
@@ -78,7 +80,7 @@ class _Glass:
 
         arrived = time.monotonic()
         seen = self._mirror.step(Frame(picture_of(data), int((arrived - self._begun) * 1e6)))
-        picture = jpeg(badged(seen.shown))
+        picture = jpeg(self._mark.on(badged(seen.shown), seen.time))
         took = round((time.monotonic() - arrived) * 1000)
         return {"kbps": round(seen.kbps, 2), "visible": seen.visible, "milliseconds": took}, picture
 

@@ -24,6 +24,7 @@ from service.calls.connection import drain
 from service.calls.face_end import FaceEnd
 from service.calls.peer import Peer
 from service.view import View
+from service.watermark.mark import Watermark
 
 STATUS = "status"
 _TICK = 0.02  # seconds between two looks at what is due
@@ -163,9 +164,10 @@ class Gateway(Peer):
     def forwarded(self, data: bytes) -> None:
         self._end.receive(self.now, data)
 
-    async def picture(self) -> NDArray[np.uint8]:
-        """What to show now: the other's avatar with the badge, or grey while there is none."""
-        shown, avatar = self._end.show(self.now), self._end.theirs
+    async def picture(self, now: int) -> NDArray[np.uint8]:
+        """What to show: the other's avatar with the badge and the watermark, or grey while there
+        is none."""
+        shown, avatar = self._end.show(now), self._end.theirs
         if shown is None or avatar is None:
             return np.full((self._view.height, self._view.width, 3), 96, np.uint8)
         loop = asyncio.get_running_loop()
@@ -175,8 +177,10 @@ class Gateway(Peer):
             from service.receiver import Renderer
 
             if self._renderer is None or self._renderer[0] is not avatar:
-                self._renderer = (avatar, Renderer(avatar, self._view, self._device))
-            return badged(self._renderer[1].picture(values))
+                renderer = Renderer(avatar, self._view, self._device)
+                self._renderer = (avatar, renderer, Watermark(avatar.digest))
+            _, renderer, mark = self._renderer
+            return mark.on(badged(renderer.picture(values)), now)
 
         self.pictures += 1
         return await loop.run_in_executor(self._rendering, render)
@@ -202,11 +206,12 @@ def _rendered(gateway: Gateway) -> Any:
                 await asyncio.sleep(wait)
             self._next = max(self._next, time.monotonic() - 1.0 / _RATE) + 1.0 / _RATE
             try:
-                picture = await gateway.picture()
+                now = gateway.now
+                picture = await gateway.picture(now)
             except (FacewireError, RuntimeError) as error:
                 raise MediaStreamError(type(error).__name__) from None
             frame = VideoFrame.from_ndarray(picture, format="rgb24")
-            frame.pts, frame.time_base = gateway.now * 9 // 100, Fraction(1, 90_000)
+            frame.pts, frame.time_base = now * 9 // 100, Fraction(1, 90_000)
             return frame
 
     return Rendered()

@@ -20,6 +20,7 @@ from service.calls.face_end import FaceEnd
 from service.receiver import Renderer
 from service.video_out import video_file
 from service.view import View
+from service.watermark.mark import Watermark
 
 _LEAVE = (signal.SIGINT, signal.SIGTERM)
 _PERIOD = 40_000  # us that the last picture is shown for
@@ -62,7 +63,7 @@ async def record_call(
     avatar = read_avatar(mine)
     end = FaceEnd(avatar, [read_avatar(path) for path in theirs], _watch(face_of(mine)))
     video = open_video(source)
-    renderers: dict[str, Renderer] = {}
+    renderers: dict[str, tuple[Renderer, Watermark]] = {}
     count, first = 0, -1
     leave, loop = asyncio.Event(), asyncio.get_running_loop()
     for number in _LEAVE:
@@ -72,9 +73,12 @@ async def record_call(
         def seen(values: NDArray[np.float32], shown: Avatar, time: int) -> None:
             nonlocal count, first
             if shown.digest not in renderers:
-                renderers[shown.digest] = Renderer(shown, View(size, size))
+                made = Renderer(shown, View(size, size)), Watermark(shown.digest)
+                renderers[shown.digest] = made
+            renderer, mark = renderers[shown.digest]
             first = time if first < 0 else first
-            file.picture(badged(renderers[shown.digest].picture(values)), time - first, _PERIOD)
+            at = time - first
+            file.picture(mark.on(badged(renderer.picture(values)), at), at, _PERIOD)
             count += 1
 
         try:

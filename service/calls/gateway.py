@@ -34,7 +34,7 @@ _TELL = 1.0  # seconds between two reports to the page
 
 class Gateway(Peer):
     """mine: the avatar of who is filmed.  fetch: gives the avatar of a digest (16 bytes) if this
-    member may have it, else None.  watch: as `FaceEnd` has it."""
+    member may have it, else None.  watch, seed: as `FaceEnd` has them."""
 
     mode = "video"
 
@@ -46,13 +46,14 @@ class Gateway(Peer):
         view: View,
         device: str = "auto",
         watch: IdentityWatch | None = None,
+        seed: bytes = b"",
     ) -> None:
         super().__init__(*who)
         self._mine = mine
         self._fetch = fetch
         self._view = view
         self._device = device
-        self._end = FaceEnd(mine, watch=watch)
+        self._end = FaceEnd(mine, watch=watch, room=self.room.id, seed=seed)
         self._begun = time.monotonic()
         self._newest: Any = None
         self._fresh = asyncio.Event()
@@ -159,6 +160,8 @@ class Gateway(Peer):
             "loss": round(end.loss, 3),
             "pictures": self.pictures,
             "owner": end.owner,
+            "identity": end.identity,
+            "stopped": end.stopped,
         }
 
     def forwarded(self, data: bytes) -> None:

@@ -18,6 +18,7 @@ from service.watermark.pattern import drawn, luma_of, order, pattern, seen
 from service.watermark.payload import BITS, prefix_of
 
 _GRID = 64  # pixels a side on which the swing is held down
+_FAINTEST = 1e-3  # levels: what is less is rounding, not noise
 _FEWEST = 6  # pictures of a stretch from which something is read
 
 Array = NDArray[Any]
@@ -25,8 +26,8 @@ Array = NDArray[Any]
 
 @dataclass(frozen=True)
 class ReaderSettings:
-    """stretch: microseconds that are looked at together.  limit: how far a place of the picture
-    may swing, in medians over all of them."""
+    """stretch: microseconds that are looked at together, more where pictures are few.  limit: how
+    far a place of the picture may swing, in medians over all of them."""
 
     stretch: int = 1_000_000
     limit: float = 1.2
@@ -56,7 +57,8 @@ class WatermarkReader:
 
     def add(self, picture: NDArray[np.uint8], time: int) -> None:
         """picture: [H, W, 3] RGB.  time: microseconds."""
-        if self._times and time - self._times[0] >= self._settings.stretch:
+        whole = self._times and time - self._times[0] >= self._settings.stretch
+        if whole and len(self._times) >= 2 * _FEWEST:
             self._close()
         self._times.append(time)
         self._spectra.append(seen(luma_of(picture)))
@@ -71,7 +73,7 @@ class WatermarkReader:
         prefix = prefix_of(bits)
         if prefix is None and (prefix := prefix_of(-bits)) is not None:
             bits = -bits
-        clarity = float(np.linalg.norm(bits)) / noise if noise else 1.0
+        clarity = float(np.linalg.norm(bits)) / max(noise, _FAINTEST)
         return Reading(prefix, bits, clarity, self._looked / 1e6)
 
     def _close(self) -> None:

@@ -53,6 +53,7 @@ def _avatar(path: Path) -> dict[str, Any]:
         "digest": avatar.digest,
         "version": VERSION,
         "created": avatar.created,
+        "signer": avatar.signer or "none",
         "consent": asdict(avatar.consent),
         "report": avatar.report,
     }

@@ -5,6 +5,8 @@ from __future__ import annotations
 import hashlib
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 pytest.importorskip("cryptography")
 
@@ -183,6 +185,17 @@ def test_bytes_stay_what_they_are():
 
 GREETING = "44eeca7c475c7dcdd846aa81b7844cf1b9d306602589621797d8dd3c05e8d4b9"
 SEALED = "00de38369a3fef0015a7e375a9"
+
+
+@given(st.binary(max_size=200), st.integers(0, 4))
+def test_anything_may_come(data, kept):
+    """Of a greeting's first bytes and then of anything, an end refuses what it cannot take."""
+    bob = end(2)
+    (hers,) = end(1, digest=AVATAR, seed=ADA).poll(0)
+    try:
+        assert bob.open(0, hers[:kept] + data) is None
+    except FormatError:
+        assert bob.peer is None and not bob.ready
 
 
 def test_keys_that_are_none_are_refused():

@@ -27,11 +27,13 @@ _KEY = b"facewire call 1 key\0"
 @dataclass(frozen=True)
 class ProtectionSettings:
     """repeat: between greetings until there is one of the other end's.  answer: between two that
-    it asks for.  deaf: for how long nothing that comes can be opened, until it is greeted anew."""
+    it asks for.  deaf: for how long nothing that comes can be opened, until it is greeted anew; all
+    in microseconds.  most: other ends that are met in one call, as one that comes again is new."""
 
     repeat: int = 200_000
     answer: int = 50_000
     deaf: int = 1_000_000
+    most: int = 256
 
 
 class ProtectedEnd:
@@ -58,6 +60,9 @@ class ProtectedEnd:
         self._lost = True  # without a key of the other end's, or with one that opens nothing
         self._sender: SFrameSender | None = None
         self._receiver: SFrameReceiver | None = None
+        # By the other's key: one that comes again goes on counting where it stopped, for a counter
+        # that begins anew under the same key would give the datagrams away.
+        self._met: dict[bytes, tuple[SFrameSender, SFrameReceiver]] = {}
         self._greeted: int | None = None
         self._asked = False
         self._opened = 0
@@ -107,15 +112,23 @@ class ProtectedEnd:
             if not known.signature:
                 self.peer = greeting
             return
-        theirs = _x25519().X25519PublicKey.from_public_bytes(greeting.public)
+        if greeting.public not in self._met:
+            self._met[greeting.public] = self._agreed(greeting.public)
+        self._sender, self._receiver = self._met[greeting.public]
+        self.peer, self._lost, self._opened = greeting, False, now
+
+    def _agreed(self, public: bytes) -> tuple[SFrameSender, SFrameReceiver]:
+        """For an end that was not met before."""
+        if len(self._met) >= self._settings.most:
+            raise StreamError("greeting: too many came", "Join anew.", field="public", offset=3)
+        theirs = _x25519().X25519PublicKey.from_public_bytes(public)
         try:
             shared = bytes(self._private.exchange(theirs))
         except ValueError:
             raise StreamError("greeting: its key is none", field="public", offset=3) from None
-        self._sender = SFrameSender(self._key(shared, self._public, greeting.public), suite=_SUITE)
-        key = self._key(shared, greeting.public, self._public)
-        self._receiver = SFrameReceiver({0: key}, suite=_SUITE)
-        self.peer, self._lost, self._opened = greeting, False, now
+        sender = SFrameSender(self._key(shared, self._public, public), suite=_SUITE)
+        key = self._key(shared, public, self._public)
+        return sender, SFrameReceiver({0: key}, suite=_SUITE)
 
     def _key(self, shared: bytes, sender: bytes, receiver: bytes) -> bytes:
         """Section 15.2: HKDF with SHA-256 and no salt (RFC 5869), 32 bytes."""

@@ -12,7 +12,7 @@ pytest.importorskip("cryptography")
 
 from avatar.errors import FormatError, InputError, StreamError, VersionError
 from codec.session.greeting import Greeting
-from codec.session.protection import ProtectedEnd
+from codec.session.protection import ProtectedEnd, ProtectionSettings
 from codec.sframe import SFrameReceiver
 from codec.signature import public_key, sign, verifies
 
@@ -121,6 +121,36 @@ def test_an_old_greeting_deafens_for_a_second_and_no_longer():
                 b.open(now, data)
     else:
         raise AssertionError("still deaf")
+
+
+def test_counters_never_begin_anew_under_the_same_key():
+    """Whoever carries the datagrams could repeat old greetings to that end."""
+    ada, bob, eve = end(1), end(2), end(3)
+    (first,), (second,) = bob.poll(0), eve.poll(0)
+    seen = set()
+    for greeting in (first, second, first, second, first):
+        ada.open(0, greeting)
+        for _ in range(3):
+            sealed = ada.seal(bytes(16))  # of zeros: the key's stream itself
+            assert sealed[-20:-4] not in seen
+            seen.add(sealed[-20:-4])
+    ada.open(0, first)
+    bob.open(0, ada.poll(300 * MS)[0])
+    once = bob.seal(b"once")
+    assert ada.open(0, once) == b"once"
+    for greeting in (second, first):
+        ada.open(0, greeting)
+    with pytest.raises(StreamError):
+        ada.open(0, once)
+
+
+def test_greetings_without_end_are_refused():
+    ada = ProtectedEnd("r", bytes(32 * [1]), settings=ProtectionSettings(most=3))
+    for number in range(2, 5):
+        ada.open(0, end(number).poll(0)[0])
+    with pytest.raises(StreamError, match="too many"):
+        ada.open(0, end(9).poll(0)[0])
+    assert ada.open(0, end(2).poll(0)[0]) is None
 
 
 def test_what_is_no_greeting_and_no_sealed_datagram_is_refused():

@@ -195,6 +195,7 @@ def _avatar(header: dict[str, Any], tensors: dict[str, Array], digest: str) -> A
         statistics=_statistics(tensors, layout.width),
         settings=_record(header, "settings", {}),
         report=_record(header, "report", {}),
+        signer=_signer(header),
         tensors={k: v for k, v in tensors.items() if not k.startswith(_STATISTICS)},
         digest=digest,
     )
@@ -261,6 +262,15 @@ def _text(header: dict[str, Any], name: str, low: int, high: int) -> str:
     return value
 
 
+def _signer(header: dict[str, Any]) -> str:
+    if "signer" not in header:
+        return ""
+    value = _text(header, "signer", 64, 64)
+    if set(value) - set("0123456789abcdef"):
+        raise ArchiveError("avatar: header field signer is no key in hexadecimal", _CURE)
+    return value
+
+
 def _record(header: dict[str, Any], name: str, kinds: dict[str, type]) -> dict[str, Any]:
     """A sub-object with at least the keys in `kinds`; unknown keys are left out (section 6)."""
     value = header.get(name)
@@ -285,6 +295,8 @@ def _header_bytes(avatar: Avatar) -> bytes:
         "settings": avatar.settings,
         "report": avatar.report,
     }
+    if avatar.signer:
+        header["signer"] = avatar.signer
     try:
         text = json.dumps(
             header, allow_nan=False, sort_keys=True, separators=(",", ":"), default=_plain

@@ -58,6 +58,7 @@ class Avatar:
     tensors: dict[str, Array]  # dotted names: "embedding.*", "fields.*" and
     # "tracker.*" (identity, torso_reference, calibration: what the sender needs)
     report: dict[str, Any] = field(default_factory=dict)  # what the fit reached, JSON values
+    signer: str = ""  # its owner's Ed25519 public key in hex, which signs calls; "" for none
     digest: str = ""  # sha256 of the archive's bytes in hex; "" while never written
 
     def group(self, prefix: str) -> dict[str, Array]:

@@ -25,8 +25,14 @@ def write_whole(path: str | Path, data: bytes) -> None:
         file.write(data)
 
 
+def private_file(path: str | Path, data: bytes) -> None:
+    """As `write_whole`, for the eyes of its owner alone."""
+    with whole_file(path, private=True) as file:
+        file.write(data)
+
+
 @contextmanager
-def whole_file(path: str | Path) -> Iterator[IO[bytes]]:
+def whole_file(path: str | Path, private: bool = False) -> Iterator[IO[bytes]]:
     """A file to write to that appears at `path` when the block ends without an error, and not
     at all otherwise.  Raises StorageError as `write_whole` does, whatever inside writes to it.
     """
@@ -39,7 +45,7 @@ def whole_file(path: str | Path) -> Iterator[IO[bytes]]:
             yield file
             file.flush()
             os.fsync(file.fileno())
-        os.chmod(temporary, 0o666 & ~_umask())
+        os.chmod(temporary, 0o600 if private else 0o666 & ~_umask())
         os.replace(temporary, target)
         temporary = None
     except OSError as error:

@@ -14,6 +14,7 @@ from __future__ import annotations
 import hashlib
 import hmac
 from dataclasses import dataclass
+from itertools import count
 from typing import Any
 
 from avatar.errors import InputError, MissingError, StreamError
@@ -144,12 +145,11 @@ class SFrameSender:
             )
         self._key = SFrameKey(key, key_id, self._suite)
         self._used.add(key_id)
-        self._counter = 0
+        self._counter = count()
 
     def seal(self, data: bytes, metadata: bytes = b"") -> bytes:
-        out = self._key.seal(self._counter, data, metadata)
-        self._counter += 1
-        return out
+        # `next` is one step: two threads never get the same counter.
+        return self._key.seal(next(self._counter), data, metadata)
 
 
 class SFrameReceiver:

@@ -134,3 +134,12 @@ class IdentityWatch:
             self._looks.append(float(self._describer.describe(image, points) @ self._sign))
             self.owner = float(np.mean(self._looks)) >= self._settings.threshold
         return self.owner
+
+
+def watch_beside(avatar: Path) -> IdentityWatch | None:
+    """By the sign beside an avatar's file; None where there is none, or no network to compare with
+    it.  Raises FormatError."""
+    face = face_of(avatar)
+    if not (face.exists() and can_describe()):
+        return None
+    return IdentityWatch(parse_sign(face.read_bytes()))

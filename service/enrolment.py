@@ -70,12 +70,13 @@ def enrol(
     resume: bool = False,
     progress: Progress | None = None,
     watch: Callable[[Any], None] | None = None,
+    signer: str = "",
 ) -> tuple[Avatar, list[str]]:
     """Tracks, fits and writes the avatar; returns it with warnings in plain words.
 
     tracks: of the videos where they are known already.  start: an avatar to go on from.
     resume: go on from the checkpoint of a fit that was stopped.  watch: as `enroll.fit.fit` has
-    it.  Raises VideoError, NoFaceError,
+    it.  signer: its owner's public key (`codec.signature`).  Raises VideoError, NoFaceError,
     InputError, MismatchError, StorageError.
     """
     from enroll.capture import open_video
@@ -129,7 +130,7 @@ def enrol(
         start=start,
         watch=watch,
     )
-    avatar = write_avatar(avatar, target)
+    avatar = write_avatar(replace(avatar, signer=signer), target)
     checkpoint_of(target).unlink(missing_ok=True)
     return avatar, warnings
 

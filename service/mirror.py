@@ -15,11 +15,13 @@ from numpy.typing import NDArray
 
 from avatar.avatar import Avatar
 from avatar.errors import InputError
+from avatar.face import Window
 from codec.face_codec import FaceDecoder, FaceEncoder, PacketSettings
 from codec.header import DIGEST, StreamHeader
 from codec.stream_writer import StreamWriter
 from enroll.capture import Frame, Video, open_video
 from enroll.crops import cut_window
+from enroll.identity import IdentityWatch
 from enroll.scene import TrackPrior
 from enroll.track_live import CausalTracker
 from service.latest import Latest
@@ -31,6 +33,7 @@ from service.video_out import playable_size, video_file
 from service.view import View
 
 _LIVE = PacketSettings(frames=1)  # nothing waits for a frame to come
+_GREY = 96
 _PERIOD = 40_000  # us a picture is told to last where the next one's time is not known
 
 
@@ -48,13 +51,15 @@ class MirrorSettings:
 @dataclass(frozen=True)
 class Reflection:
     """filmed, shown: [size, size, 3], what the camera saw and what a receiver would see.
-    time: us.  kbps: of the last two seconds."""
+    time: us.  kbps: of the last two seconds.  owner: whether the face is the enrolled one, None
+    where nobody looks; while it is not, nothing is sent, and a receiver sees grey."""
 
     filmed: NDArray[np.uint8]
     shown: NDArray[np.uint8]
     time: int
     visible: bool
     kbps: float
+    owner: bool | None = None
 
 
 @dataclass(frozen=True)
@@ -67,10 +72,14 @@ class Mirrored:
 
 
 class Mirror:
-    """One person before one avatar: frames in, reflections out."""
+    """One person before one avatar: frames in, reflections out.  watch: whether it is they who
+    were enrolled."""
 
-    def __init__(self, avatar: Avatar, settings: MirrorSettings) -> None:
+    def __init__(
+        self, avatar: Avatar, settings: MirrorSettings, watch: IdentityWatch | None = None
+    ) -> None:
         self._avatar = avatar
+        self._watch = watch
         self._size = settings.size
         self._tracker = CausalTracker(prior=TrackPrior.of(avatar))
         header = StreamHeader(digest=bytes.fromhex(avatar.digest)[:DIGEST], layout=avatar.layout)
@@ -84,8 +93,13 @@ class Mirror:
 
     def step(self, frame: Frame) -> Reflection:
         """The frame's way through tracker, codec and renderer."""
-        row = self._tracker.step(frame).row
+        tracked = self._tracker.step(frame)
+        row, owner = tracked.row, None
         states = states_of(row, self._avatar)
+        if self._watch is not None:
+            owner = self._watch.step(frame.time, frame.image, tracked.points)
+        if owner is False:
+            return self._stopped(frame, row.window, bool(states.visible[0]))
         if self._refiner is not None:
             window = cut_window(frame.image, row.window, self._refiner.size)
             better = self._refiner.refine(window[None], row.mask, states.values, states.visible)
@@ -104,7 +118,15 @@ class Mirror:
             frame.time,
             visible,
             self.rate.now,
+            owner,
         )
+
+    def _stopped(self, frame: Frame, window: Window, visible: bool) -> Reflection:
+        """Somebody else is before the camera."""
+        filmed = cut_window(frame.image, window, self._size)
+        grey = np.full((self._size, self._size, 3), _GREY, np.uint8)
+        self.rate.add(frame.time, 0)
+        return Reflection(filmed, grey, frame.time, visible, self.rate.now, owner=False)
 
     def close(self) -> None:
         self._tracker.close()
@@ -122,19 +144,24 @@ class _Counter:
 
 
 def mirror(
-    avatar: Avatar, source: str, out: Path | None = None, settings: MirrorSettings | None = None
+    avatar: Avatar,
+    source: str,
+    out: Path | None = None,
+    settings: MirrorSettings | None = None,
+    watch: IdentityWatch | None = None,
 ) -> Mirrored:
     """Runs until the source ends, its time is up or the window is closed.
 
     source: a camera's number or a video file.  out: a video with both pictures side by side,
     of every frame; without it they are shown in a window, and what is late is dropped.
+    watch: as `Mirror` has it.
     Raises VideoError, and InputError where there is no display to show a window on.
     """
     settings = settings or MirrorSettings()
     if out is None:
         _check_display()
     video = open_video(source)
-    glass = Mirror(avatar, settings)
+    glass = Mirror(avatar, settings, watch)
     begun = clock.monotonic()
     try:
         seen = _reflections(glass, video, live=out is None, seconds=settings.seconds)
@@ -188,6 +215,8 @@ def _labelled(reflection: Reflection) -> NDArray[np.uint8]:
 
     picture = np.ascontiguousarray(np.concatenate([reflection.filmed, reflection.shown], axis=1))
     text = f"{reflection.kbps:.1f} kbit/s" + ("" if reflection.visible else ", no face")
+    if reflection.owner is False:
+        text = "not the enrolled face"
     scale = picture.shape[0] / 480
     place = (picture.shape[1] // 2 + round(12 * scale), picture.shape[0] - round(14 * scale))
     for colour, width in (((0, 0, 0), 4), ((255, 255, 255), 1)):

@@ -15,8 +15,9 @@ from codec.container import Stream, read_stream
 from service.audio import OpusPacket, OpusTrack
 from service.backdrop import with_background
 from service.paper import drawable
-from service.video_out import playable_size, video_file
+from service.video_out import container_of, playable_size, video_file
 from service.view import View
+from service.watermark.mark import Watermark
 
 FIT_TAG = "facewire_fit"  # in the video's metadata, for `facewire compare`
 
@@ -64,9 +65,11 @@ def decode_file(
     view: View,
     device: str = "auto",
     progress: Progress | None = None,
+    watermark: bool = True,
 ) -> Shown:
     """Renders a stream into a video file (see `service.video_out`), with its sound.
 
+    watermark: in what is for people; a lossless file never carries one.
     Raises StreamError, VersionError, MismatchError for a stream of another avatar, StorageError.
     """
     stream = open_stream(stream_path, avatar)
@@ -91,6 +94,7 @@ def decode_file(
         (states.time - start).tolist(),
         sound.shifted(-start) if sound else None,
         progress,
+        Watermark(avatar.digest) if watermark else None,
     )
     return Shown(len(states), width, height, tuple(warnings))
 
@@ -102,15 +106,20 @@ def write_video(
     times: list[int],
     sound: OpusTrack | None = None,
     progress: Progress | None = None,
+    mark: Watermark | None = None,
 ) -> None:
-    """One picture a state, shown at its time (us, rising from 0)."""
+    """One picture a state, shown at its time (us, rising from 0).  mark: not on lossless video,
+    which shows what was rendered and nothing else."""
     view = renderer.view
+    if container_of(out).lossless:
+        mark = None
     period = int(np.median(np.diff(times))) if len(times) > 1 else 40_000
     until = [*times[1:], times[-1] + period]
     tags = {FIT_TAG: view.fit}
     with video_file(out, view.width, view.height, 1e6 / period, sound, tags) as video:
         for index, (picture, time) in enumerate(zip(renderer.pictures(states), times)):
-            video.picture(picture, time, until[index] - time)
+            shown = picture if mark is None else mark.on(picture, time)
+            video.picture(shown, time, until[index] - time)
             if progress:
                 progress(index + 1, len(times))
 

@@ -12,6 +12,7 @@ from codec.header import DIGEST, PROFILE_CALL, StreamHeader
 
 MAX_DATAGRAM = 1 << 16
 FALLBACK = range(16, 32)  # section 10.1: kinds of the fallback's messages
+STOPPED = 45  # section 10.1
 _MORE = 128
 _CHECK = 2  # bytes
 _LEVEL_AT = 4  # section 10.7: bit of an answer's "holds"

@@ -22,7 +22,7 @@ from codec.call_codec import CallCodec, CallContent, HeldStates
 from codec.call_packet import CALL_KINDS, TURN, CallPacket
 from codec.header import DIGEST, MAX_QUALITIES, VERSION
 from codec.session.datagram import FALLBACK as FALLBACK_KINDS
-from codec.session.datagram import Answer, Datagram, Feedback, Message, Offer
+from codec.session.datagram import STOPPED, Answer, Datagram, Feedback, Message, Offer
 from codec.session.events import AVATAR, FALLBACK, Event, FallbackData, HandOver, Offered
 from codec.session.playout import Playout, PlayoutSettings, Shown
 
@@ -59,6 +59,7 @@ class FaceReceiver:
         self._avatars: dict[bytes, StateStatistics] = {}
         self._offer: Offer | None = None
         self._answer_due = False
+        self.stopped = False  # the sender said that somebody else is before the camera
         self._wanted = 0
         self._codec: CallCodec | None = None
         self._playout: Playout | None = None
@@ -101,6 +102,8 @@ class FaceReceiver:
                 events += self._face(CallPacket.parse(message.kind, message.body), now)
             elif message.kind == Offer.kind:
                 events += self._offered(Offer.parse(message.body))
+            elif message.kind == STOPPED:
+                self.stopped = True
             elif message.kind in FALLBACK_KINDS:
                 events += self._other(message, now)
         return events
@@ -194,7 +197,7 @@ class FaceReceiver:
         except StreamError:
             self._key_wanted = True
             return []
-        self._key_wanted = False
+        self._key_wanted = self.stopped = False
         self._count(number, now)
         self._news = True
         self._fill(self._playout, content, now, packet.frames)

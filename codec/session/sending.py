@@ -25,7 +25,7 @@ from codec.coarse import BACK_BITS, SPREAD, mark_due
 from codec.header import VERSION, StreamHeader
 from codec.packet import MAX_TIME
 from codec.predict import Ints
-from codec.session.datagram import Answer, Datagram, Feedback, Message, Offer
+from codec.session.datagram import STOPPED, Answer, Datagram, Feedback, Message, Offer
 from codec.session.events import AVATAR, FALLBACK, Answered, Event, HandOver
 
 Along = Callable[[int], list[Message]]
@@ -43,8 +43,9 @@ class SenderSettings:
     for a camera that trembles costs more bits than it is worth.  marks: microseconds from mark
     to mark.  eager: reported loss from which on marks go out before they are known to be missed.
     check: datagrams carry a checksum; leave it off where they are encrypted.  offers:
-    microseconds between offers.  acknowledged: False for a sender that hears nothing: packets lean
-    on the last key packet, and one is sent every `refresh` microseconds.
+    microseconds between offers, and between two words that somebody else is before the camera.
+    acknowledged: False for a sender that hears nothing: packets lean on the last key packet, and
+    one is sent every `refresh` microseconds.
     turn: microseconds between key packets that change the quality, until one of them arrives.
     """
 
@@ -117,6 +118,8 @@ class FaceSender:
     def drive(self, owner: bool, now: int) -> list[Event]:
         """Says whether the face before the camera is the avatar's owner; nobody else may move
         it."""
+        if self._driver and not owner:
+            self._offered = None  # the receiver is told at once
         self._driver = owner
         return self._settle(now)
 
@@ -199,11 +202,14 @@ class FaceSender:
         return [self._wrap(Message(kind, body))] if wanted and FALLBACK in self.carries else []
 
     def poll(self, now: int) -> list[bytes]:
-        """Offers, until one is answered.  Call it every few tens of milliseconds."""
+        """Offers, until one is answered; then, while somebody else is before the camera, that they
+        are.  Call it every few tens of milliseconds."""
         due = self._offered is None or now - self._offered >= self._settings.offers
-        if self._answer is not None or not due:
+        if not due or (self._answer is not None and self._driver):
             return []
         self._offered = now
+        if self._answer is not None:
+            return [self._wrap(Message(STOPPED, b""))]
         return [self._wrap(Message(Offer.kind, bytes(self._offer)))]
 
     def receive(self, now: int, datagram: bytes) -> list[Event]:

@@ -47,14 +47,25 @@ def run(arguments: argparse.Namespace) -> None:
 
     told = asyncio.run(
         record_call(
-            base, room, token, source, mine, theirs, Path(target), arguments.size, arguments.seconds
+            base,
+            room,
+            token,
+            source,
+            mine,
+            theirs,
+            Path(target),
+            arguments.size,
+            arguments.seconds,
+            say,
         )
     )
-    if not told.pictures:
+    if told.identity == "unverified":
+        say("The other's avatar names no signing key: nothing proves that it was moved by them.")
+    elif not told.pictures and told.identity == "unknown":
         say("Nobody was seen: they were not there, or their avatar is not among --theirs.")
     print(
         f"{target}: {told.pictures} pictures; sent {told.sent:.2f} kbit/s, received "
-        f"{told.received:.2f} kbit/s, {100 * told.loss:.1f} % lost"
+        f"{told.received:.2f} kbit/s, {100 * told.loss:.1f} % lost; the other is {told.identity}"
     )
 
 

@@ -22,6 +22,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "-o", dest="output", required=True, metavar="OUT", help=".mkv is lossless, .mp4 is H.264"
     )
     view.add_arguments(parser)
+    parser.add_argument(
+        "--no-watermark",
+        dest="watermark",
+        action="store_false",
+        help="leave the invisible watermark out of .mp4; .mkv never has one",
+    )
     parser.add_argument("--device", choices=("auto", "cpu", "cuda"), default="auto")
 
 
@@ -39,7 +45,9 @@ def run(arguments: argparse.Namespace) -> None:
     avatar = read_avatar(archive)
     look = view.view_of(arguments, avatar.window)
     with bar("Rendering") as progress:
-        shown = decode_file(source, avatar, target, look, arguments.device, progress)
+        shown = decode_file(
+            source, avatar, target, look, arguments.device, progress, arguments.watermark
+        )
     for warning in shown.warnings:
         say(warning)
     print(f"{target}: {shown.frames} frames of {shown.width}x{shown.height}")

@@ -65,8 +65,11 @@ def run(arguments: argparse.Namespace) -> None:
 
     from avatar.archive import read_avatar
     from avatar.track_file import read_track
+    from codec.signature import public_key
     from service.enrolment import EnrolmentSettings, enrol
+    from service.signing import key_of, made_key
 
+    signer = public_key(made_key(key_of(target)))
     settings = EnrolmentSettings(
         size=arguments.size,
         budget=None if arguments.steps is not None else arguments.budget,
@@ -85,21 +88,23 @@ def run(arguments: argparse.Namespace) -> None:
             start=read_avatar(start) if start else None,
             resume=arguments.resume,
             progress=progress,
+            signer=signer,
         )
     for warning in warnings:
         say(warning)
     _keep_sign(videos[0], target)
+    say(f"{key_of(target)} signs your calls: keep it, and give it to nobody.")
     print(f"{target}: {target.stat().st_size / 1e6:.2f} MB, {_quality(avatar.report)}")
 
 
 def _keep_sign(video: Path, target: Path) -> None:
     """Beside the avatar, for its owner: calls then know whether it is they who are filmed."""
+    from avatar.storage import private_file
     from enroll.identity import can_describe, face_of, sign_bytes, sign_of_video
 
     if can_describe() and (sign := sign_of_video(video)) is not None:
         face = face_of(target)
-        face.touch(mode=0o600)
-        face.write_bytes(sign_bytes(sign))
+        private_file(face, sign_bytes(sign))
         say(f"{face} tells who you are: calls look at it, and nobody else gets it.")
 
 

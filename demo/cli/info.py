@@ -11,12 +11,12 @@ from typing import Any
 from avatar.errors import InputError
 from demo.cli.paths import input_file, output_file
 
-HELP = "say what is in an avatar, a coded call or a track"
+HELP = "say what is in an avatar, a coded call or a track, or which avatar a video shows"
 EXAMPLE = "facewire info call.fw --json"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("file", metavar="FILE", help=".avatar, .fw or .track")
+    parser.add_argument("file", metavar="FILE", help=".avatar, .fw, .track or a video")
     parser.add_argument("--json", action="store_true", help="for a program to read")
     parser.add_argument("--mesh", metavar="OUT.glb", help="write the tracked head as a 3D model")
     parser.add_argument(
@@ -27,15 +27,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(arguments: argparse.Namespace) -> None:
     path = input_file(arguments.file, "file")
     suffix = path.suffix.lower()
-    if suffix not in (".avatar", ".fw", ".track"):
-        raise InputError(
-            f"{path} is neither an .avatar, a .fw stream nor a .track",
-            "Give a file that Facewire wrote.",
-        )
     mesh = output_file(arguments.mesh, ".glb", inputs=(path,)) if arguments.mesh else None
-    if mesh and suffix == ".fw":
-        raise InputError("a stream has no mesh in it", "Give the .track, or the .avatar.")
-    facts = {".avatar": _avatar, ".fw": _stream, ".track": _track}[suffix](path)
+    if mesh and suffix not in (".avatar", ".track"):
+        raise InputError(f"{path} has no mesh in it", "Give the .track, or the .avatar.")
+    facts = {".avatar": _avatar, ".fw": _stream, ".track": _track}.get(suffix, _video)(path)
     if mesh:
         _write_mesh(path, mesh, arguments.frame)
         facts["mesh"] = str(mesh)
@@ -58,6 +53,7 @@ def _avatar(path: Path) -> dict[str, Any]:
         "digest": avatar.digest,
         "version": VERSION,
         "created": avatar.created,
+        "signer": avatar.signer or "none",
         "consent": asdict(avatar.consent),
         "report": avatar.report,
     }
@@ -83,6 +79,19 @@ def _track(path: Path) -> dict[str, Any]:
         "fps": (len(track) - 1) / span if span > 0 else None,
         "focal": track.camera.focal,
         "window": asdict(track.window),
+    }
+
+
+def _video(path: Path) -> dict[str, Any]:
+    """Of any other file: what a video's watermark says."""
+    from service.watermark.video import read_watermark
+
+    found = read_watermark(path)
+    return {
+        "watermark": found.prefix is not None,
+        "avatar": found.prefix or "none found",
+        "clarity": found.clarity,
+        "seconds_read": found.seconds,
     }
 
 

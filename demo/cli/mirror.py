@@ -43,8 +43,9 @@ def run(arguments: argparse.Namespace) -> None:
         else None
     )
     from avatar.archive import read_avatar
+    from enroll.identity import watch_beside
     from service.mirror import MirrorSettings, mirror
 
     settings = MirrorSettings(arguments.size, arguments.effort, arguments.seconds)
-    shown = mirror(read_avatar(archive), camera, target, settings)
+    shown = mirror(read_avatar(archive), camera, target, settings, watch_beside(archive))
     print(f"{shown.frames} frames, {shown.kbps:.2f} kbps, {shown.fps:.1f} frames a second")

@@ -30,6 +30,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "-o", dest="output", required=True, metavar="OUT", help=".png for a pose, .mkv or .mp4"
     )
     view.add_arguments(parser)
+    parser.add_argument(
+        "--no-watermark",
+        dest="watermark",
+        action="store_false",
+        help="leave the invisible watermark out of .mp4; .mkv never has one",
+    )
     parser.add_argument("--device", choices=("auto", "cpu", "cuda"), default="auto")
 
 
@@ -43,6 +49,7 @@ def run(arguments: argparse.Namespace) -> None:
     from service.look import posed, turntable
     from service.picture_file import write_png
     from service.receiver import Renderer, write_video
+    from service.watermark.mark import Watermark
 
     avatar = read_avatar(archive)
     look = view.view_of(arguments, avatar.window)
@@ -61,6 +68,7 @@ def run(arguments: argparse.Namespace) -> None:
             states,
             [k * 1_000_000 // _FPS for k in range(count)],
             progress=progress,
+            mark=Watermark(avatar.digest) if arguments.watermark else None,
         )
     print(f"{target}: {count} frames of {look.width}x{look.height}")
 

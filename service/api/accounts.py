@@ -7,6 +7,7 @@ from typing import Annotated
 from fastapi import APIRouter, Query, Response
 from sqlalchemy import select
 
+from codec.signature import public_key
 from service.accounts import tokens, users
 from service.accounts.tokens import SCOPES, Bearer
 from service.api.context import Shared, asking
@@ -14,14 +15,16 @@ from service.api.problems import refuse
 from service.api.shapes import (
     Account,
     Credentials,
-    Erasure,
     EventShown,
     Id,
+    PasswordAgain,
+    SigningKey,
     TokenIssued,
     TokenShown,
     TokenWanted,
     moment,
 )
+from service.signing import pem
 from service.store import audit
 from service.store.models import Token, User
 
@@ -67,7 +70,7 @@ def account(me: Me, context: Shared) -> Account:
 
 
 @router.post("/account/erasure", status_code=204)
-def erase(asked: Erasure, me: Me, context: Shared) -> None:
+def erase(asked: PasswordAgain, me: Me, context: Shared) -> None:
     """Destroys the account: its key first, so that no file of it can be opened again."""
     with context.database.read() as session:
         user = session.get(User, me.user)
@@ -77,6 +80,20 @@ def erase(asked: Erasure, me: Me, context: Shared) -> None:
     context.database.scrub()
     for blob in blobs:
         context.library.blobs.remove(blob)
+
+
+@router.post("/account/signing-key")
+def signing_key(asked: PasswordAgain, me: Me, context: Shared, response: Response) -> SigningKey:
+    """The key that signs your calls, to put beside an avatar that you enrolled here, as NAME.key:
+    `facewire call` then signs with it."""
+    with context.database.read() as session:
+        user = session.get(User, me.user)
+    user = users.check(context.passwords, user, asked.password)
+    response.headers["Cache-Control"] = "no-store"
+    with context.database.write() as session:
+        seed = context.library.signing_seed(session, user.id)
+        audit.note(session, user.id, "key.fetched", user.id, user.id, context.clock())
+    return SigningKey(public=public_key(seed), pem=pem(seed).decode())
 
 
 @router.get("/tokens")

@@ -12,11 +12,13 @@ from fastapi import APIRouter, WebSocket
 from avatar.archive import parse_avatar
 from avatar.avatar import Avatar
 from avatar.errors import InputError
+from enroll.identity import IdentityWatch, can_describe, parse_sign
 from service.accounts.tokens import Bearer
 from service.api.context import NO_AVATAR, Context
 from service.api.sockets import jpeg, next_picture, picture_of, welcome
 from service.calls.badge import badged
 from service.store.models import StoredAvatar
+from service.watermark.mark import Watermark
 
 router = APIRouter(prefix="/v1")
 _SIZES = (64, 1024)  # pixels a side that are rendered here
@@ -30,7 +32,13 @@ async def mirror(socket: WebSocket) -> None:
     async def talk(bearer: Bearer, hello: dict[str, Any], worker: ThreadPoolExecutor) -> None:
         avatar = own(context, bearer.user, hello.get("avatar"))
         glass = await asyncio.wrap_future(
-            worker.submit(_Glass, avatar, _size(hello.get("size")), context.settings.device)
+            worker.submit(
+                _Glass,
+                avatar,
+                _size(hello.get("size")),
+                context.settings.device,
+                watch_of(context, bearer.user, hello["avatar"]),
+            )
         )
         try:
             while True:
@@ -57,6 +65,20 @@ def own(context: Context, user: str, id: Any) -> Avatar:
         source.close()
 
 
+def watch_of(context: Context, user: str, avatar: str) -> IdentityWatch | None:
+    """Of a user's own avatar; None where no sign was made at the enrolment, or nothing here can
+    compare with it."""
+    with context.database.read() as session:
+        sealed = session.get_one(StoredAvatar, avatar).sign
+        if sealed is None or not can_describe():
+            return None
+        source = context.library.open(session, user, sealed)
+    try:
+        return IdentityWatch(parse_sign(b"".join(source.read(0, source.size))))
+    finally:
+        source.close()
+
+
 def _size(asked: Any) -> int:
     least, most = _SIZES
     if not isinstance(asked, int) or not least <= asked <= most:
@@ -67,10 +89,11 @@ def _size(asked: Any) -> int:
 class _Glass:
     """One person before one avatar."""
 
-    def __init__(self, avatar: Avatar, size: int, device: str) -> None:
+    def __init__(self, avatar: Avatar, size: int, device: str, watch: IdentityWatch | None) -> None:
         from service.mirror import Mirror, MirrorSettings
 
-        self._mirror = Mirror(avatar, MirrorSettings(size=size, device=device))
+        self._mirror = Mirror(avatar, MirrorSettings(size=size, device=device), watch)
+        self._mark = Watermark(avatar.digest)
         self._begun = time.monotonic()
 
     def step(self, data: bytes) -> tuple[dict[str, Any], bytes]:
@@ -78,9 +101,10 @@ class _Glass:
 
         arrived = time.monotonic()
         seen = self._mirror.step(Frame(picture_of(data), int((arrived - self._begun) * 1e6)))
-        picture = jpeg(badged(seen.shown))
+        picture = jpeg(self._mark.on(badged(seen.shown), seen.time))
         took = round((time.monotonic() - arrived) * 1000)
-        return {"kbps": round(seen.kbps, 2), "visible": seen.visible, "milliseconds": took}, picture
+        said = {"kbps": round(seen.kbps, 2), "visible": seen.visible, "owner": seen.owner}
+        return {**said, "milliseconds": took}, picture
 
     def close(self) -> None:
         self._mirror.close()

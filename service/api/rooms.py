@@ -12,10 +12,11 @@ from sqlalchemy import select
 
 from avatar.archive import parse_avatar
 from avatar.avatar import Avatar
-from enroll.identity import IdentityWatch, can_describe, parse_sign
+from codec.signature import public_key
+from enroll.identity import IdentityWatch
 from service.accounts.tokens import Bearer
 from service.api.context import Context, Shared, asking
-from service.api.mirror import own
+from service.api.mirror import own, watch_of
 from service.api.problems import refuse
 from service.api.shapes import Asked, Id
 from service.calls.gateway import Gateway
@@ -28,6 +29,10 @@ from service.view import View
 router = APIRouter(prefix="/v1/rooms", tags=["calls"])
 Caller = Annotated[Bearer, asking("calls")]
 
+_ELSEWHERE = (
+    "This avatar was enrolled elsewhere, and its signing key is there: nobody would be shown it. "
+    "Call with facewire call, or enrol here."
+)
 Sdp = Annotated[str, StringConstraints(min_length=1, max_length=50_000)]
 
 
@@ -70,7 +75,7 @@ async def join(id: Id, asked: JoinWanted, me: Caller, context: Shared) -> Joined
     """Joins a call.  With video this server renders for you: the call is then not protected from
     end to end."""
     room = _room(context, id)
-    name, mine, watch = await run_in_threadpool(_who, context, me.user, asked.avatar)
+    name, mine, watch, seed = await run_in_threadpool(_who, context, me.user, asked.avatar)
     who = (room, me.user, name, context.clock)
     member: Peer
     if asked.mode == "packets":
@@ -83,6 +88,7 @@ async def join(id: Id, asked: JoinWanted, me: Caller, context: Shared) -> Joined
             view=View(asked.width, asked.height, asked.fit, asked.background),
             device=context.settings.device,
             watch=watch,
+            seed=seed,
         )
     try:
         answer = await member.answer(asked.sdp)
@@ -114,25 +120,18 @@ def _shown(room: Room) -> RoomShown:
 
 def _who(
     context: Context, user: str, avatar: str | None
-) -> tuple[str, Avatar | None, IdentityWatch | None]:
+) -> tuple[str, Avatar | None, IdentityWatch | None, bytes]:
     with context.database.read() as session:
         name = session.get_one(User, user).name
+        seed = context.library.signing_seed(session, user)
     if avatar is None:
-        return name, None, None
-    return name, own(context, user, avatar), _watch(context, user, avatar)
-
-
-def _watch(context: Context, user: str, avatar: str) -> IdentityWatch | None:
-    """None where no sign was made at the enrolment, or nothing here can compare with it."""
-    with context.database.read() as session:
-        sealed = session.get_one(StoredAvatar, avatar).sign
-        if sealed is None or not can_describe():
-            return None
-        source = context.library.open(session, user, sealed)
-    try:
-        return IdentityWatch(parse_sign(b"".join(source.read(0, source.size))))
-    finally:
-        source.close()
+        return name, None, None, b""
+    mine = own(context, user, avatar)
+    if not mine.signer:
+        return name, mine, watch_of(context, user, avatar), b""
+    if mine.signer != public_key(seed):
+        raise refuse(409, _ELSEWHERE)
+    return name, mine, watch_of(context, user, avatar), seed
 
 
 def _granted(context: Context, user: str, digest: bytes) -> Avatar | None:

@@ -27,8 +27,15 @@ class Credentials(Asked):
     password: Password
 
 
-class Erasure(Asked):
+class PasswordAgain(Asked):
+    """For what a stolen token shall not do."""
+
     password: Password
+
+
+class SigningKey(BaseModel):
+    public: str = Field(description="64 hex digits, as in your avatars")
+    pem: str = Field(description="the private key, PKCS #8: give it to nobody")
 
 
 class TokenWanted(Asked):

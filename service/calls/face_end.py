@@ -1,11 +1,13 @@
 """One end of a call's face: what is filmed becomes datagrams, datagrams become what is shown.
 
 No I/O and no clock: `now` is in microseconds and only rises.  Both directions share one line, and
-each half takes what is meant for it.
+each half takes what is meant for it.  What goes over it is sealed between the two ends, and signed
+by who was enrolled (docs/bitstream.md, section 15).
 """
 
 from __future__ import annotations
 
+import secrets
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -14,13 +16,15 @@ from avatar.errors import FormatError
 from codec.header import DIGEST, PROFILE_CALL, StreamHeader
 from codec.session import FaceReceiver, FaceSender, ReceiverSettings, SenderSettings
 from codec.session.events import HandOver, Offered
+from codec.session.greeting import Greeting
 from codec.session.playout import Shown
+from codec.session.protection import ProtectedEnd
 from enroll.capture import Frame
 from enroll.identity import IdentityWatch
 from service.states import states_of
 from service.traffic import Rate
 
-# DTLS protects what is sent, so that datagrams need no checksum of their own.
+# What changes a sealed datagram is noticed, so that it needs no checksum of its own.
 _SENDING, _RECEIVING = SenderSettings(check=False), ReceiverSettings(check=False)
 
 
@@ -36,25 +40,34 @@ class Traffic:
 class FaceEnd:
     """mine: the avatar of who is filmed, None for one who only looks.  theirs: avatars that are
     at hand for what comes.  watch: whether the face that is filmed is the enrolled one; without it
-    that is taken for granted."""
+    that is taken for granted.  room: of the call.  seed: the signing key of `mine`'s owner."""
 
     def __init__(
         self,
         mine: Avatar | None,
         theirs: Sequence[Avatar] = (),
         watch: IdentityWatch | None = None,
+        room: str = "",
+        seed: bytes = b"",
     ) -> None:
         self._watch = watch
         self._mine = mine
-        self._sender: FaceSender | None = None
-        self._receiver = FaceReceiver(_RECEIVING)
         self._avatars = {bytes.fromhex(a.digest)[:DIGEST]: a for a in theirs}
+        signs = bytes.fromhex(mine.digest) if mine is not None and seed else b""
+        self._line = ProtectedEnd(room, secrets.token_bytes(32), signs, seed if signs else b"")
+        self.traffic = Traffic(Rate(), Rate())
+        self._begin()
+
+    def _begin(self) -> None:
+        """A session with whoever is at the other end."""
         self.offered: bytes | None = None  # digest of the avatar that is offered
         self.carried = "nothing"  # what the face comes by: "avatar", "fallback" or "nothing"
-        self.traffic = Traffic(Rate(), Rate())
-        for avatar in theirs:
+        self._genuine: tuple[tuple[Greeting, str], bool] | None = None  # what was judged, and how
+        self._sender: FaceSender | None = None
+        self._receiver = FaceReceiver(_RECEIVING)
+        for avatar in self._avatars.values():
             self._receiver.hold(avatar.digest, avatar.statistics)
-        if mine is not None:
+        if (mine := self._mine) is not None:
             digest = bytes.fromhex(mine.digest)[:DIGEST]
             header = StreamHeader(digest=digest, layout=mine.layout, profile=PROFILE_CALL)
             self._sender = FaceSender(mine.statistics, header, _SENDING)
@@ -63,6 +76,27 @@ class FaceEnd:
         """An avatar that came to hand during the call."""
         self._avatars[bytes.fromhex(avatar.digest)[:DIGEST]] = avatar
         self._receiver.hold(avatar.digest, avatar.statistics)
+
+    @property
+    def identity(self) -> str:
+        """Whether what comes is of who was enrolled: "unknown" while nothing is offered or its
+        avatar is not at hand; "verified"; "mismatch" where its owner's signature is missing or
+        another's, and it is not shown; "unverified" for an avatar that names no signer."""
+        avatar, peer = self.theirs, self._line.peer
+        if avatar is None or peer is None:
+            return "unknown"
+        if not avatar.signer:
+            return "unverified"
+        said = (peer, avatar.digest)
+        if self._genuine is None or self._genuine[0] != said:
+            digest = bytes.fromhex(avatar.digest)
+            self._genuine = said, peer.of(digest, avatar.signer, self._line.room)
+        return "verified" if self._genuine[1] else "mismatch"
+
+    @property
+    def stopped(self) -> bool:
+        """The other end says that somebody else is before its camera."""
+        return self._receiver.stopped
 
     @property
     def theirs(self) -> Avatar | None:
@@ -84,37 +118,46 @@ class FaceEnd:
         states = states_of(tracked.row, self._mine)
         seen, riding = bool(states.visible[0]), self._receiver.riding
         out = self._sender.send(now, frame.time, states.values[0], seen, riding)
-        return self._counted(now, out)
+        return self._sealed(now, out)
 
-    def drive(self, owner: bool, now: int) -> None:
-        """Says whether the face before the camera is the avatar's owner."""
+    def drive(self, owner: bool | None, now: int) -> None:
+        """Says whether the face before the camera is the avatar's owner; None: nobody knows."""
         if self._sender is not None:
-            self._sender.drive(owner, now)
+            self._sender.drive(owner is not False, now)
 
     def receive(self, now: int, data: bytes) -> None:
         """What came over the line.  What is damaged is counted and dropped."""
         self.traffic.received.add(now, len(data))
+        before = self._line.peer
         try:
-            for event in self._receiver.receive(now, data):
+            datagram = self._line.open(now, data)
+            if datagram is None:
+                peer = self._line.peer
+                if before is not None and peer is not None and peer.public != before.public:
+                    self._begin()
+                return
+            for event in self._receiver.receive(now, datagram):
                 if isinstance(event, Offered):
                     self.offered = event.digest
                 elif isinstance(event, HandOver):
                     self.carried = event.to
             if self._sender is not None:
-                self._sender.receive(now, data)
+                self._sender.receive(now, datagram)
         except FormatError:
             self.traffic.damaged += 1
 
     def poll(self, now: int) -> list[bytes]:
         """What is due; to be called every few tens of milliseconds."""
         out = self._receiver.poll(now)
-        if self._sender is not None:
+        if self._sender is not None and self._line.ready:
             out += self._sender.poll(now)
-        return self._counted(now, out)
+        return self._line.poll(now) + self._sealed(now, out)
 
     def show(self, now: int) -> Shown | None:
-        """What to show now, of `theirs`."""
-        return self._receiver.show(now)
+        """What to show now, of `theirs`: nothing of a stream that is not its owner's, or while
+        somebody else is before the other camera."""
+        shown = self._receiver.show(now)
+        return None if self.stopped or self.identity == "mismatch" else shown
 
     @property
     def owner(self) -> bool | None:
@@ -134,7 +177,8 @@ class FaceEnd:
     def round_trip(self) -> int | None:
         return self._sender.round_trip if self._sender else None
 
-    def _counted(self, now: int, out: list[bytes]) -> list[bytes]:
+    def _sealed(self, now: int, out: list[bytes]) -> list[bytes]:
+        out = [self._line.seal(data) for data in out]
         if out:
             self.traffic.sent.add(now, sum(map(len, out)))
         return out

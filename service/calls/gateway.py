@@ -24,6 +24,7 @@ from service.calls.connection import drain
 from service.calls.face_end import FaceEnd
 from service.calls.peer import Peer
 from service.view import View
+from service.watermark.mark import Watermark
 
 STATUS = "status"
 _TICK = 0.02  # seconds between two looks at what is due
@@ -33,7 +34,7 @@ _TELL = 1.0  # seconds between two reports to the page
 
 class Gateway(Peer):
     """mine: the avatar of who is filmed.  fetch: gives the avatar of a digest (16 bytes) if this
-    member may have it, else None.  watch: as `FaceEnd` has it."""
+    member may have it, else None.  watch, seed: as `FaceEnd` has them."""
 
     mode = "video"
 
@@ -45,13 +46,14 @@ class Gateway(Peer):
         view: View,
         device: str = "auto",
         watch: IdentityWatch | None = None,
+        seed: bytes = b"",
     ) -> None:
         super().__init__(*who)
         self._mine = mine
         self._fetch = fetch
         self._view = view
         self._device = device
-        self._end = FaceEnd(mine, watch=watch)
+        self._end = FaceEnd(mine, watch=watch, room=self.room.id, seed=seed)
         self._begun = time.monotonic()
         self._newest: Any = None
         self._fresh = asyncio.Event()
@@ -158,14 +160,17 @@ class Gateway(Peer):
             "loss": round(end.loss, 3),
             "pictures": self.pictures,
             "owner": end.owner,
+            "identity": end.identity,
+            "stopped": end.stopped,
         }
 
     def forwarded(self, data: bytes) -> None:
         self._end.receive(self.now, data)
 
-    async def picture(self) -> NDArray[np.uint8]:
-        """What to show now: the other's avatar with the badge, or grey while there is none."""
-        shown, avatar = self._end.show(self.now), self._end.theirs
+    async def picture(self, now: int) -> NDArray[np.uint8]:
+        """What to show: the other's avatar with the badge and the watermark, or grey while there
+        is none."""
+        shown, avatar = self._end.show(now), self._end.theirs
         if shown is None or avatar is None:
             return np.full((self._view.height, self._view.width, 3), 96, np.uint8)
         loop = asyncio.get_running_loop()
@@ -175,8 +180,10 @@ class Gateway(Peer):
             from service.receiver import Renderer
 
             if self._renderer is None or self._renderer[0] is not avatar:
-                self._renderer = (avatar, Renderer(avatar, self._view, self._device))
-            return badged(self._renderer[1].picture(values))
+                renderer = Renderer(avatar, self._view, self._device)
+                self._renderer = (avatar, renderer, Watermark(avatar.digest))
+            _, renderer, mark = self._renderer
+            return mark.on(badged(renderer.picture(values)), now)
 
         self.pictures += 1
         return await loop.run_in_executor(self._rendering, render)
@@ -202,11 +209,12 @@ def _rendered(gateway: Gateway) -> Any:
                 await asyncio.sleep(wait)
             self._next = max(self._next, time.monotonic() - 1.0 / _RATE) + 1.0 / _RATE
             try:
-                picture = await gateway.picture()
+                now = gateway.now
+                picture = await gateway.picture(now)
             except (FacewireError, RuntimeError) as error:
                 raise MediaStreamError(type(error).__name__) from None
             frame = VideoFrame.from_ndarray(picture, format="rgb24")
-            frame.pts, frame.time_base = gateway.now * 9 // 100, Fraction(1, 90_000)
+            frame.pts, frame.time_base = now * 9 // 100, Fraction(1, 90_000)
             return frame
 
     return Rendered()

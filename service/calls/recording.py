@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import signal
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -13,33 +13,46 @@ from numpy.typing import NDArray
 
 from avatar.archive import read_avatar
 from avatar.avatar import Avatar
-from enroll.identity import IdentityWatch, can_describe, face_of, parse_sign
+from enroll.identity import watch_beside
 from service.calls.badge import badged
 from service.calls.client import Line, take_part
 from service.calls.face_end import FaceEnd
 from service.receiver import Renderer
+from service.signing import seed_for
 from service.video_out import video_file
 from service.view import View
+from service.watermark.mark import Watermark
 
 _LEAVE = (signal.SIGINT, signal.SIGTERM)
+_LOOK = 0.25  # seconds between two looks at what is to be told
 _PERIOD = 40_000  # us that the last picture is shown for
 
 
 @dataclass(frozen=True)
 class Recorded:
-    """sent, received: kbit/s over the whole call."""
+    """sent, received: kbit/s over the whole call.  identity: of the other, as `FaceEnd` has it."""
 
     pictures: int
     sent: float
     received: float
     loss: float
+    identity: str
 
 
-def _watch(face: Path) -> IdentityWatch | None:
-    """None where there is no sign beside the avatar, or no network to compare with it."""
-    if not (face.exists() and can_describe()):
-        return None
-    return IdentityWatch(parse_sign(face.read_bytes()))
+async def _tell(end: FaceEnd, tell: Callable[[str], None]) -> None:
+    told: set[str] = set()
+    while True:
+        now = set()
+        if end.owner is False:
+            now.add("The face before the camera is not the enrolled one: your avatar stands still.")
+        if end.stopped:
+            now.add("Somebody else is before the other's camera: their avatar is not shown.")
+        if end.identity == "mismatch":
+            now.add("What moves the other's avatar is not signed by its owner: it is not shown.")
+        for words in now - told:
+            tell(words)
+        told = now
+        await asyncio.sleep(_LOOK)
 
 
 async def record_call(
@@ -52,17 +65,22 @@ async def record_call(
     out: Path,
     size: int,
     seconds: float,
+    tell: Callable[[str], None],
 ) -> Recorded:
     """Takes part and writes what was seen; SIGINT and SIGTERM end the call, not the file.
 
-    Raises InputError, AccessError, VideoError, and ArchiveError for an avatar that is damaged.
+    tell: is given, in plain words, what stops an avatar while it does.
+
+    Raises InputError, AccessError, VideoError, ArchiveError for an avatar that is damaged, and what
+    `seed_for` raises.
     """
     from enroll.capture import open_video
 
     avatar = read_avatar(mine)
-    end = FaceEnd(avatar, [read_avatar(path) for path in theirs], _watch(face_of(mine)))
+    seed, watch = seed_for(avatar, mine), watch_beside(mine)
+    end = FaceEnd(avatar, [read_avatar(path) for path in theirs], watch, room, seed)
     video = open_video(source)
-    renderers: dict[str, Renderer] = {}
+    renderers: dict[str, tuple[Renderer, Watermark]] = {}
     count, first = 0, -1
     leave, loop = asyncio.Event(), asyncio.get_running_loop()
     for number in _LEAVE:
@@ -72,17 +90,24 @@ async def record_call(
         def seen(values: NDArray[np.float32], shown: Avatar, time: int) -> None:
             nonlocal count, first
             if shown.digest not in renderers:
-                renderers[shown.digest] = Renderer(shown, View(size, size))
+                made = Renderer(shown, View(size, size)), Watermark(shown.digest)
+                renderers[shown.digest] = made
+            renderer, mark = renderers[shown.digest]
             first = time if first < 0 else first
-            file.picture(badged(renderers[shown.digest].picture(values)), time - first, _PERIOD)
+            at = time - first
+            file.picture(mark.on(badged(renderer.picture(values)), at), at, _PERIOD)
             count += 1
 
         try:
             async with Line(base, room, token, end) as line:
-                await take_part(line, video, avatar, seen, seconds, leave)
+                telling = asyncio.create_task(_tell(end, tell))
+                try:
+                    await take_part(line, video, avatar, seen, seconds, leave)
+                finally:
+                    telling.cancel()
         finally:
             video.close()
             for number in _LEAVE:
                 loop.remove_signal_handler(number)
     traffic = end.traffic
-    return Recorded(count, traffic.sent.overall, traffic.received.overall, end.loss)
+    return Recorded(count, traffic.sent.overall, traffic.received.overall, end.loss, end.identity)

@@ -142,6 +142,7 @@ def run(
         resume=claim.checkpoint is not None,
         progress=telling.fitting,
         watch=watch,
+        signer=queue.signer(claim),
     )
     if last:
         queue.keep(claim, clock(), "preview", png(side_by_side(last[0])))

@@ -14,6 +14,7 @@ from sqlalchemy import select, update
 from sqlalchemy.orm import Session
 
 from avatar.errors import TakenError
+from codec.signature import public_key
 from service.store import audit
 from service.store.models import Job
 from service.store.opened import Store
@@ -199,6 +200,12 @@ class Queue:
             job.progress, job.note, job.report, job.result = 1.0, "", report, avatar.id
         self._remove(left)
         return avatar.id
+
+    def signer(self, claim: Claim) -> str:
+        """The public key of the job's owner, for the avatar's archive.  Raises LostError."""
+        with self._store.database.read() as session:
+            self._held(session, claim)
+            return public_key(self._store.library.signing_seed(session, claim.owner))
 
     def open(self, claim: Claim, blob: str) -> Any:
         """A sealed file of the job, to be closed.  Raises LostError, StorageError."""

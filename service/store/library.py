@@ -12,9 +12,11 @@ from sqlalchemy.orm import Session
 from avatar.archive import parse_avatar
 from avatar.errors import InputError
 from service.store.blobs import Blobs
-from service.store.keys import KEY_BYTES, MasterKey
+from service.store.keys import KEY_BYTES, SALT_BYTES, MasterKey, derived
 from service.store.models import Event, Grant, Job, Lease, StoredAvatar, Token, User
 from service.store.sealed import SealedFile
+
+_SIGNING = b"facewire signing key 1"
 
 
 @dataclass(frozen=True)
@@ -39,6 +41,11 @@ class Library:
         if stored is None:
             raise InputError("there is no such user", "Register first.")
         return self.master.unwrapped(stored, user)
+
+    def signing_seed(self, session: Session, user: str) -> bytes:
+        """The private key that signs the user's calls (`codec.signature`).  It is made of theirs
+        and stored nowhere: who is erased takes it along.  Raises as `key_of`."""
+        return derived(self.key_of(session, user), bytes(SALT_BYTES), _SIGNING)
 
     def put(self, session: Session, user: str, data: Iterable[bytes]) -> str:
         """Seals bytes under the user's key; returns the blob's name."""

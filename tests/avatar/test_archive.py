@@ -85,6 +85,13 @@ def test_round_trip_keeps_everything_and_is_stable(tmp_path: Path) -> None:
     assert os.listdir(tmp_path) == ["a.avatar"]
 
 
+def test_the_signer_comes_back_and_an_archive_without_one_stays_as_it_was() -> None:
+    plain, signed = avatar_bytes(an_avatar()), avatar_bytes(an_avatar(signer="0f" * 32))
+    assert parse_avatar(plain).signer == "" and b"signer" not in plain
+    assert parse_avatar(signed).signer == "0f" * 32
+    assert parse_avatar(signed).digest != parse_avatar(plain).digest
+
+
 def test_precision_follows_section_4() -> None:
     avatar = an_avatar()
     read = parse_avatar(avatar_bytes(avatar))
@@ -233,6 +240,9 @@ def test_dangerous_names_are_refused_in_and_out(name: str) -> None:
         {"window": []},
         {"settings": None},
         {"created": 5},
+        {"signer": "ab"},
+        {"signer": "G" * 64},
+        {"signer": None},
     ],
 )
 def test_header_fields_of_a_wrong_kind_are_named(change: dict[str, object]) -> None:

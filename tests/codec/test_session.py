@@ -10,7 +10,7 @@ from bench.made_states import DIGEST, person, talking
 from bench.simulated_call import MS, TINY
 from codec.header import PROFILE_CALL, StreamHeader
 from codec.session import FaceReceiver, FaceSender, ReceiverSettings, SenderSettings
-from codec.session.datagram import Answer, Datagram, Feedback, Message, Offer
+from codec.session.datagram import STOPPED, Answer, Datagram, Feedback, Message, Offer
 from codec.session.events import Answered, FallbackData, HandOver, Offered
 from codec.session.playout import Playout, PlayoutSettings
 
@@ -316,3 +316,21 @@ def test_feedback_is_thin_until_packets_are_missing() -> None:
         before = len(pair.answers)
         pair.step()
         assert len(pair.answers) == before + 1
+
+
+def test_a_stop_is_told_at_once_and_now_and_then_until_the_owner_is_back() -> None:
+    pair = Pair()
+    for _ in range(30):
+        pair.step()
+    assert pair.receiver.show(pair.now) is not None and not pair.receiver.stopped
+    pair.sender.drive(False, pair.now)
+    pair.sent.clear()
+    for _ in range(25):  # a second
+        pair.step()
+        assert pair.receiver.stopped
+    kinds = [Datagram.parse(data, True).messages[0].kind for data in pair.sent]
+    assert kinds == [STOPPED] * 5
+    pair.sender.drive(True, pair.now)
+    for _ in range(3):
+        pair.step()
+    assert not pair.receiver.stopped

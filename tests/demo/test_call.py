@@ -77,9 +77,12 @@ def saw_an_avatar(path) -> None:
 
 def test_two_programs_see_each_other(server, fitted, film, tmp_path):
     from avatar.archive import write_avatar
+    from codec.signature import public_key
+    from service.signing import made_key
 
     for name in ("ada", "bob"):
-        write_avatar(replace(fitted, name=name), tmp_path / f"{name}.avatar")
+        signer = public_key(made_key(tmp_path / f"{name}.key"))
+        write_avatar(replace(fitted, name=name, signer=signer), tmp_path / f"{name}.avatar")
     tokens = {name: server.user(name) for name in ("ada", "bob")}
     room = server.call("POST", "/v1/rooms", tokens["ada"]).json()
     link = server.base + room["link"]
@@ -96,5 +99,6 @@ def test_two_programs_see_each_other(server, fitted, film, tmp_path):
         if ada.poll() is None:
             ada.kill()
     assert "bob-saw.mp4: " in bob and "received 0.00" not in bob
+    assert bob.endswith("the other is verified\n") and said.endswith("the other is verified\n")
     saw_an_avatar(tmp_path / "ada-saw.mp4")
     saw_an_avatar(tmp_path / "bob-saw.mp4")

@@ -71,6 +71,18 @@ def here(made: Path) -> Iterator[Path]:
         path.unlink()
 
 
+def test_enrolling_leaves_a_signing_key_beside_the_avatar_that_enrolling_again_keeps(here):
+    from codec.signature import public_key
+    from service.signing import read_key
+
+    key = public_key(read_key(here / "s.key"))
+    assert json.loads(works("info", "s.avatar", "--json").out)["signer"] == key
+    assert (here / "s.key").stat().st_mode & 0o77 == 0
+    shutil.copy("s.key", "again.key")
+    works(*ENROLL, "-o", "again.avatar", "--steps", "1", "--track", "talk.track")
+    assert json.loads(works("info", "again.avatar", "--json").out)["signer"] == key
+
+
 def test_info_of_a_stream_is_for_programs(here):
     facts = json.loads(works("info", "call.fw", "--json").out)
     size = (here / "call.fw").stat().st_size

@@ -110,7 +110,7 @@ BAD = {
         ("render", "ada.avatar", "--pose", "0,0,0", "--expression", "smile", "-o", "a.png"),
         2, "sets no expression",
     ),
-    "unknown file": (("info", "talk.mp4"), 2, "neither"),
+    "unknown file": (("info", "talk.mp4"), 2, "cannot be read as a video"),
     "mesh of a stream": (("info", "call.fw", "--mesh", "a.glb"), 2, "no mesh"),
     "demo into a file": (("demo", "-o", "talk.mp4"), 2, "is a file"),
     "demo nowhere": (("demo", "-o", "no/where"), 6, "does not exist"),

@@ -103,11 +103,16 @@ async function again(mine) {
 const WAYS = { avatar: "the avatar", fallback: "no avatar yet", nothing: "nothing yet",
   refused: "nothing: you have no permission to receive this avatar" };
 
+const SIGNED = { verified: ", signed by who was enrolled", unverified: ", not signed by anybody" };
+
 function figures(now) {
   warn(now.owner);
   const who = now.others.length ? `With ${now.others.join(", ")}` : "Nobody else is here yet";
   const trip = now.round_trip_ms == null ? "" : `, ${now.round_trip_ms} ms there and back`;
-  say("fw-call-figures", `${who}. Receiving ${WAYS[now.carried]}: ${now.kbps_in} kbit/s in, `
+  const seen = now.stopped ? "nothing: somebody else is before the other's camera"
+    : now.identity === "mismatch" ? "nothing: this stream is not signed by who was enrolled"
+      : WAYS[now.carried] + (SIGNED[now.identity] ?? "");
+  say("fw-call-figures", `${who}. Receiving ${seen}: ${now.kbps_in} kbit/s in, `
     + `${now.kbps_out} kbit/s out, ${now.delay_ms} ms held back${trip}, `
     + `${(100 * now.loss).toFixed(1)} % lost.`);
 }

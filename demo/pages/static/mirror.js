@@ -29,7 +29,8 @@ function heard(message) {
     image.src = URL.createObjectURL(message);
     return true;
   }
-  const face = message.visible ? "" : ", no face is seen";
+  const face = message.owner === false ? ", this is not the enrolled face: the avatar stands still"
+    : message.visible ? "" : ", no face is seen";
   say("fw-mirror-status", `${message.kbps} kbit/s, ${message.milliseconds} ms a picture${face}`);
   return false; // its picture follows
 }

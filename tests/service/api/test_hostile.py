@@ -12,7 +12,8 @@ pytest.importorskip("httpx")
 
 NONE = "0" * 32
 ROUTES = (
-    ("GET", "/v1/account"), ("POST", "/v1/account/erasure"), ("GET", "/v1/tokens"),
+    ("GET", "/v1/account"), ("POST", "/v1/account/erasure"),
+    ("POST", "/v1/account/signing-key"), ("GET", "/v1/tokens"),
     ("POST", "/v1/tokens"), ("DELETE", f"/v1/tokens/{NONE}"), ("GET", "/v1/audit"),
     ("POST", "/v1/avatars"), ("GET", "/v1/avatars"), ("GET", f"/v1/avatars/{NONE}"),
     ("DELETE", f"/v1/avatars/{NONE}"), ("GET", f"/v1/avatars/{NONE}/archive"),

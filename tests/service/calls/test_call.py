@@ -16,6 +16,7 @@ from avatar.errors import AccessError, InputError
 from enroll.capture import Frame
 from service.calls.client import Line
 from service.calls.face_end import FaceEnd
+from service.watermark.mark import TURN
 
 
 async def until(condition, seconds=60.0):
@@ -39,8 +40,8 @@ def test_two_clients_see_each_other(live, ada, moving):
     width = ada.layout.width
 
     async def call():
-        first = Line(server.base, room["id"], tokens[0], FaceEnd(ada, [ada]))
-        second = Line(server.base, room["id"], tokens[1], FaceEnd(ada, [ada]))
+        first = Line(server.base, room["id"], tokens[0], FaceEnd(ada, [ada], room=room["id"]))
+        second = Line(server.base, room["id"], tokens[1], FaceEnd(ada, [ada], room=room["id"]))
         async with first as one, second as two:
             assert sorted(server.call("GET", f"/v1/rooms/{room['id']}", tokens[0]).json()
                           ["members"]) == ["ada", "bob"]  # fmt: skip
@@ -114,7 +115,7 @@ def test_a_browser_gets_video_with_a_badge(ada, moving, monkeypatch):
 
         id = user = name = "bob"
         mode = "packets"
-        end = FaceEnd(ada)
+        end: FaceEnd
 
         def forwarded(self, data):
             self.end.receive(now(), data)
@@ -132,6 +133,7 @@ def test_a_browser_gets_video_with_a_badge(ada, moving, monkeypatch):
 
     async def call():
         room, bob, asked = Rooms().make("ada", 0.0), Remote(), []
+        bob.end = FaceEnd(ada, room=room.id)
         room.enter(bob, 0.0)
 
         def fetch(digest):
@@ -164,8 +166,12 @@ def test_a_browser_gets_video_with_a_badge(ada, moving, monkeypatch):
         assert picture[:40].mean() == pytest.approx(208, abs=25)
         red, _, blue = picture[-3:, 1:4].reshape(-1, 3).mean(axis=0)
         assert red - blue > 80  # the badge, orange
+        # The renderer's pictures are flat: what swings in them is the watermark.
+        one, other = [await gateway.picture(gateway.now + n * TURN) for n in range(2)]
+        assert 4 <= np.ptp(one[:80].astype(int) - other[:80]) <= 24
         await until(lambda: told)
         assert '"protected": false' in told[-1] and '"bob"' in told[-1]
+        assert '"identity": "unverified"' in told[-1] and '"stopped": false' in told[-1]
         await browser.close()
         await until(lambda: gateway.id not in room.members)
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -101,3 +103,99 @@ def test_every_picture_carries_the_badge(size):
     marked = badged(grey)
     assert (grey == 96).all() and (marked[-2:, :4] == (180, 83, 9)).all()
     assert (marked[: size // 3] == 96).all()
+
+
+ADA, EVE = bytes(range(32)), bytes(range(32, 64))  # signing keys
+
+
+@pytest.fixture
+def signed(ada):
+    """Ada's avatar, whose archive names her key."""
+    from avatar.archive import avatar_bytes, parse_avatar
+    from codec.signature import public_key
+
+    return parse_avatar(avatar_bytes(replace(ada, signer=public_key(ADA))))
+
+
+def test_a_stream_that_its_owner_signed_is_verified_and_shown(signed, moving):
+    sender = FaceEnd(signed, room="r", seed=ADA)
+    receiver = FaceEnd(None, [signed], room="r")
+    assert receiver.identity == "unknown"
+    assert run(sender, receiver, moving, signed.layout.width)[-1] is not None
+    assert receiver.identity == "verified" and sender.identity == "unknown"
+
+
+def test_an_avatar_without_a_key_is_shown_and_said_to_be_unverified(ada, moving):
+    sender, receiver = FaceEnd(ada, seed=ADA), FaceEnd(None, [ada])
+    assert run(sender, receiver, moving, ada.layout.width)[-1] is not None
+    assert receiver.identity == "unverified"
+
+
+@pytest.mark.parametrize("seed", [b"", EVE])
+def test_whoever_holds_the_avatar_but_not_its_key_is_not_shown(signed, moving, seed):
+    sender, receiver = FaceEnd(signed, room="r", seed=seed), FaceEnd(None, [signed], room="r")
+    assert not any(run(sender, receiver, moving, signed.layout.width))
+    assert receiver.identity == "mismatch" and receiver.carried == "avatar"
+
+
+def test_a_signature_for_another_avatar_does_not_do(signed, moving):
+    """Eve is enrolled and signs for herself, and offers Ada's avatar."""
+    from codec.session.protection import ProtectedEnd
+
+    sender, receiver = FaceEnd(signed, room="r"), FaceEnd(None, [signed], room="r")
+    sender._line = ProtectedEnd("r", bytes(32 * [7]), b"\x01" * 32, ADA)
+    assert not any(run(sender, receiver, moving, signed.layout.width))
+    assert receiver.identity == "mismatch"
+
+
+def test_what_was_signed_in_another_room_does_not_do(signed, moving):
+    """The server could carry datagrams from one room to another: they do not open."""
+    sender, receiver = FaceEnd(signed, room="r", seed=ADA), FaceEnd(None, [signed], room="s")
+    assert not any(run(sender, receiver, moving, signed.layout.width))
+    assert receiver.identity == "unknown" and receiver.traffic.damaged
+
+
+def test_a_greeting_that_was_overheard_makes_nobody_ada(signed, moving):
+    """Eve repeats Ada's greeting of this room, and goes on with datagrams of her own."""
+    ada, eve = FaceEnd(signed, room="r", seed=ADA), FaceEnd(signed, room="r")
+    receiver = FaceEnd(None, [signed], room="r")
+    (overheard,) = ada.poll(0)
+
+    class Eve:
+        def film(self, now, frame, tracker):
+            return eve.film(now, frame, tracker)
+
+        def poll(self, now):
+            return [overheard] + [data for data in eve.poll(now) if data[:1] != b"\xff"]
+
+        def receive(self, now, data):
+            eve.receive(now, data)
+
+    assert not any(run(Eve(), receiver, moving, signed.layout.width))
+    assert receiver.identity != "verified"
+
+
+def test_the_next_one_at_the_other_end_is_judged_by_themselves(signed, moving):
+    receiver = FaceEnd(None, [signed], room="r")
+    run(FaceEnd(signed, room="r", seed=ADA), receiver, moving, signed.layout.width)
+    assert receiver.identity == "verified"
+    late = run(FaceEnd(signed, room="r"), receiver, moving, signed.layout.width)
+    assert receiver.identity == "mismatch" and late[-1] is None
+    back = run(FaceEnd(signed, room="r", seed=ADA), receiver, moving, signed.layout.width)
+    assert receiver.identity == "verified" and back[-1] is not None
+
+
+def test_the_other_side_is_told_that_somebody_else_is_there(signed, moving):
+    sender, receiver = FaceEnd(signed, room="r", seed=ADA), FaceEnd(None, [signed], room="r")
+    run(sender, receiver, moving, signed.layout.width)
+    assert not receiver.stopped
+    sender.drive(False, 60 * TICK)
+    for data in sender.poll(60 * TICK):
+        receiver.receive(60 * TICK, data)
+    assert receiver.stopped and receiver.show(61 * TICK) is None
+    assert sender.poll(61 * TICK) == [] and sender.poll(66 * TICK)  # now and then, not always
+    sender.drive(None, 67 * TICK)  # nobody looks any more
+    for tick in range(67, 70):
+        for data in film(sender, moving, tick):
+            receiver.receive(tick * TICK, data)
+    assert not receiver.stopped and receiver.show(70 * TICK) is not None

@@ -9,6 +9,8 @@ import time
 
 import pytest
 
+from tests.service.live import PASSWORD
+
 AGREED = {"subject": "self", "purpose": "tests", "version": "1", "agreed": True}
 
 
@@ -75,6 +77,9 @@ def test_a_video_becomes_an_avatar(server, clip):
     data = server.call("GET", f"/v1/avatars/{told[-1]['avatar']}/archive", ada).content
     avatar = parse_avatar(data)
     assert (avatar.name, avatar.consent.method) == ("Ada", "page")
+    again = {"password": PASSWORD}
+    key = server.call("POST", "/v1/account/signing-key", ada, json=again).json()
+    assert avatar.signer == key["public"]
     picture = server.call("GET", f"/v1/enrolments/{id}/preview", ada)
     assert picture.content.startswith(b"\x89PNG") and not plain_files(server)
     sealed = [p.read_bytes() for p in (server.data / "sealed").rglob("*") if p.is_file()]

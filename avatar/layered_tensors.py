@@ -27,7 +27,7 @@ _SCALES = (0, 1, 2, 3, 4, 5, 6, 7, 8, 10, 12, 14, 16, 20, 24, 28, 32, 48, 64, 12
 _LEAST = 8192  # numbers of a tensor that is worth its tables
 _SIZE = struct.Struct("<I")  # bytes of the image
 _ROOM = 1 << 24  # a reader makes so many numbers of any archive, and
-_GROWTH = 64  # so many more of each byte
+_GROWTH = 8  # so many more of each byte
 _CURE = "Copy the file again from where it came."
 
 

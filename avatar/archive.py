@@ -2,6 +2,7 @@
 
     read_avatar(path)     write_avatar(avatar, path)
     parse_avatar(bytes)   avatar_bytes(avatar)
+    parse_first(prefix)   first_bytes(prefix)
 
 Sections (section n) are those of docs/archive.md.
 """
@@ -16,25 +17,24 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from safetensors import SafetensorError
-from safetensors.numpy import load as load_tensors
-from safetensors.numpy import save as save_tensors
 
 from avatar.avatar import Array, Avatar, Consent, StateStatistics
 from avatar.byte_tensors import SUFFIX, from_bytes, to_bytes
 from avatar.camera import Pinhole
 from avatar.errors import ArchiveError, InputError, StorageError, VersionError
 from avatar.face import GROUPS, StateLayout, Window
+from avatar.layered_tensors import PLAN, image_tensors, layered, unlayered
 from avatar.storage import write_whole
 
 MAGIC = b"\x93FWA\r\n\x1a\n"  # section 2
-VERSION = 1
+VERSION = 2
 MAX_HEADER = 1 << 20  # section 2: bytes of JSON
 MAX_ARCHIVE = 1 << 30  # section 2
 MAX_WIDTH = 4096  # section 3: numbers in a state
 MAX_HISTORY = 2000  # section 4: rows
 
 _FIXED = struct.Struct("<8sHHIQ")  # magic, version, reserved, header bytes, payload bytes
+_FIRST = struct.Struct("<I")  # bytes of the first layer
 _DIGEST = 32
 _HALF_MAX = 6.0e4  # section 4: float16 ends at 65504
 _HALF_MIN = 1.0e-3  # section 4: a tensor all below this would fall into float16's subnormals
@@ -69,11 +69,13 @@ def write_avatar(avatar: Avatar, path: str | Path) -> Avatar:
 
 
 def avatar_bytes(avatar: Avatar) -> bytes:
-    """The archive's bytes: the same avatar gives the same bytes (section 5)."""
+    """The archive's bytes: the same avatar gives the same bytes (section 7)."""
     header = _header_bytes(avatar)
-    payload = save_tensors(_stored_tensors(avatar))
-    fixed = _FIXED.pack(MAGIC, VERSION, 0, len(header), len(payload))
-    body = fixed + header + payload
+    first, rest = layered(_stored_tensors(avatar), avatar.settings.get("coarser", {}))
+    size = _FIRST.size + len(first) + _DIGEST + len(rest)
+    fixed = _FIXED.pack(MAGIC, VERSION, 0, len(header), size)
+    body = fixed + header + _FIRST.pack(len(first)) + first
+    body += hashlib.sha256(body).digest() + rest
     if len(body) + _DIGEST > MAX_ARCHIVE:
         raise InputError(
             f"the avatar takes {len(body)} bytes, more than the {MAX_ARCHIVE} an archive may hold",
@@ -93,18 +95,68 @@ def parse_avatar(data: bytes) -> Avatar:
     Raises ArchiveError for damage and VersionError for a sound archive of a newer format.
     Memory stays within a small multiple of len(data): lengths are checked before use.
     """
-    header, payload = _split(data)
+    version, header, payload = _split(data)
+    if version == 1:
+        tensors = image_tensors(payload)
+    else:
+        first, rest = _layers(data, payload)
+        tensors = unlayered(first, rest)
+    return _opened(header, tensors, data[-_DIGEST:].hex())
+
+
+def first_bytes(data: bytes) -> int | None:
+    """How long a prefix `parse_first` needs, told by an archive's first 2 MB or fewer.
+
+    None: not known yet, or an archive of version 1, which opens whole only.
+    """
+    if len(data) < _FIXED.size or data[: len(MAGIC)] != MAGIC:
+        return None
+    _, version, _, header_size, _ = _FIXED.unpack_from(data)
+    start = _FIXED.size + header_size
+    if version != 2 or header_size > MAX_HEADER or len(data) < start + _FIRST.size:
+        return None
+    return start + _FIRST.size + int(_FIRST.unpack_from(data, start)[0]) + _DIGEST
+
+
+def parse_first(data: bytes, digest: str = "") -> Avatar:
+    """The avatar of lower quality in an archive's first bytes (section 6); more of them are let be.
+
+    digest: that of the whole archive as its sender gives it, to match streams with; nothing in the
+    prefix proves it, `parse_avatar` does when all is there.
+    Raises ArchiveError: also where the prefix is too short.
+    """
+    size = first_bytes(data)
+    if size is None or len(data) < size:
+        needs = "" if size is None else f" of {size} needed"
+        raise ArchiveError(
+            f"avatar: {len(data)} bytes{needs} open nothing yet", "Fetch more of the archive."
+        )
+    if hashlib.sha256(memoryview(data)[: size - _DIGEST]).digest() != data[size - _DIGEST : size]:
+        raise ArchiveError("avatar: damaged, its first layer's SHA-256 does not fit", _CURE)
+    start = _FIXED.size + int(_FIXED.unpack_from(data)[3])
+    tensors = unlayered(data[start + _FIRST.size : size - _DIGEST], None)
+    return _opened(data[_FIXED.size : start], tensors, digest)
+
+
+def _layers(data: bytes, payload: memoryview) -> tuple[bytes, bytes]:
+    """The first layer and the rest of a payload of version 2 (section 2)."""
+    size = first_bytes(data)
+    if size is None or size > len(data) - _DIGEST:
+        raise ArchiveError("avatar: the first layer is longer than the payload", _CURE)
+    if hashlib.sha256(memoryview(data)[: size - _DIGEST]).digest() != data[size - _DIGEST : size]:
+        raise ArchiveError("avatar: damaged, its first layer's SHA-256 does not fit", _CURE)
+    inner = size - (len(data) - _DIGEST - len(payload))
+    return bytes(payload[_FIRST.size : inner - _DIGEST]), bytes(payload[inner:])
+
+
+def _opened(header: bytes, tensors: dict[str, Array], digest: str) -> Avatar:
     fields_ = _json(header)
-    try:
-        tensors = load_tensors(bytes(payload))
-    except (SafetensorError, ValueError, KeyError, TypeError, OverflowError) as error:
-        raise ArchiveError(f"avatar: tensors cannot be read: {error}", _CURE) from error
     for name, value in tensors.items():
         _check_tensor(name, value)
         if value.dtype == np.float16:
             tensors[name] = value.astype(np.float32)
     _spread(tensors)
-    return _avatar(fields_, tensors, data[-_DIGEST:].hex())
+    return _avatar(fields_, tensors, digest)
 
 
 def _spread(tensors: dict[str, Array]) -> None:
@@ -124,8 +176,8 @@ def _spread(tensors: dict[str, Array]) -> None:
         _check_tensor(name, tensors[name])  # a unit near the end of float32
 
 
-def _split(data: bytes) -> tuple[bytes, memoryview]:
-    """Header and payload of an archive whose lengths and digest hold (section 2)."""
+def _split(data: bytes) -> tuple[int, bytes, memoryview]:
+    """Version, header and payload of an archive whose lengths and digest hold (section 2)."""
     if len(data) > MAX_ARCHIVE:
         raise ArchiveError(f"avatar: longer than the {MAX_ARCHIVE} bytes an archive may have")
     if data[: len(MAGIC)] != MAGIC[: len(data)] or not data:
@@ -142,7 +194,7 @@ def _split(data: bytes) -> tuple[bytes, memoryview]:
             f"avatar: written in archive format {version}; this Facewire reads up to {VERSION}",
             "Update Facewire: pip install --upgrade facewire",
         )
-    if version != VERSION or reserved != 0:
+    if version not in (1, VERSION) or reserved != 0:
         raise ArchiveError(f"avatar: version {version}.{reserved} does not exist", _CURE)
     if header_size > MAX_HEADER:
         raise ArchiveError(f"avatar: header of {header_size} bytes, at most {MAX_HEADER} allowed")
@@ -153,7 +205,7 @@ def _split(data: bytes) -> tuple[bytes, memoryview]:
             _CURE,
         )
     start = _FIXED.size + header_size
-    return data[_FIXED.size : start], view[start:-_DIGEST]
+    return version, data[_FIXED.size : start], view[start:-_DIGEST]
 
 
 def _json(header: bytes) -> dict[str, Any]:
@@ -272,7 +324,7 @@ def _signer(header: dict[str, Any]) -> str:
 
 
 def _record(header: dict[str, Any], name: str, kinds: dict[str, type]) -> dict[str, Any]:
-    """A sub-object with at least the keys in `kinds`; unknown keys are left out (section 6)."""
+    """A sub-object with at least the keys in `kinds`; unknown keys are left out (section 3)."""
     value = header.get(name)
     if not isinstance(value, dict):
         raise ArchiveError(f"avatar: header field {name} is missing or not an object", _CURE)
@@ -318,8 +370,10 @@ def _stored_tensors(avatar: Avatar) -> dict[str, Array]:
     coarse = frozenset(avatar.settings.get("byte_tensors", ()))
     stored: dict[str, Array] = {}
     for name, value in avatar.tensors.items():
-        if name.startswith(_STATISTICS) or name.endswith(SUFFIX):
-            raise InputError(f"tensor name {name}: statistics.* and *{SUFFIX} are the archive's")
+        if name.startswith(_STATISTICS) or name.endswith((SUFFIX, PLAN)):
+            raise InputError(
+                f"tensor name {name}: statistics.*, *{SUFFIX} and *{PLAN} are the archive's"
+            )
         if name in coarse and _fits_bytes(np.asarray(value)):
             stored[name], stored[name + SUFFIX] = to_bytes(value)
         else:

@@ -12,6 +12,7 @@ from sqlalchemy.orm import Session
 from starlette.background import BackgroundTask
 from starlette.responses import StreamingResponse
 
+from avatar.archive import first_bytes
 from avatar.errors import InputError
 from service.accounts.tokens import Bearer
 from service.api.context import NO_AVATAR, Context, Shared, asking, own_avatar
@@ -20,7 +21,7 @@ from service.api.ranges import Unsatisfiable, is_among, wanted_range
 from service.api.shapes import AvatarShown, Id
 from service.store import audit, grants
 from service.store.models import Grant, Lease, StoredAvatar, User
-from service.store.sealed import Resealed, SealedFile
+from service.store.sealed import CHUNK, Resealed, SealedFile
 
 router = APIRouter(prefix="/v1/avatars", tags=["avatars"])
 Reader = Annotated[Bearer, asking("avatars:read")]
@@ -86,7 +87,10 @@ def fetch(
     context: Shared,
     lease: Annotated[str | None, Query(pattern="^[0-9a-f]{32}$")] = None,
 ) -> Response:
-    """The archive: plain for its owner, sealed under the lease's key for who holds a grant."""
+    """The archive: plain for its owner, sealed under the lease's key for who holds a grant.
+
+    X-First-Bytes, of a plain one: so many from the start open as an avatar of lower quality
+    (docs/archive.md, section 6).  Ask for them as a range, then for the rest with If-Range."""
     now = context.clock()
     with context.database.write() as session:
         avatar = _visible(session, id, me.user, now)
@@ -98,6 +102,8 @@ def fetch(
             "Content-Disposition": f'attachment; filename="{id}.avatar"',
             "X-Content-Type-Options": "nosniff",
         }
+        if lease is None and (first := _first_bytes(source)) is not None:
+            headers["X-First-Bytes"] = str(first)
         try:
             if is_among(tag, request.headers.get("if-none-match")):
                 source.close()
@@ -125,6 +131,11 @@ def fetch(
         _pieces(source, start, stop), status, headers, "application/octet-stream",
         background=BackgroundTask(source.close),
     )  # fmt: skip
+
+
+def _first_bytes(source: SealedFile | Resealed) -> int | None:
+    """None where the archive opens whole only, or its header is longer than a chunk."""
+    return first_bytes(b"".join(source.read(0, min(source.size, CHUNK))))
 
 
 def _pieces(source: SealedFile | Resealed, start: int, stop: int) -> Iterator[bytes]:

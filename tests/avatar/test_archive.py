@@ -13,8 +13,17 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from safetensors.numpy import save
 
-from avatar.archive import MAGIC, avatar_bytes, parse_avatar, read_avatar, write_avatar
+from avatar.archive import (
+    MAGIC,
+    avatar_bytes,
+    first_bytes,
+    parse_avatar,
+    parse_first,
+    read_avatar,
+    write_avatar,
+)
 from avatar.avatar import Avatar, Consent, StateStatistics
 from avatar.camera import Pinhole
 from avatar.errors import ArchiveError, InputError, StorageError, VersionError
@@ -61,8 +70,20 @@ def with_header(data: bytes, change: dict[str, object]) -> bytes:
     size, payload = struct.unpack_from("<IQ", data, 12)
     header = json.loads(data[24 : 24 + size]) | change
     text = json.dumps(header).encode()
-    fixed = struct.pack("<8sHHIQ", MAGIC, 1, 0, len(text), payload)
-    return sealed(fixed + text + data[24 + size : -32])
+    first = struct.unpack_from("<I", data, 24 + size)[0]
+    body = struct.pack("<8sHHIQ", MAGIC, 2, 0, len(text), payload) + text
+    at = 24 + size
+    return sealed(sealed(body + data[at : at + 4 + first]) + data[at + 36 + first : -32])
+
+
+def with_first(first: bytes, rest: bytes = b"") -> bytes:
+    """An archive of these layers, its checksums right."""
+    data = avatar_bytes(an_avatar())
+    size = struct.unpack_from("<I", data, 12)[0]
+    fixed = struct.pack("<8sHHIQ", MAGIC, 2, 0, size, 36 + len(first) + len(rest))
+    return sealed(
+        sealed(fixed + data[24 : 24 + size] + struct.pack("<I", len(first)) + first) + rest
+    )
 
 
 def test_round_trip_keeps_everything_and_is_stable(tmp_path: Path) -> None:
@@ -100,6 +121,91 @@ def test_precision_follows_section_4() -> None:
     for exact in ("head.huge", "head.tiny", "tracker.exact", "tracker.identity"):
         np.testing.assert_array_equal(read.tensors[exact], avatar.tensors[exact])
     assert all(t.dtype != np.float64 for t in read.tensors.values())
+
+
+def gridded(side: int) -> Avatar:
+    """With a smooth grid, a noisy one and rows."""
+    rng = np.random.default_rng(8)
+    y, x = np.mgrid[:side, : side + 2] / side
+    tensors = {
+        "fields.smooth": np.stack([np.sin(4 * x + c) * np.cos(3 * y) for c in range(4)], -1)[None],
+        "fields.noisy": rng.normal(size=(1, side, side + 1, 2)),
+        "fields.rows": rng.normal(size=(3, side * 50)),
+    }
+    tensors = {name: value.astype(np.float32) for name, value in tensors.items()}
+    return an_avatar(tensors=tensors, settings={"byte_tensors": list(tensors)})
+
+
+def test_a_prefix_opens_as_the_same_person_drawn_coarser() -> None:
+    data = avatar_bytes(gridded(64))
+    size = first_bytes(data[:2000])
+    assert size is not None and size < 0.75 * len(data)
+    whole = parse_avatar(data)
+    first = parse_first(data[:size], whole.digest)
+    assert first.digest == whole.digest and first.settings == whole.settings
+    assert {n: v.shape for n, v in first.tensors.items()} == {
+        n: v.shape for n, v in whole.tensors.items()
+    }
+    off = np.abs(first.tensors["fields.smooth"] - whole.tensors["fields.smooth"]).max()
+    assert 0 < off < 0.12  # the grid goes from -1 to 1
+    for short in range(0, size, 97):
+        with pytest.raises(ArchiveError, match="Fetch more|open nothing"):
+            parse_first(data[:short])
+    for at in range(0, size, 97):
+        damaged = bytearray(data[: size + 9])
+        damaged[at] ^= 4
+        with pytest.raises(ArchiveError):
+            parse_first(bytes(damaged))
+
+
+def test_the_first_layer_is_held_to_its_bytes(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("avatar.layered_tensors.FIRST", 9_000)
+    data = avatar_bytes(gridded(64))
+    size = first_bytes(data)
+    assert size is not None and 5_000 < size < 10_500
+    whole = parse_avatar(data)
+    monkeypatch.undo()
+    other = parse_avatar(avatar_bytes(gridded(64)))
+    for name, value in other.tensors.items():
+        np.testing.assert_array_equal(whole.tensors[name], value)
+
+
+def test_version_1_still_opens() -> None:
+    data = avatar_bytes(an_avatar())
+    size = struct.unpack_from("<I", data, 12)[0]
+    first = struct.unpack_from("<I", data, 24 + size)[0]
+    image = data[32 + size : 28 + size + first]  # nothing in it is a byte tensor
+    fixed = struct.pack("<8sHHIQ", MAGIC, 1, 0, size, len(image))
+    old = sealed(fixed + data[24 : 24 + size] + image)
+    read = parse_avatar(old)
+    assert avatar_bytes(read) == data and first_bytes(old) is None
+    with pytest.raises(ArchiveError, match="nothing"):
+        parse_first(old)
+
+
+@pytest.mark.parametrize(
+    "plan, words",
+    [
+        ([1, 1, 1, 2**31, 2**31, 4], "room"),
+        ([1, 1, 1, 2**62, 2**62, 4], "room"),
+        ([1, 0, 2**23, 1], "channels"),
+        ([0, 1, 4, 4], "is"),
+        ([255, 1, 4, 4], "is"),
+        ([1, 2, 4, 4], "is"),
+        ([1, 1, 4, 0], "is"),
+        ([1, 1], "no plan"),
+        ([1, 1, 4, 4], "tables"),
+    ],
+)
+def test_plans_that_lie_make_nothing(plan: list[int], words: str) -> None:
+    image = save({"fields.a.layer": np.array(plan, np.int64)})
+    data = with_first(struct.pack("<I", len(image)) + image)
+    tracemalloc.start()
+    with pytest.raises(ArchiveError, match=words):
+        parse_avatar(data)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < 2_000_000
 
 
 def test_byte_tensors_take_a_byte_a_number_and_are_stable() -> None:
@@ -180,14 +286,13 @@ def test_lengths_that_lie_under_a_right_checksum_allocate_nothing() -> None:
     data = avatar_bytes(an_avatar())
     tracemalloc.start()
     for header_size, payload_size in [(2**32 - 1, 0), (2**20, 2**63), (0, 0), (5, 2**40)]:
-        body = struct.pack("<8sHHIQ", MAGIC, 1, 0, header_size, payload_size) + data[24:-32]
+        body = struct.pack("<8sHHIQ", MAGIC, 2, 0, header_size, payload_size) + data[24:-32]
         with pytest.raises(ArchiveError, match="header"):
             parse_avatar(sealed(body))
     # A safetensors table that claims more than there is.
     table = json.dumps({"head.a": {"dtype": "F32", "shape": [2**40], "data_offsets": [0, 2**42]}})
-    payload = struct.pack("<Q", len(table)) + table.encode()
-    size = struct.unpack_from("<I", data, 12)[0]
-    body = struct.pack("<8sHHIQ", MAGIC, 1, 0, size, len(payload)) + data[24 : 24 + size] + payload
+    image = struct.pack("<Q", len(table)) + table.encode()
+    body = with_first(struct.pack("<I", len(image)) + image)[:-32]
     with pytest.raises(ArchiveError, match="tensors cannot be read"):
         parse_avatar(sealed(body))
     peak = tracemalloc.get_traced_memory()[1]
@@ -198,10 +303,13 @@ def test_lengths_that_lie_under_a_right_checksum_allocate_nothing() -> None:
 @settings(max_examples=300, deadline=None)
 @given(st.data())
 def test_damage_under_a_right_checksum_raises_only_what_is_declared(data: st.DataObject) -> None:
-    body = bytearray(avatar_bytes(an_avatar(elements=300))[:-32])
+    body = bytearray(avatar_bytes(gridded(64))[:-32])
+    first = first_bytes(bytes(body))
+    assert first is not None
     for _ in range(data.draw(st.integers(1, 4))):
         at = data.draw(st.integers(0, len(body) - 1))
         body[at] = data.draw(st.integers(0, 255))
+    body[first - 32 : first] = hashlib.sha256(body[: first - 32]).digest()
     try:
         parse_avatar(sealed(bytes(body)))
     except (ArchiveError, VersionError) as error:
@@ -210,10 +318,10 @@ def test_damage_under_a_right_checksum_raises_only_what_is_declared(data: st.Dat
 
 def test_a_newer_version_is_told_from_damage() -> None:
     data = bytearray(avatar_bytes(an_avatar()))
-    data[8] = 2
+    data[8] = 3
     with pytest.raises(ArchiveError, match="SHA-256"):
         parse_avatar(bytes(data))
-    with pytest.raises(VersionError, match="format 2") as caught:
+    with pytest.raises(VersionError, match="format 3") as caught:
         parse_avatar(sealed(bytes(data[:-32])))
     assert "Update" in caught.value.cure
 

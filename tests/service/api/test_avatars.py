@@ -9,6 +9,7 @@ import pytest
 
 pytest.importorskip("cryptography")
 
+from avatar.archive import parse_avatar, parse_first
 from avatar.errors import ArchiveError
 from service.store.sealed import SealedFile
 
@@ -28,6 +29,10 @@ def test_an_owner_gets_the_avatar_back_whole_and_in_parts(serve, archive):
     assert (whole.status_code, whole.content) == (200, archive)
     tag = whole.headers["etag"]
     head = server.call("HEAD", path, ada)
+    first = int(head.headers["x-first-bytes"])
+    part = server.call("GET", path, ada, headers={"Range": f"bytes=0-{first - 1}"})
+    drawn = parse_first(part.content, tag.strip('"'))
+    assert drawn.digest == parse_avatar(archive).digest
     assert (head.content, head.headers["content-length"]) == (b"", str(len(archive)))
     assert server.call("GET", path, ada, headers={"If-None-Match": tag}).status_code == 304
 

@@ -102,7 +102,7 @@ async def measure(servers: list[tuple[str, int]], calls: int, seconds: float) ->
     delays = np.array([d for m in members for d in m.delays]) * 1000
     sent = sum(m.sent for m in members)
     p50, p99 = np.percentile(delays, [50, 99]) if len(delays) else (np.nan, np.nan)
-    wanted = 2 * calls * RATE * seconds
+    wanted = 2 * calls * RATE * took
     return (
         f"{calls:5d}  {sent / took:8.0f}  {100 * sent / wanted:7.1f}  {sent - len(delays):6d}  "
         f"{p50:7.1f}  {p99:7.1f}  {its:7.2f}  {own:5.2f}  {others:6.2f}"

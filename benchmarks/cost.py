@@ -32,21 +32,19 @@ def work(video: Path, size: int, steps: int) -> None:
     given = Consent("self", "measurement", "2026-01-01T00:00:00+00:00", "flag", "1")
     with tempfile.TemporaryDirectory() as folder:
         target, largest = Path(folder) / "cost.avatar", 0
-        at: list[tuple[float, float]] = []  # seconds of CPU and of the clock, at each step
 
         def progress(done: float, total: float, note: str) -> None:
             nonlocal largest
-            at.append((own_cpu(), time.monotonic()))
             if checkpoint_of(target).exists():
                 largest = max(largest, checkpoint_of(target).stat().st_size)
 
+        begun, cpu = time.monotonic(), own_cpu()
         settings = EnrolmentSettings(size=size, budget=None, steps=steps, checkpoint_every=1.0)
         enrol([video], "Cost", given, target, settings, tracks=[track], progress=progress)
-        (cpu, begun), (cpu_end, end) = at[len(at) // 4], at[-1]
-        count = len(at) - 1 - len(at) // 4
+        learned, wall = own_cpu() - cpu, time.monotonic() - begun
         print(
-            f"learning at {size}: {(cpu_end - cpu) / max(count, 1):.2f} s of CPU between two of "
-            f"{count} reports, {(cpu_end - cpu) / (end - begun):.2f} cores"
+            f"learning at {size}: {learned:.1f} s of CPU for {steps} steps with cutting the "
+            f"pictures and the report, {learned / wall:.2f} cores"
         )
         print(f"checkpoint {largest / 1e6:.1f} MB, avatar {target.stat().st_size / 1e6:.2f} MB")
     used = resource.getrusage(resource.RUSAGE_SELF)

@@ -29,7 +29,7 @@ _log = logging.getLogger("facewire.jobs")
 _LOOK = 0.5  # seconds between two looks into the queue
 _MOST = 500  # jobs that are with Ray at the same time; Ray has them wait for a machine
 _PATIENCE = 15.0  # seconds for the machines to hand their jobs back
-_PAUSE = 10.0  # seconds before a job that failed to run at all is handed out again
+_PAUSE = 5.0  # seconds before a job that failed to run at all is handed out again
 
 
 @dataclass(frozen=True)

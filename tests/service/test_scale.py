@@ -109,3 +109,10 @@ def test_what_one_takes_in_the_cluster_works_off_and_another_hands_out(servers, 
     room = one.call("POST", "/v1/rooms", ada).json()["id"]
     assert room.startswith("01") and one.call("GET", f"/v1/rooms/{room}", ada).status_code == 200
     assert other.call("GET", f"/v1/rooms/{room}", ada).status_code == 421
+
+    id = one.call("POST", "/v1/enrolments", ada, json=wish | {"steps": 100_000}).json()["id"]
+    path = f"/v1/enrolments/{id}"
+    one.call("PUT", f"{path}/video", ada, content=clip.read_bytes())
+    _until(lambda: shown()["progress"] > 0, one)
+    assert one.stop() == 0  # who hands out ends; the cluster gives back what it holds
+    assert shown()["state"] == "waiting"

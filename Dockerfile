@@ -19,7 +19,7 @@ COPY enroll enroll
 COPY service service
 COPY bench bench
 COPY demo demo
-RUN pip install --no-cache-dir -c constraints.txt ".[service]"
+RUN pip install --no-cache-dir -c constraints.txt ".[service,scale]"
 
 RUN useradd --uid 10001 --create-home facewire && install -d -o facewire -m 700 /data
 USER facewire

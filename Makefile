@@ -9,7 +9,7 @@ PYTHON ?= $(shell for p in python3 python3.12 python3.11; do \
 	$$p -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 12))' 2>/dev/null \
 	&& echo $$p && break; done)
 VENV ?= .venv
-EXTRAS ?= enroll,bench,service,dev
+EXTRAS ?= enroll,bench,service,scale,dev
 TORCH_INDEX ?=
 ARGS ?=
 

@@ -18,6 +18,9 @@ EXAMPLE = "facewire serve --port 8710"
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--host", metavar="ADDRESS", help="over FACEWIRE_HOST")
     parser.add_argument("--port", type=int, metavar="N", help="over FACEWIRE_PORT")
+    parser.add_argument(
+        "--ray", metavar="ADDRESS", help="over FACEWIRE_RAY: enrolments run on this Ray cluster"
+    )
     settings = "\n".join(
         f"  {name}{f' (default: {default})' if default else ''}\n      {about}"
         for name, default, about in described()
@@ -31,7 +34,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(arguments: argparse.Namespace) -> None:
-    given = {"FACEWIRE_HOST": arguments.host, "FACEWIRE_PORT": arguments.port}
+    given = {"FACEWIRE_HOST": arguments.host, "FACEWIRE_PORT": arguments.port,
+             "FACEWIRE_RAY": arguments.ray}  # fmt: skip
     chosen = {name: str(value) for name, value in given.items() if value is not None}
     environment = {**os.environ, **chosen}
     settings = settings_from(environment)
@@ -39,12 +43,17 @@ def run(arguments: argparse.Namespace) -> None:
 
     from demo.pages.site import with_pages
     from service.api.app import make_app
+    from service.jobs.cluster import check_cluster
     from service.jobs.crew import Crew
 
+    count = settings.workers
+    if settings.ray:
+        check_cluster(settings)
+        count = min(count, 1)  # one hands all of them out
     app = make_app(settings)
     if settings.pages:
         with_pages(app, Path(settings.lab) if settings.lab else None)
-    crew = Crew(settings.workers, environment)
+    crew = Crew(count, environment)
     crew.start()
     try:
         _serve(app, settings)

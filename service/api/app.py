@@ -93,5 +93,5 @@ def _context(settings: ServiceSettings, clock: Callable[[], float]) -> Context:
         uploads=asyncio.Semaphore(settings.uploads),
         streams=asyncio.Semaphore(settings.streams),
         visits=asyncio.Semaphore(settings.visits),
-        rooms=Rooms(settings.rooms),
+        rooms=Rooms(settings.rooms, shard=settings.shard),
     )

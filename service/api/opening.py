@@ -1,10 +1,11 @@
-"""The store that the settings name."""
+"""The store and the place of work that the settings name."""
 
 from __future__ import annotations
 
 from pathlib import Path
 
 from service.api.settings import ServiceSettings
+from service.jobs.enrolment import WorkSettings
 from service.store.opened import Store, open_store
 
 
@@ -21,3 +22,7 @@ def store_of(settings: ServiceSettings) -> Store:
 
 def work_folder(settings: ServiceSettings) -> Path:
     return Path(settings.work) if settings.work else settings.data / "work"
+
+
+def work_settings(settings: ServiceSettings) -> WorkSettings:
+    return WorkSettings(settings.video_seconds, settings.checkpoint_seconds, settings.device)

@@ -108,6 +108,8 @@ async def leave(id: Id, member: Id, me: Caller, context: Shared) -> None:
 
 def _room(context: Context, id: str) -> Room:
     room = context.rooms.find(id)
+    if room is None and context.rooms.is_elsewhere(id):
+        raise refuse(421, "This room is at another process; route by the id's first two digits.")
     if room is None:
         raise refuse(404, "There is no such room; ask for a new link.")
     return room

@@ -52,10 +52,17 @@ class ServiceSettings:
     fit_seconds: float = _of(1800.0, "longest fit that may be asked for")
     fit_size: int = _of(512, "largest size that may be learned, pixels a side")
     workers: int = _of(1, "processes that work enrolments off; 0: others do", none=True)
+    ray: str = _of("", "address of a Ray cluster that works enrolments off instead, such as auto")
+    ray_cpus: float = _of(1.0, "processor cores of the cluster that a job takes")
+    ray_gpus: float = _of(0.0, "GPUs of the cluster that a job takes", none=True)
     work: str = _of("", "folder for videos while they are worked on; without it work in the data")
     job_lease: float = _of(30.0, "seconds after which a worker that is silent has lost its job")
     checkpoint_seconds: float = _of(20.0, "seconds of a fit that a killed worker loses at most")
     device: str = _of("auto", "what fits and renders: auto, cpu or cuda")
+    shard: int = _of(
+        0, "number of this process, 1 to 255, among several behind one balancer: its rooms' ids"
+        " begin with it; 0: it is the only one", none=True,
+    )  # fmt: skip
     rooms: int = _of(1000, "rooms for calls at the same time")
     visits: int = _of(4, "cameras that are tracked or mirrored here at the same time")
     streams: int = _of(200, "progress streams that are open at the same time")

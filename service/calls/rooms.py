@@ -6,7 +6,7 @@ import secrets
 from dataclasses import dataclass, field
 from typing import Protocol
 
-from avatar.errors import TakenError
+from avatar.errors import InputError, TakenError
 
 _MOST_MEMBERS = 2
 
@@ -66,11 +66,15 @@ class Room:
 
 class Rooms:
     """Of one process.  most: rooms at the same time.  idle: seconds after which an empty one
-    goes."""
+    goes.  shard: 1 to 255 where this process is one of several, 0 where it is the only one: the
+    first two digits of its rooms' ids, by which a balancer finds the way back to it."""
 
-    def __init__(self, most: int = 1000, idle: float = 86_400.0) -> None:
+    def __init__(self, most: int = 1000, idle: float = 86_400.0, shard: int = 0) -> None:
+        if not 0 <= shard <= 255:
+            raise InputError(f"{shard} is no number of a process", "Choose one from 1 to 255.")
         self._rooms: dict[str, Room] = {}
         self._most, self._idle = most, idle
+        self._mark = f"{shard:02x}" if shard else ""
 
     def make(self, owner: str, now: float) -> Room:
         for id, room in list(self._rooms.items()):
@@ -78,12 +82,17 @@ class Rooms:
                 del self._rooms[id]
         if len(self._rooms) >= self._most:
             raise TakenError("there are as many rooms as there may be", "Try again later.")
-        room = Room(secrets.token_hex(16), owner, now, now)
+        id = self._mark + secrets.token_hex(16)[len(self._mark) :]
+        room = Room(id, owner, now, now)
         self._rooms[room.id] = room
         return room
 
     def find(self, id: str) -> Room | None:
         return self._rooms.get(id)
+
+    def is_elsewhere(self, id: str) -> bool:
+        """Whether another process of this service makes rooms with such an id."""
+        return not id.startswith(self._mark)
 
     @property
     def counts(self) -> tuple[int, int]:

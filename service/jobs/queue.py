@@ -10,10 +10,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import select, update
+from sqlalchemy import ColumnElement, select, update
 from sqlalchemy.orm import Session
 
-from avatar.errors import TakenError
+from avatar.errors import MismatchError, TakenError
 from codec.signature import public_key
 from service.store import audit
 from service.store.models import Job
@@ -83,6 +83,10 @@ def cancel(session: Session, job: Job, now: float) -> list[str]:
     return _end(job, CANCELLED, "", now)
 
 
+def _free(now: float) -> ColumnElement[bool]:
+    return (Job.state == WAITING) | ((Job.state == RUNNING) & (Job.lease_until <= now))
+
+
 def _end(job: Job, state: str, error: str, now: float) -> list[str]:
     left = [blob for blob in (job.inputs, job.checkpoint) if blob]
     if state != DONE and job.preview:
@@ -100,12 +104,34 @@ class Queue:
         self._store = store
         self.lease = lease
 
-    def claim(self, now: float) -> Claim | None:
-        """The oldest job that waits or was lost, now held by the caller."""
+    def free(self, now: float, most: int) -> list[str]:
+        """Ids of jobs that wait or were lost, the oldest first."""
+        query = select(Job.id).where(_free(now)).order_by(Job.created, Job.id).limit(most)
+        with self._store.database.read() as session:
+            return list(session.scalars(query))
+
+    def try_inputs(self, job: str) -> None:
+        """Whether the job can be worked on from here at all: that this is its database, that the
+        keys open and that the sealed files are in reach.  Raises MismatchError, StorageError,
+        ArchiveError.  One that has ended meanwhile is no fault."""
+        with self._store.database.read() as session:
+            row = session.get(Job, job)
+            if row is None:
+                raise MismatchError(
+                    "this machine's database does not know the job",
+                    "Give every machine the same FACEWIRE_DATABASE.",
+                )
+            if row.inputs is not None:
+                self._store.library.open(session, row.owner_id, row.inputs).close()
+
+    def claim(self, now: float, job_id: str | None = None) -> Claim | None:
+        """The oldest job that waits or was lost, now held by the caller; with an id that job, if
+        it is one of these."""
         left: list[str] = []
         with self._store.database.write() as session:
-            free = (Job.state == WAITING) | ((Job.state == RUNNING) & (Job.lease_until <= now))
-            query = select(Job).where(free).order_by(Job.created, Job.id).limit(1)
+            query = select(Job).where(_free(now)).order_by(Job.created, Job.id).limit(1)
+            if job_id is not None:
+                query = query.where(Job.id == job_id)
             job = session.scalar(query.with_for_update(skip_locked=True))
             if job is None:
                 return None

@@ -38,9 +38,13 @@ class Worker:
     stop: threading.Event = field(default_factory=threading.Event)
     tasks: dict[str, Task] = field(default_factory=lambda: {enrolment.KIND: enrolment.run})
 
-    def run(self) -> None:
+    def prepare(self) -> None:
+        """Makes the folder, and sweeps it.  Before the first `work`."""
         self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         self._sweep()
+
+    def run(self) -> None:
+        self.prepare()
         while not self.stop.is_set():
             try:
                 claim = self.queue.claim(time.time())

@@ -38,8 +38,8 @@ def test_the_image_is_made_of_what_is_here(steps):
     folders = {name.rstrip("*") for name in project["tool"]["setuptools"]["packages"]["find"]
                ["include"]}  # fmt: skip
     assert folders <= set(copied)
-    extra = re.search(r'"\.\[(\w+)\]"', " ".join(of(steps, "RUN"))).group(1)
-    assert extra in project["project"]["optional-dependencies"]
+    extras = re.search(r'"\.\[([\w,]+)\]"', " ".join(of(steps, "RUN"))).group(1).split(",")
+    assert set(extras) <= set(project["project"]["optional-dependencies"])
 
 
 def test_the_container_serves_and_not_as_root(steps):
@@ -67,6 +67,9 @@ def test_compose_names_what_there_is():
     api, worker = services["api"], services["worker"]
     assert api["environment"]["FACEWIRE_DATABASE"] == worker["environment"]["FACEWIRE_DATABASE"]
     assert api["environment"]["FACEWIRE_WORKERS"] == "0" and worker["stdin_open"]
+    told = [services[name]["environment"] for name in ("api", "api2")]
+    assert told[0]["FACEWIRE_SHARD"] != told[1]["FACEWIRE_SHARD"]
+    assert "FACEWIRE_PORT" not in told[0] and told[1]["FACEWIRE_PORT"] != str(ServiceSettings.port)
     assert (ROOT / (worker["command"][2].replace(".", "/")) / "__main__.py").exists()
     port = services["database"]["ports"][0].split(":")[1]
     assert f":{port}/" in api["environment"]["FACEWIRE_DATABASE"]

@@ -9,7 +9,7 @@ import pytest
 
 pytest.importorskip("aiortc")
 
-from avatar.errors import TakenError
+from avatar.errors import InputError, TakenError
 from service.calls.connection import face_channel, new_connection, wait_open
 from service.calls.peer import Peer
 from service.calls.rooms import Room, Rooms
@@ -134,3 +134,13 @@ def test_rooms_that_nobody_uses_go():
     third = rooms.make("ada", 30.0)
     assert rooms.find(first.id) is None and rooms.find(kept.id) and rooms.find(third.id)
     assert rooms.counts == (2, 1)
+
+
+def test_a_rooms_id_tells_the_process_that_has_it():
+    first, second = Rooms(shard=1), Rooms(shard=255)
+    room = first.make("ada", 0.0)
+    assert len(room.id) == 32 and room.id.startswith("01") and first.find(room.id) is room
+    assert second.is_elsewhere(room.id) and not first.is_elsewhere(room.id)
+    assert not Rooms().is_elsewhere(room.id)
+    with pytest.raises(InputError):
+        Rooms(shard=256)

@@ -9,6 +9,7 @@ import pytest
 pytest.importorskip("sqlalchemy")
 pytest.importorskip("cryptography")
 
+from avatar.errors import MismatchError, StorageError
 from service.jobs import queue as jobs
 from service.jobs.queue import MOST_LOSSES, LostError, Queue
 from service.store.models import Job
@@ -167,3 +168,32 @@ def test_many_workers_share_the_jobs_without_overlap(store, ada, queue):
     for thread in threads:
         thread.join()
     assert len(got) == 12 and set(got) == wanted
+
+
+def test_a_job_is_claimed_by_its_id_where_it_is_free(store, ada, queue):
+    first, second = ask(store, ada, 0.0), ask(store, ada, 1.0)
+    assert queue.free(2.0, 10) == [first, second] and queue.free(2.0, 1) == [first]
+    claim = queue.claim(2.0, second)
+    assert claim.id == second and queue.claim(2.0, second) is None
+    assert queue.free(2.0, 10) == [first] and queue.free(12.0, 10) == [first, second]
+    assert queue.claim(12.0, second).fence == claim.fence + 1
+
+
+def test_a_machine_with_other_settings_leaves_a_job_alone(store, ada, queue, tmp_path):
+    from service.store.keys import MasterKey
+    from service.store.library import Library
+    from service.store.opened import Store, open_store
+
+    id = ask(store, ada)
+    queue.try_inputs(id)
+    other = open_store(tmp_path / "other")
+    with pytest.raises(MismatchError, match="does not know"):
+        Queue(other).try_inputs(id)
+    other.database.close()
+    wrong_key = Store(store.database, Library(MasterKey(b"x" * 32), store.library.blobs))
+    with pytest.raises(MismatchError, match="master key"):
+        Queue(wrong_key).try_inputs(id)
+    elsewhere = Store(store.database, Library(store.library.master, other.library.blobs))
+    with pytest.raises(StorageError):
+        Queue(elsewhere).try_inputs(id)
+    assert look(store, id).state == "waiting"

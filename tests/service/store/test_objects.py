@@ -11,12 +11,23 @@ fsspec = pytest.importorskip("fsspec")
 from avatar.errors import ArchiveError, InputError, StorageError  # noqa: E402
 from service.store.objects import ObjectStore  # noqa: E402
 from service.store.sealed import CHUNK  # noqa: E402
+from tests.service.objects_server import BUCKET, s3  # noqa: E402
 
 KEY = b"k" * 32
 
 
-@pytest.fixture(params=["memory", "file"])
-def objects(request, tmp_path):
+@pytest.fixture(scope="module")
+def s3_server():
+    with s3() as reach:
+        yield reach
+
+
+@pytest.fixture(params=["memory", "file", "s3"])
+def objects(request, tmp_path, monkeypatch):
+    if request.param == "s3":
+        for name, value in request.getfixturevalue("s3_server").items():
+            monkeypatch.setenv(name, value)
+        return ObjectStore(f"s3://{BUCKET}/{secrets.token_hex(4)}")
     where = f"/{secrets.token_hex(4)}" if request.param == "memory" else tmp_path / "objects"
     return ObjectStore(f"{request.param}://{where}")
 

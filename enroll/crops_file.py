@@ -67,7 +67,7 @@ def write_crops(
             progress(len(parts))
     if not parts:
         raise InputError("the video holds no frame", "Check it with: ffmpeg -i VIDEO -f null -")
-    tensors = {
+    tensors: dict[str, Any] = {
         "time": np.asarray(times, np.int64),
         "length": np.asarray([len(part) for part in parts], np.int64),
         "pictures": np.frombuffer(b"".join(parts), np.uint8),

@@ -86,6 +86,12 @@ ASSETS = (
     ),
 )
 
+# For one architecture alone: for all of them it builds for half an hour.
+TINY = (
+    "TCNN_CUDA_ARCHITECTURES={} pip install --no-build-isolation "
+    "'git+https://github.com/NVlabs/tiny-cuda-nn/#subdirectory=bindings/torch'"
+)
+
 
 def report(environment: Mapping[str, str] | None = None) -> list[Row]:
     """Everything looked at, in the order to show."""
@@ -138,34 +144,52 @@ def _speed(environment: Mapping[str, str]) -> Iterator[Row]:
         "no C++ compiler",
         "install g++, or set CXX to one",
     )
-    gpu, build = _gpu(), _cuda_build()
-    yield _fast("GPU", bool(gpu), gpu or "", "none seen", "needs an NVIDIA GPU and its driver")
+    yield from _on_the_gpu(environment, _gpu(), _cuda_build())
+
+
+def _on_the_gpu(
+    environment: Mapping[str, str], gpu: str | None, build: str | None
+) -> Iterator[Row]:
+    """gpu: its name, compute capability behind the last comma.  build: torch's CUDA version."""
+    name, _, capability = (gpu or "").rpartition(", ")
+    yield _fast("GPU", bool(gpu), name, "none seen", "needs an NVIDIA GPU and its driver")
+    torch_there = bool(gpu and build)
     yield _fast(
         "torch on the GPU",
-        bool(gpu and build),
+        torch_there,
         build or "",
         "a CPU build" if not build else f"built for {build}, no GPU",
-        "install torch from its CUDA package index",
-    )
-    nvcc = shutil.which("nvcc") or (
-        str(path)
-        if (path := Path(environment.get("CUDA_HOME", "/usr/local/cuda")) / "bin" / "nvcc").exists()
-        else None
+        "pip install --force-reinstall torch --index-url https://download.pytorch.org/whl/cu130",
     )
     yield _fast(
+        "torch.compile on the GPU",
+        torch_there and util.find_spec("triton") is not None,
+        "triton; recorded as CUDA graphs",
+        "kernels one by one" if torch_there else "nothing to compile for",
+        "pip install triton   (it comes with a CUDA build of torch on Linux)",
+    )
+    nvcc, ninja = _nvcc(environment), shutil.which("ninja")
+    builds = bool(nvcc and ninja)
+    tools = (
+        "pip install ninja"
+        if nvcc
+        else "install the CUDA toolkit of torch's version, and set CUDA_HOME"
+    )
+    nerfacc = util.find_spec("nerfacc") is not None
+    yield _fast(
         "nerfacc's CUDA kernels",
-        bool(gpu and build and nvcc),
+        torch_there and builds and nerfacc,
         "built at first use",
-        "its batched functions run on the CPU",
-        "needs a GPU, a CUDA build of torch, and nvcc",
+        "plain torch twins",
+        "pip install nerfacc" if not nerfacc else tools,
     )
     tiny = util.find_spec("tinycudann") is not None
     yield _fast(
         "tinycudann",
-        tiny and bool(gpu),
+        tiny and torch_there,
         "installed",
-        "torch twins of its networks",
-        "on a machine with a GPU and nvcc: pip install 'facewire[cuda]'",
+        "torch's networks",
+        TINY.format(capability.replace(".", "") or "90") if builds or not gpu else tools,
     )
 
 
@@ -196,13 +220,18 @@ def _cuda_build() -> str | None:
     return None
 
 
+def _nvcc(environment: Mapping[str, str]) -> str | None:
+    path = Path(environment.get("CUDA_HOME", "/usr/local/cuda")) / "bin" / "nvcc"
+    return shutil.which("nvcc") or (str(path) if path.exists() else None)
+
+
 def _gpu(run: Callable[..., subprocess.CompletedProcess[str]] = subprocess.run) -> str | None:
     program = shutil.which("nvidia-smi")
     if program is None:
         return None
     try:
         done = run(
-            [program, "--query-gpu=name", "--format=csv,noheader"],
+            [program, "--query-gpu=name,compute_cap", "--format=csv,noheader"],
             capture_output=True,
             text=True,
             timeout=10,

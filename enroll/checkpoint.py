@@ -40,7 +40,7 @@ def save_checkpoint(fit: Fit, path: Path) -> None:
 def load_checkpoint(fit: Fit, path: Path) -> None:
     """Raises InputError for a checkpoint that is damaged or of another fit."""
     try:
-        state: dict[str, Any] = torch.load(path, weights_only=True)
+        state: dict[str, Any] = torch.load(path, map_location="cpu", weights_only=True)
     except (OSError, RuntimeError, EOFError, ValueError, pickle.UnpicklingError) as error:
         raise InputError(f"the checkpoint {path.name} cannot be read: {error}", _CURE) from None
     if (state.get("frames"), state.get("size")) != (len(fit.track), int(fit.images.shape[1])):

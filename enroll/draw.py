@@ -30,9 +30,6 @@ class Drawn:
     colour: Tensor
     matte: Tensor
 
-    def to(self, device: torch.device) -> Drawn:
-        return Drawn(self.points.to(device), self.colour.to(device), self.matte.to(device))
-
 
 # Eyes and mouth as parts of the face box (left, top, right, bottom).
 _EYES = (0.08, 0.18, 0.92, 0.48)
@@ -40,6 +37,8 @@ _MOUTH = (0.22, 0.60, 0.78, 0.95)
 
 
 class RayDraw:
+    """All arrays and the generator on one device, where what is drawn lies as well."""
+
     def __init__(
         self,
         images: Tensor,  # [F, S, S, 3] uint8
@@ -75,13 +74,15 @@ class RayDraw:
 
     def behind(self, rows: Tensor) -> Drawn:
         """Rays over the whole window."""
-        window = torch.tensor([0.0, 0.0, 1.0, 1.0]).expand(len(rows), 4)
+        window = self.faces.new_tensor([0.0, 0.0, 1.0, 1.0]).expand(len(rows), 4)
         return self._at(rows, self._inside(window, self.settings.behind))
 
     def _inside(self, boxes: Tensor, count: int) -> Tensor:
         """Pixels drawn evenly from boxes [B, 4] -> (x, y) [B, count, 2]."""
         size = self.images.shape[1]
-        spot = torch.rand(len(boxes), count, 2, generator=self.generator)
+        spot = torch.rand(
+            len(boxes), count, 2, generator=self.generator, device=self.generator.device
+        )
         boxes = boxes.clamp(0.0, 1.0)
         place = boxes[:, None, :2] + spot * (boxes[:, None, 2:] - boxes[:, None, :2])
         return (place * size).long().clamp(0, size - 1)

@@ -51,6 +51,7 @@ def finished(
     """The avatar, as arrays.  `now`: the time to sign it with."""
     track, layout = fit.track, fit.settings.layout
     fit.person.cpu()
+    fit.person.compute_in(torch.float32)
     fit.states.cpu()
     motion, corrections = fit.states.corrections(torch.from_numpy(fit.rows))
     matrix = learned(motion, corrections)

@@ -47,6 +47,7 @@ class FitSettings:
     budget: float | None = 300.0
     steps: int | None = None
     device: str = "auto"
+    half: bool = True  # on a GPU the colour networks compute in bfloat16
     seed: int = 0
     rate_grids: float = 2e-2  # learning rates at the start
     rate_networks: float = 3e-3
@@ -81,7 +82,7 @@ class Fit:
     ) -> None:
         torch.manual_seed(settings.seed)
         self.device = chosen_device(settings.device)
-        self.generator = torch.Generator().manual_seed(settings.seed)
+        self.generator = torch.Generator(self.device).manual_seed(settings.seed)
         self.jitter = torch.Generator(self.device).manual_seed(settings.seed)
         self.settings = settings
         self.track = track
@@ -102,10 +103,12 @@ class Fit:
             self._measure_scales()
         self.person.to(self.device)
         self.states.to(self.device)
-        self.draw = RayDraw(
-            self.images,
-            torch.from_numpy(track.mask),
-            torch.from_numpy(track.box),
+        if settings.half and self.device.type == "cuda":
+            self.person.compute_in(torch.bfloat16)
+        self.draw = RayDraw(  # on a GPU with a copy of all pictures: a step then waits for no host
+            self.images.to(self.device),
+            torch.from_numpy(track.mask).to(self.device),
+            torch.from_numpy(track.box).to(self.device),
             settings.draw,
             self.generator,
         )
@@ -155,7 +158,7 @@ class Fit:
             torch.optim.SparseAdam(rows, lr=s.rate_states, betas=(0.9, 0.95)),
         )
 
-    def step(self, progress: float) -> dict[str, float]:
+    def step(self, progress: float) -> dict[str, Tensor]:
         """One step of gradient descent; `progress` 0..1 says how far along the fit is."""
         s = self.settings
         factor = min(1.0, (self.done_steps + 1) / 50) * s.last_rate**progress
@@ -163,8 +166,10 @@ class Fit:
             for group in optimiser.param_groups:
                 group.setdefault("first_lr", group["lr"])
                 group["lr"] = group["first_lr"] * factor
-        picked = torch.randint(len(self.training), (s.draw.frames,), generator=self.generator)
-        rows = torch.from_numpy(self.training)[picked]
+        picked = torch.randint(
+            len(self.training), (s.draw.frames,), generator=self.generator, device=self.device
+        )
+        rows = torch.from_numpy(self.training).to(self.device)[picked]
         loss, parts = self.loss(rows)
         self.optimiser.zero_grad(set_to_none=True)
         self.row_optimiser.zero_grad(set_to_none=True)
@@ -174,14 +179,14 @@ class Fit:
         self.done_steps += 1
         return parts
 
-    def loss(self, rows: Tensor) -> tuple[Tensor, dict[str, float]]:
+    def loss(self, rows: Tensor) -> tuple[Tensor, dict[str, Tensor]]:
         s, person = self.settings, self.person
-        values, penalty = self.states(rows.to(self.device))
+        values, penalty = self.states(rows)
         drive = person.drive(values)
         with torch.no_grad():
             rectangle = head_rectangle(person, drive)
-        near = self.draw.head(rows, rectangle.cpu()).to(self.device)
-        far = self.draw.behind(rows).to(self.device)
+        near = self.draw.head(rows, rectangle)
+        far = self.draw.behind(rows)
         # Over the whole window only what the head cannot cover is torso's and background's alone.
         left, top, right, bottom = rectangle[:, None].unbind(-1)
         u, v = far.points.unbind(-1)
@@ -217,7 +222,8 @@ class Fit:
             + s.prior_weight * penalty
             + s.smooth_weight * rough
         )
-        return loss, {"fine": fine.item(), "coarse": coarse.item(), "matte": matte.item()}
+        # Left where they are: to read one is to wait for the device.
+        return loss, {"fine": fine.detach(), "coarse": coarse.detach(), "matte": matte.detach()}
 
     def picture_of(self, row: int, size: int, corrected: bool = False) -> np.ndarray:
         """The avatar's picture of a tracked frame, uint8 [size, size, 3]."""
@@ -278,7 +284,7 @@ def fit(
             save_checkpoint(run, checkpoint)
             saved = now
         if run.done_steps % 10 == 0:
-            say(done, total, f"fitting, {-10 * math.log10(max(loss['fine'], 1e-9)):.1f} dB")
+            say(done, total, f"fitting, {-10 * math.log10(max(float(loss['fine']), 1e-9)):.1f} dB")
             if watch is not None:
                 watch(run)
     run.report = run.report or report(run)

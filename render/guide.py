@@ -34,12 +34,8 @@ class Guide:
         samples: int,
     ) -> None:
         height, width = points.shape[:2]
-        x, y = points[0, :, 0], points[:, 0, 1]
-        lattice = torch.stack(
-            torch.meshgrid(_spread(x), _spread(y), indexing="xy"), dim=-1
-        )  # [h, w, 2]
-        self._corner = torch.stack([x[0], y[0]])
-        self._size = torch.stack([x[-1] - x[0], y[-1] - y[0]]).clamp(min=1e-9)
+        lattice = lattice_of(points)
+        self._corner, self._size = _extent(points)
         flat = lattice.reshape(1, -1, 2)
         consistency = person.consistency(drive.motion)
         driven = person.head.drive(drive.expression, consistency)
@@ -71,6 +67,23 @@ class Guide:
 
     def _unit(self, points: Tensor) -> Tensor:
         return (points - self._corner) * (2.0 / self._size) - 1.0
+
+
+def lattice_of(points: Tensor) -> Tensor:
+    """The lattice [h, w, 2] for pixels at window points [H, W, 2]."""
+    x, y = points[0, :, 0], points[:, 0, 1]
+    return torch.stack(torch.meshgrid(_spread(x), _spread(y), indexing="xy"), dim=-1)
+
+
+def to_lattice(points: Tensor) -> Tensor:
+    """Window points of pixels [H, W, 2] -> -1..1, the lattice's corners at -1 and 1."""
+    corner, size = _extent(points)
+    return (points - corner) * (2.0 / size) - 1.0
+
+
+def _extent(points: Tensor) -> tuple[Tensor, Tensor]:
+    """The first pixel's point [2], and from there to the last one's [2]."""
+    return points[0, 0], (points[-1, -1] - points[0, 0]).clamp(min=1e-9)
 
 
 def _spread(pixels: Tensor) -> Tensor:

@@ -11,11 +11,36 @@ Coordinates are -1..1 with the grid's corners at -1 and 1; points outside take t
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 from typing import Any
 
 import torch
 import torch.nn.functional as functional
 from torch import Tensor
+
+from render.gathered import plane_samples_gathered, volume_samples_gathered
+
+_in_torch: ContextVar[bool] = ContextVar("in_torch", default=False)
+
+
+@contextmanager
+def in_torch() -> Iterator[None]:
+    """Within it a CPU, too, samples by torch's operators, which torch.vmap can look into."""
+    before = _in_torch.set(True)
+    try:
+        yield
+    finally:
+        _in_torch.reset(before)
+
+
+def _compiled_here(grids: Tensor) -> bool:
+    return grids.device.type == "cpu" and not _in_torch.get()
+
+
+def _gathered_here(grids: Tensor) -> bool:
+    return grids.dtype != torch.float32 or torch.compiler.is_compiling()
 
 
 def plane_samples(
@@ -23,8 +48,10 @@ def plane_samples(
     points: Tensor,  # [B, N, 2] float32, (x along W, y along H)
 ) -> Tensor:  # [B, N, C]
     """Bilinear samples; differentiable in both arguments."""
-    if planes.device.type == "cpu":
+    if _compiled_here(planes):
         return _Bilinear.apply(planes, points)
+    if _gathered_here(planes):
+        return plane_samples_gathered(planes, points)
     return plane_samples_plain(planes, points)
 
 
@@ -33,8 +60,10 @@ def volume_samples(
     points: Tensor,  # [B, N, 3] float32, (x along W, y along H, z along D)
 ) -> Tensor:  # [B, N, C]
     """Trilinear samples; differentiable in both arguments."""
-    if volumes.device.type == "cpu":
+    if _compiled_here(volumes):
         return _Trilinear.apply(volumes, points)
+    if _gathered_here(volumes):
+        return volume_samples_gathered(volumes, points)
     return volume_samples_plain(volumes, points)
 
 

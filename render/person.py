@@ -79,6 +79,11 @@ class Person(nn.Module):
         self.background = Background(settings)
         self.consistency = ConsistencyCode(settings)
 
+    def compute_in(self, precision: torch.dtype) -> None:
+        """What the colour networks' matrix products compute with; nothing else changes."""
+        self.head.colour.precision = precision
+        self.torso.colour.precision = precision
+
     def drive(self, values: Tensor) -> Drive:
         """State rows [B, D] in the layout's order -> what drives the fields."""
         columns = self.layout.groups
@@ -105,7 +110,7 @@ class Person(nn.Module):
     ) -> Layers:
         """The head alone, by coarse and fine sampling."""
         rays = head_rays(self.camera, points, drive.rotation, drive.translation)
-        edges, coarse_weights, colour = self._coarse(driven, rays, sampling.coarse, jitter)
+        edges, coarse_weights, colour = self.coarse_look(driven, rays, sampling.coarse, jitter)
         edges = weighted_edges(edges, coarse_weights, sampling.fine, jitter)
         features, opacity = self.fine_features_plain(driven, rays, edges)
         return Layers(
@@ -121,7 +126,7 @@ class Person(nn.Module):
     ) -> Tensor:  # [B, R, samples]
         """Weights of the coarse stage at some points, for the fine stage of others near them."""
         rays = head_rays(self.camera, points, drive.rotation, drive.translation)
-        return self._coarse(driven, rays, samples)[1]
+        return self.coarse_look(driven, rays, samples)[1]
 
     @torch.no_grad()
     def guided_head(
@@ -141,7 +146,7 @@ class Person(nn.Module):
         features, opacity = gather(driven, rays, edges)
         return self.head.shade(driven, features, opacity, rays[1]), opacity
 
-    def _coarse(
+    def coarse_look(
         self,
         driven: DrivenHead,
         rays: tuple[Tensor, Tensor],

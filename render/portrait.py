@@ -14,20 +14,27 @@ from torch import Tensor
 from avatar.avatar import Avatar
 from avatar.errors import InputError, MissingError, StateError
 from render.allocator import keep_memory
+from render.crowd import CrowdSettings, Draw, drawing, recorded
 from render.person import SamplingSettings
 from render.picture import picture, pixel_points
 from render.side_by_side import side_by_side
 from render.tensors import fields_of
+from render.whole import View, halved
 
 Array = NDArray[Any]
 Background = str | tuple[int, int, int] | Array
 
 SMALLEST, LARGEST = 16, 4096
+_PASSES = 4  # picture sizes that stay prepared
 _BLUR_CELLS = 12  # across the window: no detail of a room survives
 
 
 @dataclass(frozen=True)
 class RenderSettings:
+    """whole: by the compiled pass of `render.crowd`, one picture size after another prepared at
+    its first frame.  None: on a GPU, for the learned background."""
+
+    whole: bool | None = None
     sampling: SamplingSettings = field(default_factory=lambda: SamplingSettings(20, 8))
 
 
@@ -42,6 +49,11 @@ class Portrait:
         self.device = chosen_device(device)
         self.person = fields_of(avatar).to(self.device)
         self._numbers = avatar.layout.width
+        whole = settings.whole
+        self._whole = self.device.type == "cuda" if whole is None else whole
+        self._passes: dict[tuple[int, int, str], Draw] = {}
+        if self._whole and self.device.type == "cuda":
+            halved(self.person)
 
     def render(
         self,
@@ -66,14 +78,31 @@ class Portrait:
                 f"Give {self._numbers} finite numbers in the order of the avatar's layout.",
             )
         points, inside = _points(width, height, fit)
-        drive = self.person.drive(torch.from_numpy(row)[None].to(self.device))
-        behind = self._background(background, points)
-        seen = picture(self.person, drive, points.to(self.device), self.settings.sampling, behind)
+        if self._whole and isinstance(background, str) and background == "learned":
+            seen = self._at_once(row, points, (width, height, fit))
+        else:
+            seen = self._in_tiles(row, points, background)
         out = np.zeros((height, width, 3), np.uint8)
         drawn = (seen * 255.0 + 0.5).to(torch.uint8).cpu().numpy()
         top, left = inside
         out[top : top + drawn.shape[0], left : left + drawn.shape[1]] = drawn
         return out
+
+    def _in_tiles(self, row: Array, points: Tensor, background: Background) -> Tensor:
+        drive = self.person.drive(torch.from_numpy(row)[None].to(self.device))
+        behind = self._background(background, points)
+        return picture(self.person, drive, points.to(self.device), self.settings.sampling, behind)
+
+    @torch.no_grad()
+    def _at_once(self, row: Array, points: Tensor, shape: tuple[int, int, str]) -> Tensor:
+        values = torch.from_numpy(row)[None].to(self.device)
+        if shape not in self._passes:
+            while len(self._passes) >= _PASSES:
+                del self._passes[next(iter(self._passes))]
+            settings = CrowdSettings(sampling=self.settings.sampling)
+            view = View.of(points.to(self.device))
+            self._passes[shape] = recorded(drawing([self.person], view, settings), values, settings)
+        return self._passes[shape](values)[0].view(*points.shape[:2], 3)
 
     def render_all(
         self,
@@ -113,7 +142,7 @@ class Portrait:
         return _covering(background, width, height).to(self.device)
 
     def _blurred(self, points: Tensor) -> Tensor:
-        plane = self.person.background.plane.permute(0, 3, 1, 2)
+        plane = self.person.background.plane.float().permute(0, 3, 1, 2)
         small = torch.nn.functional.adaptive_avg_pool2d(plane, _BLUR_CELLS)
         grid = points.to(self.device)[None] * 2.0 - 1.0
         soft = torch.nn.functional.grid_sample(

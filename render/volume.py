@@ -14,7 +14,10 @@ def ray_weights(
     density: Tensor,  # [B, R, S], 1/m
     edges: Tensor,  # [B, R, S + 1], m
 ) -> Tensor:  # [B, R, S]
-    """w_i of each interval, by nerfacc's batched compositing (on CPU and GPU alike)."""
+    """w_i of each interval, by nerfacc's batched compositing (on CPU and GPU alike); under
+    torch.compile by the twin, which it melts into its neighbours."""
+    if torch.compiler.is_compiling():
+        return ray_weights_plain(density, edges)
     from nerfacc import render_weight_from_density
 
     weights, _, _ = render_weight_from_density(edges[..., :-1], edges[..., 1:], density)

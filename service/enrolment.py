@@ -74,16 +74,15 @@ def enrol(
 ) -> tuple[Avatar, list[str]]:
     """Tracks, fits and writes the avatar; returns it with warnings in plain words.
 
-    tracks: of the videos where they are known already.  start: an avatar to go on from.
+    tracks: of the videos where they are known already; a `.crops` file may then stand for its
+    video, and no tracker and no video decoder is imported.  start: an avatar to go on from.
     resume: go on from the checkpoint of a fit that was stopped.  watch: as `enroll.fit.fit` has
     it.  signer: its owner's public key (`codec.signature`).  Raises VideoError, NoFaceError,
     InputError, MismatchError, StorageError.
     """
-    from enroll.capture import open_video
-    from enroll.crops import Crops, read_crops
+    from enroll.crops import Crops
     from enroll.fit import FitSettings, fit
     from enroll.scene import TrackPrior
-    from service.tracking import track_file
 
     check_name(name)
     say = progress or (lambda done, total, note: None)
@@ -95,14 +94,20 @@ def enrol(
         if tracks:
             track = tracks[index]
         else:
+            from service.tracking import track_file
+
+            if is_crops(path):
+                raise InputError(
+                    f"{path.name} holds frames, but not where the face is in them",
+                    "Give its track as well: --track FILE",
+                )
             track, said = track_file(
                 path, prior, progress=partial(_noted, say, f"tracking {path.name}")
             )
             warnings += said
         if prior is None:
             prior = _prior(track)
-        video = open_video(path)
-        crops = read_crops(video, track.window, settings.size).at(track.time)
+        crops = pictures_of(path, track, settings.size).at(track.time)
         shift = joined[-1].time[-1] + _GAP if joined else 0
         joined.append(_on_camera(replace(track, time=track.time + shift), prior))
         cut.append(Crops(crops.images, crops.time + shift))
@@ -133,6 +138,23 @@ def enrol(
     avatar = write_avatar(replace(avatar, signer=signer), target)
     checkpoint_of(target).unlink(missing_ok=True)
     return avatar, warnings
+
+
+def is_crops(path: Path) -> bool:
+    """Frames cut and kept by `facewire track --frames`, not a video."""
+    return path.suffix.lower() == ".crops"
+
+
+def pictures_of(path: Path, track: FaceTrack, size: int) -> Any:
+    """The `Crops` of a video, or of a `.crops` file, at size x size."""
+    if is_crops(path):
+        from enroll.crops_file import load_crops
+
+        return load_crops(path, size)
+    from enroll.capture import open_video
+    from enroll.crops import read_crops
+
+    return read_crops(open_video(path), track.window, size)
 
 
 def _noted(say: Progress, note: str, done: float, total: float) -> None:

@@ -15,7 +15,12 @@ EXAMPLE = "facewire enroll talk.mp4 --name Ada -o ada.avatar --budget 300 --cons
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("videos", metavar="VIDEO", nargs="+", help="of one person alone")
+    parser.add_argument(
+        "videos",
+        metavar="VIDEO",
+        nargs="+",
+        help="of one person alone; with --track also frames kept by facewire track --frames",
+    )
     parser.add_argument("--name", required=True, help="the avatar's name")
     parser.add_argument("-o", dest="output", metavar="AVATAR", help="default: NAME.avatar here")
     parser.add_argument(
@@ -101,7 +106,11 @@ def _keep_sign(video: Path, target: Path) -> None:
     """Beside the avatar, for its owner: calls then know whether it is they who are filmed."""
     from avatar.storage import private_file
     from enroll.identity import can_describe, face_of, sign_bytes, sign_of_video
+    from service.enrolment import is_crops
 
+    if is_crops(video):
+        say("Without the video itself no sign of who you are was made: calls cannot check it.")
+        return
     if can_describe() and (sign := sign_of_video(video)) is not None:
         face = face_of(target)
         private_file(face, sign_bytes(sign))

@@ -9,7 +9,10 @@ from torch import Tensor, nn
 
 class ColourNetwork(nn.Module):
     """Two hidden layers.  What is one value a frame (expression, consistency code) enters the
-    first layer as a bias computed once a frame, not once a pixel."""
+    first layer as a bias computed once a frame, not once a pixel.  `precision`: what its matrix
+    products compute with."""
+
+    precision: torch.dtype = torch.float32
 
     def __init__(self, pixel_inputs: int, frame_inputs: int, hidden: int, outputs: int) -> None:
         super().__init__()
@@ -27,5 +30,11 @@ class ColourNetwork(nn.Module):
         pixels: Tensor,  # [B, N, pixel_inputs]
         frames: Tensor,  # [B, frame_inputs]
     ) -> Tensor:  # [B, N, outputs]
+        if self.precision != torch.float32:
+            with torch.autocast(pixels.device.type, self.precision):
+                return self._colour(pixels, frames).float()
+        return self._colour(pixels, frames)
+
+    def _colour(self, pixels: Tensor, frames: Tensor) -> Tensor:
         h = functional.relu(self.pixel(pixels) + self.frame(frames)[:, None])
         return self.last(functional.relu(self.middle(h)))

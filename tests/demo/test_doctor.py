@@ -40,6 +40,25 @@ def test_a_compiler_that_the_user_names_comes_first(tmp_path: Path) -> None:
     assert rows["torch.compile"].note == str(mine)
 
 
+def test_a_missing_fast_path_says_the_command_for_this_gpu(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    (tmp_path / "bin").mkdir()
+    (tmp_path / "bin" / "nvcc").write_text("")
+    monkeypatch.setattr(doctor.shutil, "which", lambda name: f"/bin/{name}")
+    monkeypatch.setattr(doctor.util, "find_spec", lambda name: None)
+    home = {"CUDA_HOME": str(tmp_path)}
+    rows = {r.name: r for r in doctor._on_the_gpu(home, "NVIDIA X, 8.9", "CUDA 13.0")}
+    assert rows["GPU"].note == "NVIDIA X" and rows["torch on the GPU"].state == "ok"
+    assert rows["tinycudann"].cure.startswith("TCNN_CUDA_ARCHITECTURES=89 pip install")
+    assert rows["tinycudann"].cure.endswith("#subdirectory=bindings/torch'")
+    assert rows["nerfacc's CUDA kernels"].cure == "pip install nerfacc"
+    assert rows["torch.compile on the GPU"].cure.startswith("pip install triton")
+    monkeypatch.setattr(doctor.shutil, "which", lambda name: None)
+    rows = {r.name: r for r in doctor._on_the_gpu({"CUDA_HOME": "/no"}, "X, 9.0", "CUDA 13.0")}
+    assert "CUDA toolkit" in rows["tinycudann"].cure
+
+
 def test_it_runs_without_torch_and_imports_nothing_it_reports_on() -> None:
     code = """
 import sys

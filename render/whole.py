@@ -1,0 +1,101 @@
+"""A person's picture as one function of fixed shapes: what a GPU can compile, record and batch.
+
+The same two stages as `render.picture`, without its shortcuts: every pixel is looked at, so that
+no shape depends on what is seen, and no step waits for the host.  The shortcuts leave out what is
+less than half a level of 255; a test holds the two together.
+
+Letters: B frames, P pixels, h x w lattice points, S coarse samples a ray.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+
+from avatar.camera import Pinhole
+from render.guide import lattice_of, to_lattice
+from render.interpolate import plane_samples
+from render.person import Person, SamplingSettings
+from render.rays import box_bounds, head_rays
+from render.sampling import even_edges, weighted_edges
+
+# The grids that a sample is read from; those that the expression blends are small, and stay exact.
+_READ = ("head.coarse", "head.front", "head.top", "head.profile", "torso.plane", "background.plane")
+
+
+@dataclass(frozen=True)
+class View:
+    """Where a picture's rays go.  points: [P, 2] window.  lattice: [h, w, 2] window, where the
+    coarse stage looks.  unit: [P, 2], the points in the lattice's -1..1."""
+
+    points: Tensor
+    lattice: Tensor
+    unit: Tensor
+
+    @classmethod
+    def of(cls, points: Tensor) -> View:
+        """points: [H, W, 2] window, a regular grid."""
+        return cls(points.reshape(-1, 2), lattice_of(points), to_lattice(points).reshape(-1, 2))
+
+    def tiles(self, rays: int) -> Iterator[View]:
+        """Parts of at most so many rays, with the whole lattice each."""
+        for start in range(0, len(self.points), rays):
+            part = slice(start, start + rays)
+            yield View(self.points[part], self.lattice, self.unit[part])
+
+
+class Whole(nn.Module):
+    """camera: [3], focal and centre, a buffer, so that many avatars' can be stacked."""
+
+    camera: Tensor
+
+    def __init__(self, person: Person, sampling: SamplingSettings) -> None:
+        super().__init__()
+        self.person = person
+        self.sampling = sampling
+        eye = person.camera
+        self.register_buffer("camera", torch.tensor([eye.focal, *eye.centre]))
+
+    def forward(
+        self,
+        values: Tensor,  # [B, D] state rows
+        points: Tensor,  # [P, 2]; these three as `View` has them
+        lattice: Tensor,  # [h, w, 2]
+        unit: Tensor,  # [P, 2]
+        background: Tensor | None = None,  # [P, 3], in place of the learned one
+    ) -> Tensor:  # [B, P, 3], 0..1, clipped
+        person, sampling = self.person, self.sampling
+        count = len(values)
+        drive = person.drive(values)
+        consistency = person.consistency(drive.motion)
+        driven = person.head.drive(drive.expression, consistency)
+        pose = (drive.rotation, drive.translation)
+        eye = Pinhole(self.camera[0], (self.camera[1], self.camera[2]))  # type: ignore[arg-type]
+        rows, columns = lattice.shape[:2]
+        rays = head_rays(eye, lattice.reshape(1, -1, 2).expand(count, -1, -1), *pose)
+        weights = person.coarse_look(driven, rays, sampling.coarse)[1]
+        weights = weights.reshape(count, rows, columns, sampling.coarse)
+        guide = plane_samples(weights, unit[None].expand(count, -1, -1))
+        seen = points[None].expand(count, -1, -1)
+        rays = head_rays(eye, seen, *pose)
+        edges = even_edges(*box_bounds(person.head.box, *rays), sampling.coarse)
+        edges = weighted_edges(edges, guide, sampling.fine)
+        features, opacity = person.fine_features_plain(driven, rays, edges)
+        head = person.head.shade(driven, features, opacity, rays[1])
+        replaced = None if background is None else background[None]
+        behind, _ = person.behind(consistency, drive, seen, replaced)
+        return (head + (1.0 - opacity[..., None]) * behind).clamp(0.0, 1.0)
+
+
+def halved(person: Person) -> Person:
+    """The grids that samples are read from in half precision, in place: half the bytes to move.
+    Networks compute with the matrix units of bfloat16 as well; coordinates and sums do not."""
+    for name in _READ:
+        part, _, grid = name.partition(".")
+        parameter = getattr(getattr(person, part), grid)
+        parameter.data = parameter.data.half()
+    person.compute_in(torch.bfloat16)
+    return person

@@ -1,0 +1,151 @@
+"""Pictures in one pass, on a CPU in float32 and half precision, against one after another."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+
+from avatar.avatar import Avatar, Consent, StateStatistics
+from avatar.camera import Pinhole
+from avatar.errors import InputError, StateError
+from avatar.face import StateLayout, Window
+from render.crowd import Crowd, CrowdSettings
+from render.fields.head import COLOUR
+from render.fields.settings import FieldSettings
+from render.gathered import plane_samples_gathered, volume_samples_gathered
+from render.interpolate import plane_samples_plain, volume_samples_plain
+from render.metrics import psnr
+from render.person import Person
+from render.portrait import Portrait, RenderSettings
+from render.tensors import fields_to_arrays, settings_to_json
+
+FIELDS = FieldSettings(
+    coarse=(8, 10, 10), plane=24, side=12, channels=8, blend=8, blend_channels=4, warp=(3, 4, 4),
+    hidden=16, torso_plane=16, torso_channels=8, background=16,
+)  # fmt: skip
+LAYOUT = StateLayout()
+CPU = torch.device("cpu")
+EXACT = CrowdSettings(half=False)
+
+
+def made_up(seed: int, fields: FieldSettings = FIELDS, focal: float = 2.0) -> Avatar:
+    """A ball of a colour of its own before a random wall, with networks that say something."""
+    torch.manual_seed(seed)
+    person = Person(fields, Pinhole(focal), LAYOUT)
+    with torch.no_grad():
+        axis = [torch.linspace(-1, 1, n) for n in fields.coarse]
+        z, y, x = torch.meshgrid(*axis, indexing="ij")
+        person.head.coarse[0, ..., 0] = (0.6 - (x**2 + y**2 + z**2)) * 14.0
+        person.head.front[0, ..., COLOUR] = torch.rand(3)
+        person.head.warp.normal_(0.0, 0.02)
+        person.head.blend.normal_(0.0, 0.1)
+        person.torso.plane[0, 12:, :, 0] = 9.0
+        person.torso.plane[0, :12, :, 0] = -9.0
+        person.background.plane.uniform_()
+    mean = np.zeros(LAYOUT.width, np.float32)
+    mean[LAYOUT.groups["translation"]] = [0.0, 0.0, -0.45 * focal]
+    return Avatar(
+        name=f"Nr {seed}", created="2026-01-01T00:00:00+00:00",
+        consent=Consent("nobody", "a test", "2026-01-01T00:00:00+00:00", "flag", "1"),
+        camera=Pinhole(focal), window=Window(0, 0, 64, 64, 64), layout=LAYOUT,
+        statistics=StateStatistics(mean, np.ones_like(mean), np.full_like(mean, 0.01)),
+        settings=settings_to_json(fields), tensors=fields_to_arrays(person),
+    )  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def avatars() -> list[Avatar]:
+    """Three of one size, two of them with cameras of their own, and one of another size."""
+    other = replace(FIELDS, plane=32)
+    return [made_up(0), made_up(1, focal=1.6), made_up(2), made_up(3, other, 2.4)]
+
+
+@pytest.fixture(scope="module")
+def states(avatars):
+    drawn = np.random.default_rng(5)
+    rows = [avatar.statistics.mean.copy() for avatar in avatars]
+    for row in rows:
+        row[:6] += drawn.normal(size=6)
+        row[LAYOUT.groups["rotation"]] = drawn.normal(0, 0.15, 3)
+    return rows
+
+
+def away(a: np.ndarray, b: np.ndarray) -> np.ndarray:
+    return np.abs(a.astype(int) - b)
+
+
+def test_many_avatars_at_once_are_each_one_alone(avatars, states):
+    crowd = Crowd(avatars, 40, 32, CPU, EXACT)
+    assert crowd.rows == [[0, 1, 2], [3]]
+    together = crowd.render(states)
+    for avatar, row, picture in zip(avatars, states, together):
+        alone = Crowd([avatar], 40, 32, CPU, EXACT).render([row])[0]
+        assert away(picture, alone).max() <= 1
+    assert away(together[0], together[1]).mean() > 5
+
+
+def test_one_avatar_for_many_receivers(avatars, states):
+    together = Crowd([avatars[0]] * 2, 32, 32, CPU, EXACT).render(states[:2])
+    for row, picture in zip(states, together):
+        assert away(picture, Crowd([avatars[0]], 32, 32, CPU, EXACT).render([row])[0]).max() <= 1
+    assert away(*together).mean() > 0.5
+
+
+def test_the_whole_pass_is_the_portraits_picture(avatars, states):
+    """Its shortcuts leave out less than half a level; tiles do not show."""
+    one = Portrait(avatars[1], device="cpu").render(states[1], 48, 40, fit="extend")
+    many = Crowd([avatars[1]], 48, 40, CPU, replace(EXACT, rays=500)).render([states[1]])[0]
+    assert away(one, many).max() <= 4 and np.median(away(one, many)) == 0
+    assert psnr(one, many) > 45.0
+
+
+def test_a_portrait_can_be_drawn_by_the_whole_pass(avatars, states):
+    quick = Portrait(avatars[0], device="cpu")
+    whole = Portrait(avatars[0], "cpu", RenderSettings(whole=True))
+    for size, fit in (((32, 32), "contain"), ((40, 24), "cover"), ((24, 40), "contain")):
+        one = quick.render(states[0], *size, fit)
+        assert psnr(one, whole.render(states[0], *size, fit)) > 45.0
+    green = whole.render(states[0], 24, 24, background=(0, 255, 0))
+    assert (
+        green[1, 1].tolist()
+        == quick.render(states[0], 24, 24, background=(0, 255, 0))[1, 1].tolist()
+    )
+
+
+def test_half_precision_stays_with_its_twin(avatars, states):
+    exact = Crowd(avatars, 32, 32, CPU, EXACT).render(states)
+    half = Crowd(avatars, 32, 32, CPU, CrowdSettings()).render(states)
+    assert np.median(away(exact, half)) < 1 and psnr(exact, half) > 45.0
+    assert away(exact, half).any()  # it was another computation
+
+
+@pytest.mark.parametrize("kind", [torch.float32, torch.float16])
+def test_gathers_are_the_plain_operators(kind):
+    torch.manual_seed(1)
+    points = torch.rand(3, 50, 3) * 3.0 - 1.5
+    for grids in (1, 3):
+        planes = torch.randn(grids, 7, 5, 4).to(kind)
+        volumes = torch.randn(grids, 4, 6, 5, 2).to(kind)
+        torch.testing.assert_close(
+            plane_samples_gathered(planes, points[..., :2]),
+            plane_samples_plain(planes.float(), points[..., :2]),
+            atol=1e-5, rtol=1e-5,
+        )  # fmt: skip
+        torch.testing.assert_close(
+            volume_samples_gathered(volumes, points),
+            volume_samples_plain(volumes.float(), points),
+            atol=1e-5, rtol=1e-5,
+        )  # fmt: skip
+
+
+def test_bad_rows_are_refused(avatars, states):
+    with pytest.raises(InputError):
+        Crowd([], 32, 32, CPU)
+    crowd = Crowd(avatars[:1], 16, 16, CPU, EXACT)
+    with pytest.raises(StateError):
+        crowd.render(states)
+    with pytest.raises(StateError):
+        crowd.render([states[0] * np.nan])

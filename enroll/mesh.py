@@ -47,6 +47,9 @@ class MediaPipeMesh:
         elif self._count % LOOK == 0:
             self.crowded |= len(self._finder.find(image)) > 1
         found = self._look(image)
+        if found is not None and not self._following:
+            # The detector's box is rough: the mesh settles once it looks where the face was.
+            found = self._look(image) or found
         self._following = found is not None
         if found is None:
             self._region = None

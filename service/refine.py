@@ -39,7 +39,7 @@ SIZE = 256  # pictures looked at have at most so many pixels a side
 @dataclass(frozen=True)
 class RefineSettings:
     """rays: a frame.  rounds: steps of all frames of a stretch together, after the first one, in
-    which each frame goes on from the one before it and knows nothing of later ones.  noise:
+    which each frame is looked at from where the one before it was found.  noise:
     deviation of a colour, 0..1, around that of the right state.  correlation: rays that count as
     one observation.  outlier: colour distance of weight 1/2.  code, rotation, ...: by how much the
     tracker may be off, in deviations of the enrolment for code, gaze and lids, else rad, m, window
@@ -57,7 +57,7 @@ class RefineSettings:
     gaze: float = 1.0
     lids: float = 1.0
     torso: tuple[float, float, float, float] = (0.004, 0.004, 0.01, 0.01)
-    steady: float = 0.25
+    steady: float = 0.15
     frames: int = 12  # rendered at once
     sampling: SamplingSettings = SamplingSettings(16, 6)
     seed: int = 0
@@ -112,32 +112,29 @@ class Refiner:
             known = len(values) - 1 if self.settings.rounds else 0  # live, there is no later frame
             some = np.unique(np.linspace(0, known, 3).astype(int))
             self._curvature = self._measured(pictures, values, some)
-        curvature = self._curvature
         before = last = self._last
         rows = np.arange(len(values))
-        found = np.empty(values.shape)
+        starts, slopes = np.empty(values.shape), np.empty(values.shape)
         for t in rows:
-            start = np.zeros((1, values.shape[1])) if last is None else last[None]
-            found[t] = self._step(pictures, values, rows[t : t + 1], start, last, curvature)[0]
-            last = found[t]
+            starts[t] = 0.0 if last is None else last
+            slopes[t] = self._slopes(pictures, values, rows[t : t + 1], starts[t : t + 1])[0]
+            last = self._smoothest(slopes[t : t + 1], starts[t : t + 1], last)[0]
+        # Once all is seen, earlier frames learn from later ones, at no picture's cost.
+        found = self._smoothest(slopes, starts, before)
         for _ in range(self.settings.rounds):
-            found = self._step(pictures, values, rows, found, before, curvature)
+            found = self._smoothest(self._sloped(pictures, values, found), found, before)
         self._last = found[-1]
         return found
 
-    def _step(
-        self,
-        pictures: _Pictures,
-        values: Array,
-        rows: Array,
-        at: Array,
-        before: Array | None,
-        curvature: Array,
-    ) -> Array:
+    def _smoothest(self, slopes: Array, at: Array, before: Array | None) -> Array:
         """One Gauss-Newton step of the corrections [F, D] of adjoining frames."""
-        parts = np.array_split(np.arange(len(rows)), -(-len(rows) // self.settings.frames))
-        slopes = [self._slopes(pictures, values, rows[part], at[part]) for part in parts]
-        return smoothest(curvature, np.concatenate(slopes), at, self._prior, self._steady, before)
+        assert self._curvature is not None
+        return smoothest(self._curvature, slopes, at, self._prior, self._steady, before)
+
+    def _sloped(self, pictures: _Pictures, values: Array, at: Array) -> Array:
+        """`_slopes` of all frames, some at once."""
+        parts = np.array_split(np.arange(len(at)), -(-len(at) // self.settings.frames))
+        return np.concatenate([self._slopes(pictures, values, part, at[part]) for part in parts])
 
     def _slopes(self, pictures: _Pictures, values: Array, rows: Array, moved: Array) -> Array:
         """Gradient [F, D] of the pictures' term in the states."""

@@ -31,6 +31,7 @@ from service.paper import expressions_of, paper_states
 from service.rate import BETWEEN, period, within
 from service.resample import even_times, resampled
 from service.states import states_of
+from service.steady import steadied
 
 # What a bit is worth where rate is high: of steps s the error D = s^2 / 12 falls by 2 ln 2 D a bit
 # (T. Wiegand, B. Girod, "Lagrange multiplier selection in hybrid video coder control", 2001).
@@ -117,6 +118,8 @@ def encode_video(
         from service.refined_states import refined
 
         states = refined(states, track, source, avatar, settings.effort, frames, progress)
+    if settings.mode == "avatar":
+        states = steadied(states, avatar.statistics)
     if settings.fps is not None:
         times = even_times(int(states.time[0]), int(states.time[-1]), settings.fps)
         states = resampled(states, times)

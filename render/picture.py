@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 
 import torch
+import torch.nn.functional as functional
 from torch import Tensor
 
 from render.guide import NOTHING, Guide
@@ -14,6 +16,17 @@ from render.rays import rotation_matrices
 # Rays a tile: memory stays below 100 MB whatever the picture's size, and the arrays of a tile
 # stay in the second-level cache of a laptop.
 TILE = 8192
+
+
+@dataclass(frozen=True)
+class Thrift:
+    """Rays where they tell something (T. Whitted, "An improved illumination model for shaded
+    display", CACM 1980, section 4).  pitch: pixels from one ray of the head to the next, each way,
+    between which its picture is interpolated.  contrast: difference of colours, 0..1, among nine
+    neighbouring rays, above which every pixel between them gets its own."""
+
+    pitch: int = 2
+    contrast: float = 0.1
 
 
 def pixel_points(
@@ -45,25 +58,29 @@ def picture(
     points: Tensor,  # [H, W, 2] window, a regular grid
     sampling: SamplingSettings,
     background: Tensor | None = None,  # [H, W, 3], in place of the learned one
+    thrift: Thrift | None = None,
 ) -> Tensor:  # [H, W, 3], 0..1, clipped
     """003 Eq. 2 for every pixel, by rays of its own; the coarse stage is shared by neighbours
-    (`render.guide`), and nothing is cast where it says that there is nothing."""
+    (`render.guide`), and nothing is cast where it says that there is nothing.
+
+    thrift: not every pixel gets a ray of its own to the head.  All still see shoulders and wall by
+    themselves.
+    """
     shape = points.shape[:2]
     flat = points.reshape(1, -1, 2)
     rectangle = head_rectangle(person, drive)[0]
     guide = Guide(person, drive, points, rectangle, sampling.coarse)
     consistency = person.consistency(drive.motion)
-    driven = person.head.drive(drive.expression, consistency)
-    out = torch.zeros(flat.shape[1], 3, device=flat.device)
-    through = torch.ones(flat.shape[1], device=flat.device)  # what the head leaves to be seen
-    left, top, right, bottom = rectangle
-    u, v = flat[0].unbind(-1)
-    inside = (u > left) & (u < right) & (v > top) & (v < bottom)
-    for some in _tiles(torch.nonzero(inside)[:, 0]):
-        some = some[guide.head(flat[:, some])]
-        there = flat[:, some]
-        seen, opacity = person.guided_head(driven, drive, there, guide.of(there), sampling.fine)
-        out[some], through[some] = seen[0], 1.0 - opacity[0]
+    head = _Head(person, drive, consistency, guide, rectangle, sampling.fine)
+    if thrift is None:
+        seen = head.at(flat[0])
+    else:
+        few = thinned(points, thrift.pitch)
+        sparse = head.at(few.reshape(-1, 2)).view(*few.shape[:2], 4)
+        seen = _enlarged(sparse, shape).reshape(-1, 4)
+        fine = _busy(sparse, shape, thrift.contrast).flatten()
+        seen[fine] = head.at(flat[0, fine])
+    out, through = seen[:, :3].contiguous(), 1.0 - seen[:, 3]
     replaced = None if background is None else background.reshape(1, -1, 3)
     for some in _tiles(torch.nonzero(through > NOTHING)[:, 0]):
         there = flat[:, some]
@@ -72,6 +89,74 @@ def picture(
         behind[:, worn] = person.behind(consistency, drive, there[:, worn], behind[:, worn])[0]
         out[some] += through[some, None] * behind[0]
     return out.view(*shape, 3).clamp_(0.0, 1.0)
+
+
+def thinned(points: Tensor, pitch: int) -> Tensor:
+    """A grid over the same rectangle with a pitch-th of the points [H, W, 2] each way, rounded up,
+    in the middles of its own pixels."""
+    if pitch == 1:
+        return points
+    height, width = (-(-n // pitch) for n in points.shape[:2])
+    half = 0.5 * (points[1, 1] - points[0, 0])  # of a pixel
+    left, top = (points[0, 0] - half).tolist()
+    right, bottom = (points[-1, -1] + half).tolist()
+    return pixel_points(left, top, right, bottom, width, height).to(points.device)
+
+
+class _Head:
+    """A head of one state, to be looked at anywhere."""
+
+    def __init__(
+        self,
+        person: Person,
+        drive: Drive,
+        consistency: Tensor,
+        guide: Guide,
+        rectangle: Tensor,  # [4] window rectangle outside which there is no head
+        fine: int,
+    ) -> None:
+        self._person, self._drive, self._guide, self._fine = person, drive, guide, fine
+        self._driven = person.head.drive(drive.expression, consistency)
+        self._rectangle = rectangle
+
+    def at(self, points: Tensor) -> Tensor:
+        """Window points [N, 2] -> colour times opacity, and opacity [N, 4]."""
+        out = torch.zeros(len(points), 4, device=points.device)
+        left, top, right, bottom = self._rectangle
+        u, v = points.unbind(-1)
+        inside = (u > left) & (u < right) & (v > top) & (v < bottom)
+        for some in _tiles(torch.nonzero(inside)[:, 0]):
+            some = some[self._guide.head(points[None, some])]
+            there = points[None, some]
+            seen, opacity = self._person.guided_head(
+                self._driven, self._drive, there, self._guide.of(there), self._fine
+            )
+            out[some, :3], out[some, 3] = seen[0], opacity[0]
+        return out
+
+
+def _enlarged(seen: Tensor, shape: torch.Size) -> Tensor:
+    """[h, w, 4] -> [H, W, 4].  Colours are times opacity, so that no edge takes the colour of
+    what was not drawn."""
+    wide = _resized(seen, shape, "bicubic").clamp_(0.0, 1.0)  # bicubic weights overshoot
+    return wide * (wide[..., 3:] > NOTHING)  # where nothing is, nothing stays
+
+
+def _busy(seen: Tensor, shape: torch.Size, contrast: float) -> Tensor:
+    """[H, W] where colours [h, w, 4] differ among neighbours by more than `contrast`."""
+    planes = seen.permute(2, 0, 1)[None]
+    high = functional.max_pool2d(planes, 3, 1, 1)
+    low = -functional.max_pool2d(-planes, 3, 1, 1)
+    spread = (high - low).amax(1)[0, ..., None]
+    return _resized(spread, shape, "nearest")[..., 0] > contrast
+
+
+def _resized(image: Tensor, shape: torch.Size, mode: str) -> Tensor:
+    """[h, w, C] -> [H, W, C]"""
+    corners = None if mode == "nearest" else False
+    planes = image.permute(2, 0, 1)[None]
+    wide = functional.interpolate(planes, size=tuple(shape), mode=mode, align_corners=corners)
+    return wide[0].permute(1, 2, 0)
 
 
 def _tiles(rows: Tensor) -> Iterator[Tensor]:

@@ -16,7 +16,7 @@ from avatar.errors import InputError, MissingError, StateError
 from render.allocator import keep_memory
 from render.crowd import CrowdSettings, Draw, drawing, recorded
 from render.person import SamplingSettings
-from render.picture import picture, pixel_points
+from render.picture import Thrift, picture, pixel_points
 from render.side_by_side import side_by_side
 from render.tensors import fields_of
 from render.whole import View, halved
@@ -32,10 +32,12 @@ _BLUR_CELLS = 12  # across the window: no detail of a room survives
 @dataclass(frozen=True)
 class RenderSettings:
     """whole: by the compiled pass of `render.crowd`, one picture size after another prepared at
-    its first frame.  None: on a GPU, for the learned background."""
+    its first frame.  None: on a GPU, for the learned background.  thrift: of pictures that are
+    not drawn whole, which pixels cast rays of their own; None: all."""
 
     whole: bool | None = None
     sampling: SamplingSettings = field(default_factory=lambda: SamplingSettings(20, 8))
+    thrift: Thrift | None = Thrift()
 
 
 class Portrait:
@@ -62,11 +64,13 @@ class Portrait:
         height: int,
         fit: str = "contain",
         background: Background = "learned",
+        settings: RenderSettings | None = None,
     ) -> NDArray[np.uint8]:
         """[height, width, 3] RGB.  Rays are cast at that size: nothing is scaled up.
 
         fit: "contain" shows the avatar's square whole, black beside it; "cover" fills the picture
         and crops the square; "extend" shows the square whole and what the fields hold beyond it.
+        settings: of this picture, in place of the portrait's own (see `render.ladder`).
         background: "learned", "blur", a colour (r, g, b) of 0..255, or an RGB picture [h, w, 3].
         Raises InputError for a size or background that cannot be, StateError for bad values.
         """
@@ -81,17 +85,26 @@ class Portrait:
         if self._whole and isinstance(background, str) and background == "learned":
             seen = self._at_once(row, points, (width, height, fit))
         else:
-            seen = self._in_tiles(row, points, background)
+            seen = self._in_tiles(row, points, background, settings or self.settings)
         out = np.zeros((height, width, 3), np.uint8)
         drawn = (seen * 255.0 + 0.5).to(torch.uint8).cpu().numpy()
         top, left = inside
         out[top : top + drawn.shape[0], left : left + drawn.shape[1]] = drawn
         return out
 
-    def _in_tiles(self, row: Array, points: Tensor, background: Background) -> Tensor:
+    def _in_tiles(
+        self, row: Array, points: Tensor, background: Background, settings: RenderSettings
+    ) -> Tensor:
         drive = self.person.drive(torch.from_numpy(row)[None].to(self.device))
         behind = self._background(background, points)
-        return picture(self.person, drive, points.to(self.device), self.settings.sampling, behind)
+        return picture(
+            self.person,
+            drive,
+            points.to(self.device),
+            settings.sampling,
+            behind,
+            settings.thrift,
+        )
 
     @torch.no_grad()
     def _at_once(self, row: Array, points: Tensor, shape: tuple[int, int, str]) -> Tensor:

@@ -34,6 +34,7 @@ from service.view import View
 
 _LIVE = PacketSettings(frames=1)  # nothing waits for a frame to come
 _GREY = 96
+_DEADLINE = 0.05  # seconds a picture in a window may take beside tracking
 _PERIOD = 40_000  # us a picture is told to last where the next one's time is not known
 
 
@@ -52,7 +53,8 @@ class MirrorSettings:
 class Reflection:
     """filmed, shown: [size, size, 3], what the camera saw and what a receiver would see.
     time: us.  kbps: of the last two seconds.  owner: whether the face is the enrolled one, None
-    where nobody looks; while it is not, nothing is sent, and a receiver sees grey."""
+    where nobody looks; while it is not, nothing is sent, and a receiver sees grey.  left_out:
+    steps down from the best picture, so that it came in time."""
 
     filmed: NDArray[np.uint8]
     shown: NDArray[np.uint8]
@@ -60,6 +62,7 @@ class Reflection:
     visible: bool
     kbps: float
     owner: bool | None = None
+    left_out: int = 0
 
 
 @dataclass(frozen=True)
@@ -73,10 +76,14 @@ class Mirrored:
 
 class Mirror:
     """One person before one avatar: frames in, reflections out.  watch: whether it is they who
-    were enrolled."""
+    were enrolled.  deadline: as `Renderer` has it."""
 
     def __init__(
-        self, avatar: Avatar, settings: MirrorSettings, watch: IdentityWatch | None = None
+        self,
+        avatar: Avatar,
+        settings: MirrorSettings,
+        watch: IdentityWatch | None = None,
+        deadline: float | None = None,
     ) -> None:
         self._avatar = avatar
         self._watch = watch
@@ -87,7 +94,8 @@ class Mirror:
         self._decoder = FaceDecoder(avatar.statistics, header)
         self._sent = _Counter()
         self._stream = StreamWriter(self._sent, header)  # type: ignore[arg-type]
-        self._renderer = Renderer(avatar, View(settings.size, settings.size), settings.device)
+        view = View(settings.size, settings.size)
+        self._renderer = Renderer(avatar, view, settings.device, deadline)
         self._refiner = Refiner(avatar, device=settings.device) if settings.effort else None
         self.rate = Rate()
 
@@ -119,6 +127,7 @@ class Mirror:
             visible,
             self.rate.now,
             owner,
+            self._renderer.left_out,
         )
 
     def _stopped(self, frame: Frame, window: Window, visible: bool) -> Reflection:
@@ -161,7 +170,7 @@ def mirror(
     if out is None:
         _check_display()
     video = open_video(source)
-    glass = Mirror(avatar, settings, watch)
+    glass = Mirror(avatar, settings, watch, _DEADLINE if out is None else None)
     begun = clock.monotonic()
     try:
         seen = _reflections(glass, video, live=out is None, seconds=settings.seconds)
@@ -215,6 +224,8 @@ def _labelled(reflection: Reflection) -> NDArray[np.uint8]:
 
     picture = np.ascontiguousarray(np.concatenate([reflection.filmed, reflection.shown], axis=1))
     text = f"{reflection.kbps:.1f} kbit/s" + ("" if reflection.visible else ", no face")
+    if reflection.left_out:
+        text += f", {reflection.left_out} steps less fine to keep up"
     if reflection.owner is False:
         text = "not the enrolled face"
     scale = picture.shape[0] / 480

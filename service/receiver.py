@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time as clock
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -35,20 +36,42 @@ class Shown:
 
 
 class Renderer:
-    """States -> pictures, as one view wants them."""
+    """States -> pictures, as one view wants them.
 
-    def __init__(self, avatar: Avatar, view: View, device: str = "auto") -> None:
+    deadline: seconds that a single picture may take; where this machine needs longer, something
+    is left out of it (`render.ladder`), and `left_out` says so."""
+
+    def __init__(
+        self, avatar: Avatar, view: View, device: str = "auto", deadline: float | None = None
+    ) -> None:
+        from render.ladder import Ladder, LadderSettings
         from render.portrait import Portrait
 
         self.view = view
         self._portrait = Portrait(avatar, device=device)
+        self._ladder = Ladder(LadderSettings(deadline)) if deadline else None
+
+    @property
+    def left_out(self) -> int:
+        """Steps down from the best picture: 0 is the best."""
+        return self._ladder.rung if self._ladder else 0
 
     def picture(self, values: NDArray[np.float32]) -> NDArray[np.uint8]:
         """One state row [D] -> [height, width, 3] RGB."""
         view = self.view
-        return self._portrait.render(
-            values, view.width, view.height, fit=view.fit, background=view.background
+        begun = clock.monotonic()
+        seen = self._portrait.render(
+            values,
+            view.width,
+            view.height,
+            fit=view.fit,
+            background=view.background,
+            settings=self._ladder.settings if self._ladder else None,
         )
+        if self._ladder:
+            now = clock.monotonic()
+            self._ladder.took(now, now - begun)
+        return seen
 
     def pictures(self, states: Iterable[NDArray[np.float32]]) -> Iterator[NDArray[np.uint8]]:
         """The same of many state rows, in their order, and faster."""

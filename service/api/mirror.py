@@ -22,6 +22,7 @@ from service.watermark.mark import Watermark
 
 router = APIRouter(prefix="/v1")
 _SIZES = (64, 1024)  # pixels a side that are rendered here
+_DEADLINE = 0.1  # seconds that a picture may take
 
 
 @router.websocket("/mirror")
@@ -92,7 +93,7 @@ class _Glass:
     def __init__(self, avatar: Avatar, size: int, device: str, watch: IdentityWatch | None) -> None:
         from service.mirror import Mirror, MirrorSettings
 
-        self._mirror = Mirror(avatar, MirrorSettings(size=size, device=device), watch)
+        self._mirror = Mirror(avatar, MirrorSettings(size=size, device=device), watch, _DEADLINE)
         self._mark = Watermark(avatar.digest)
         self._begun = time.monotonic()
 
@@ -103,7 +104,12 @@ class _Glass:
         seen = self._mirror.step(Frame(picture_of(data), int((arrived - self._begun) * 1e6)))
         picture = jpeg(self._mark.on(badged(seen.shown), seen.time))
         took = round((time.monotonic() - arrived) * 1000)
-        said = {"kbps": round(seen.kbps, 2), "visible": seen.visible, "owner": seen.owner}
+        said = {
+            "kbps": round(seen.kbps, 2),
+            "visible": seen.visible,
+            "owner": seen.owner,
+            "left_out": seen.left_out,
+        }
         return {**said, "milliseconds": took}, picture
 
     def close(self) -> None:

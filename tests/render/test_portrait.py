@@ -1,5 +1,7 @@
 """Pictures of any size and aspect, before any background."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
@@ -12,7 +14,8 @@ from render import picture
 from render.fields.head import COLOUR
 from render.fields.settings import FieldSettings
 from render.person import Person
-from render.portrait import Portrait
+from render.picture import Thrift
+from render.portrait import Portrait, RenderSettings
 from render.tensors import fields_of, fields_to_arrays, settings_to_json
 
 FIELDS = FieldSettings(
@@ -179,3 +182,27 @@ def test_many_at_once_are_the_same_pictures(portrait, avatar):
     assert len(together) == 5
     for row, picture_of in zip(rows, together, strict=True):
         np.testing.assert_array_equal(picture_of, portrait.render(row, 40, 30))
+
+
+def test_rays_are_saved_where_they_tell_nothing(avatar):
+    """All rays are the plain twin; no contrast is too small is the twin again."""
+    with_spots = replace(avatar, tensors=dict(avatar.tensors))
+    spots = np.array(avatar.tensors["fields.head.front"])
+    spots[0, ..., COLOUR] = np.random.default_rng(0).uniform(-1, 2, spots[0, ..., COLOUR].shape)
+    with_spots.tensors["fields.head.front"] = spots
+
+    def drawn(thrift: Thrift | None) -> np.ndarray:
+        settings = RenderSettings(whole=False, thrift=thrift)
+        one = Portrait(with_spots, "cpu", settings)
+        return one.render(avatar.statistics.mean, 97, 80).astype(int)
+
+    every = drawn(None)
+    assert np.abs(drawn(Thrift(2, -1.0)) - every).max() <= 1
+
+    def off(thrift: Thrift) -> float:
+        return float(np.sqrt(np.square(drawn(thrift) - every).mean()))
+
+    assert off(Thrift()) < 1.0
+    assert off(Thrift()) < 0.5 * off(Thrift(2, 9.0)) < 0.5 * off(Thrift(4, 9.0))
+    head = orange(drawn(Thrift(3, 9.0)))
+    assert not head[:5].any() and not head[-5:].any()

@@ -31,7 +31,8 @@ function heard(message) {
   }
   const face = message.owner === false ? ", this is not the enrolled face: the avatar stands still"
     : message.visible ? "" : ", no face is seen";
-  say("fw-mirror-status", `${message.kbps} kbit/s, ${message.milliseconds} ms a picture${face}`);
+  const less = message.left_out ? `, ${message.left_out} steps less fine to keep up` : "";
+  say("fw-mirror-status", `${message.kbps} kbit/s, ${message.milliseconds} ms a picture${less}${face}`);
   return false; // its picture follows
 }
 

@@ -14,7 +14,7 @@ from avatar.errors import VideoError
 from avatar.face import FaceTrack
 from enroll.identity import can_describe, sign_bytes, sign_of_video
 from service.enrolment import EnrolmentSettings, checkpoint_of, enrol
-from service.guide.coverage import coverage_of
+from service.guide.coverage import PITCHES, YAWS, coverage_of
 from service.guide.script import passed
 from service.jobs.preview import png, side_by_side
 from service.jobs.queue import Claim, Queue
@@ -162,9 +162,11 @@ def _report(
     track: FaceTrack, figures: dict[str, Any], warnings: list[str], script: list[str] | None
 ) -> dict[str, Any]:
     """Numbers and plain words; liveness: None where no script was asked for."""
+    shown = coverage_of(track)
     return {
         "figures": figures,
-        "coverage": coverage_of(track).shares,
+        "coverage": shown.shares,
+        "map": {"yaw": YAWS, "pitch": PITCHES, "seconds": shown.map.round(2).tolist()},
         "warnings": warnings,
         "liveness": None if script is None else passed(track, script),
     }

@@ -158,7 +158,24 @@ async function preview(id) {
 const NAMES = { left: "turned to the left", right: "turned to the right", up: "chin up",
   down: "chin down", mouth: "mouth open", smile: "smile", blinks: "blinks", length: "length" };
 
-function report({ report: { figures, coverage, warnings, liveness }, avatar }) {
+const TURNED = ["far left", "left", "ahead", "right", "far right"], NODDED = ["up", "level", "down"];
+
+// Where the head was, as its owner sees it in a mirror; empty places are what to film next time.
+function looked({ seconds }) {
+  const most = Math.max(...seconds.flat(), 1e-6);
+  const rows = [...seconds].reverse().map((row, i) => [NODDED[i], ...[...row].reverse().map((s) => {
+    const cell = document.createElement("span");
+    cell.className = "fw-looked";
+    cell.style.setProperty("--share", Math.sqrt(s / most));
+    cell.textContent = s ? `${s.toFixed(1)} s` : "\u2013";
+    return cell;
+  })]);
+  const shown = table([["", ...TURNED], ...rows], "Where your head was turned");
+  shown.id = "fw-map";
+  return shown;
+}
+
+function report({ report: { figures, coverage, map, warnings, liveness }, avatar }) {
   const place = at("fw-report");
   const words = { true: "shown: the script was followed", false: "not shown: the script was not followed" };
   const rows = [
@@ -174,7 +191,8 @@ function report({ report: { figures, coverage, warnings, liveness }, avatar }) {
     line.textContent = text;
     return line;
   });
-  place.replaceChildren(table(rows, "Quality"), table(seen, "What the video shows of you"), ...lines);
+  place.replaceChildren(table(rows, "Quality"), table(seen, "What the video shows of you"),
+    ...(map ? [looked(map)] : []), ...lines);
   const publish = document.createElement("p");
   const yours = document.createElement("a");
   yours.href = "/yours";

@@ -9,18 +9,18 @@ export function say(id, text, wrong = false) {
   place.classList.toggle("fw-wrong", wrong);
 }
 
-// A table of rows [name, value].
+// A table of rows [name, value, ...].
 export function table(rows, caption) {
   const made = document.createElement("table");
   made.className = "fw-table";
   made.createCaption().textContent = caption;
-  for (const [name, value] of rows) {
+  for (const [name, ...values] of rows) {
     const row = made.insertRow();
     const head = document.createElement("th");
     head.scope = "row";
     head.textContent = name;
     row.append(head);
-    row.insertCell().append(value);
+    for (const value of values) row.insertCell().append(value);
   }
   return made;
 }

@@ -54,6 +54,7 @@ def test_the_camera_is_tracked_prompted_enrolled_from_and_mirrored(visit, steps,
     steps.says(page, "fw-status", "Your avatar is ready")
     steps.says(page, "fw-report", "PSNR on frames kept from learning")
     steps.says(page, "fw-report", "not shown: the script was not followed")
+    assert page.locator("#fw-map .fw-looked").count() == 15
     shot(page, "done-phone")
     steps.fits(page)
 

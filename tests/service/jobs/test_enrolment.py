@@ -72,6 +72,10 @@ def test_a_video_becomes_an_avatar(server, clip):
     assert [t["progress"] for t in told] == sorted(t["progress"] for t in told)
     report = told[-1]["report"]
     assert report["figures"]["psnr"] > 10 and report["figures"]["steps"] == 20
+    seconds = report["map"]["seconds"]
+    assert len(seconds) == len(report["map"]["pitch"]) - 1
+    assert all(len(row) == len(report["map"]["yaw"]) - 1 for row in seconds)
+    assert sum(map(sum, seconds)) > 0
     assert report["liveness"] is None and 0 < report["coverage"]["length"] < 0.1
 
     data = server.call("GET", f"/v1/avatars/{told[-1]['avatar']}/archive", ada).content

@@ -17,7 +17,7 @@ import pytest
 from tests.demo.pages.measured import make_lab
 from tests.service.live import NEEDS, PASSWORD, LiveServer, settings
 
-PATIENCE = 300_000  # ms that a step may take on a machine which has other work
+PATIENCE = 120_000  # ms that a step may take on a machine which has other work
 _DESK = {"viewport": {"width": 1280, "height": 900}}
 _PHONE = {"viewport": {"width": 390, "height": 844}, "is_mobile": True, "has_touch": True}
 

@@ -18,6 +18,7 @@ from service.api.context import Context, Shared, asking
 from service.api.mirror import own
 from service.api.problems import refuse
 from service.api.shapes import Asked, Id
+from service.calls.fallback_end import fallback_at_hand
 from service.calls.gateway import Gateway
 from service.calls.peer import Peer
 from service.calls.rooms import Room
@@ -83,6 +84,7 @@ async def join(id: Id, asked: JoinWanted, me: Caller, context: Shared) -> Joined
             view=View(asked.width, asked.height, asked.fit, asked.background),
             device=context.settings.device,
             watch=watch,
+            fallback=await run_in_threadpool(fallback_at_hand),
         )
     try:
         answer = await member.answer(asked.sdp)

@@ -8,16 +8,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-import numpy as np
-from numpy.typing import NDArray
-
 from avatar.archive import read_avatar
-from avatar.avatar import Avatar
+from avatar.errors import MissingError
 from enroll.identity import IdentityWatch, can_describe, face_of, parse_sign
-from service.calls.badge import badged
 from service.calls.client import Line, take_part
 from service.calls.face_end import FaceEnd
-from service.receiver import Renderer
+from service.calls.fallback_end import fallback_at_hand
+from service.calls.screen import Scene, Screen
 from service.video_out import video_file
 from service.view import View
 
@@ -47,7 +44,7 @@ async def record_call(
     room: str,
     token: str,
     source: str | Path,
-    mine: Path,
+    mine: Path | None,
     theirs: Sequence[Path],
     out: Path,
     size: int,
@@ -55,26 +52,33 @@ async def record_call(
 ) -> Recorded:
     """Takes part and writes what was seen; SIGINT and SIGTERM end the call, not the file.
 
-    Raises InputError, AccessError, VideoError, and ArchiveError for an avatar that is damaged.
+    mine: None sends by the fallback alone.  Raises InputError, AccessError, VideoError,
+    ArchiveError for an avatar that is damaged, MissingError where there is neither avatar nor
+    fallback.
     """
     from enroll.capture import open_video
 
-    avatar = read_avatar(mine)
-    end = FaceEnd(avatar, [read_avatar(path) for path in theirs], _watch(face_of(mine)))
+    fallback = fallback_at_hand()
+    if mine is None and fallback is None:
+        raise MissingError(
+            "there is no avatar, and no weights of the fallback that does without one",
+            "Name one: --avatar FILE.  Or train: facewire train-mttf CLIPS -o WEIGHTS",
+        )
+    avatar = None if mine is None else read_avatar(mine)
+    watch = None if mine is None else _watch(face_of(mine))
+    end = FaceEnd(avatar, [read_avatar(path) for path in theirs], watch, fallback)
     video = open_video(source)
-    renderers: dict[str, Renderer] = {}
+    screen = Screen(View(size, size))
     count, first = 0, -1
     leave, loop = asyncio.Event(), asyncio.get_running_loop()
     for number in _LEAVE:
         loop.add_signal_handler(number, leave.set)
     with video_file(out, size, size, 25.0) as file:
 
-        def seen(values: NDArray[np.float32], shown: Avatar, time: int) -> None:
+        def seen(scene: Scene, time: int) -> None:
             nonlocal count, first
-            if shown.digest not in renderers:
-                renderers[shown.digest] = Renderer(shown, View(size, size))
             first = time if first < 0 else first
-            file.picture(badged(renderers[shown.digest].picture(values)), time - first, _PERIOD)
+            file.picture(screen.picture(scene), time - first, _PERIOD)
             count += 1
 
         try:

@@ -100,7 +100,7 @@ async function again(mine) {
   }
 }
 
-const WAYS = { avatar: "the avatar", fallback: "no avatar yet", nothing: "nothing yet",
+const WAYS = { avatar: "the avatar", fallback: "the fallback, not the avatar", nothing: "nothing yet",
   refused: "nothing: you have no permission to receive this avatar" };
 
 function figures(now) {
@@ -109,13 +109,14 @@ function figures(now) {
   const trip = now.round_trip_ms == null ? "" : `, ${now.round_trip_ms} ms there and back`;
   say("fw-call-figures", `${who}. Receiving ${WAYS[now.carried]}: ${now.kbps_in} kbit/s in, `
     + `${now.kbps_out} kbit/s out, ${now.delay_ms} ms held back${trip}, `
-    + `${(100 * now.loss).toFixed(1)} % lost.`);
+    + `${(100 * now.loss).toFixed(1)} % lost.`
+    + (now.refused && now.carried !== "refused" ? " You have no permission to receive their avatar." : ""));
 }
 
 // What the server says of the face before the camera.
 function warn(owner) {
   if (owner === false) say("fw-call-status", "The face before your camera is not the one that was "
-    + "enrolled: your avatar stands still.", true);
+    + "enrolled: your avatar is not moved by it.", true);
   else if (owner && at("fw-call-status").classList.contains("fw-wrong")) say("fw-call-status", "In the call.");
 }
 

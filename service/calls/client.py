@@ -8,13 +8,11 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
-import numpy as np
-from numpy.typing import NDArray
-
 from avatar.avatar import Avatar
 from avatar.errors import AccessError, InputError
 from service.calls.connection import drain, face_channel, new_connection, send, wait_open
 from service.calls.face_end import FaceEnd
+from service.calls.screen import Scene
 
 _TICK = 0.01  # seconds between two looks at what is due
 
@@ -99,21 +97,24 @@ class Line:
 async def take_part(
     line: Line,
     source: Any,
-    mine: Avatar,
-    seen: Callable[[NDArray[np.float32], Avatar, int], None],
+    mine: Avatar | None,
+    seen: Callable[[Scene, int], None],
     seconds: float,
     leave: asyncio.Event,
     fps: float = 25.0,
 ) -> None:
     """Films and shows for some seconds, or until `leave` is set.  source: a `Video`; a file plays
-    at its own pace.  seen: given a state [D], its avatar and the time, for every picture that is
+    at its own pace.  seen: given what there is to show and the time, for every picture that is
     due."""
     from enroll.scene import TrackPrior
     from enroll.track_live import CausalTracker
     from service.latest import Latest
 
     loop = asyncio.get_running_loop()
-    tracker = await loop.run_in_executor(None, lambda: CausalTracker(prior=TrackPrior.of(mine)))
+    tracker: Any = None
+    if mine is not None:
+        prior = TrackPrior.of(mine)
+        tracker = await loop.run_in_executor(None, lambda: CausalTracker(prior=prior))
     frames = iter(Latest(source))
     end = time.monotonic() + seconds
 
@@ -133,12 +134,14 @@ async def take_part(
 
     async def showing() -> None:
         while going():
-            shown, theirs = line.end.show(line.now), line.end.theirs
-            if shown is not None and theirs is not None:
-                await loop.run_in_executor(None, seen, shown.values, theirs, line.now)
+            now = line.now
+            scene = line.end.scene(now)
+            if scene is not None:
+                await loop.run_in_executor(None, seen, scene, now)
             await asyncio.sleep(1.0 / fps)
 
     try:
         await asyncio.gather(filming(), showing())
     finally:
-        tracker.close()
+        if tracker is not None:
+            tracker.close()

@@ -3,25 +3,30 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any
 
 from avatar.avatar import Avatar
-from avatar.errors import AccessError, InputError
+from avatar.errors import AccessError, FacewireError, InputError
 from service.calls.connection import drain, face_channel, new_connection, send, wait_open
 from service.calls.face_end import FaceEnd
 from service.calls.screen import Scene
 
+_log = logging.getLogger("facewire.calls")
 _TICK = 0.01  # seconds between two looks at what is due
+_RETRY = 1.0  # seconds before a lost line is joined again, and between two attempts
 
 
 @dataclass
 class Line:
     """A place in a room of a server.  base: http://host:port.  post(path, json) -> JSON.
 
-    With `async with` it is joined and left.
+    With `async with` it is joined and left.  Where the connection is lost meanwhile it is joined
+    again, and the call goes on as after a long loss of packets.
     """
 
     base: str
@@ -38,13 +43,31 @@ class Line:
         return int((time.monotonic() - self.begun) * 1e6)
 
     async def __aenter__(self) -> Line:
+        self.lost = True  # until it is joined, and while it is joined again
+        self._rejoining: asyncio.Task[None] | None = None
+        await self._join()
+        self.lost = False
+        self._ticker = asyncio.create_task(self._tick())
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        for task in (self._ticker, self._rejoining, self._listening):
+            if task is not None:
+                task.cancel()
+        connection, self._connection = self._connection, None
+        await connection.close()
+
+    async def _join(self) -> None:
         from aiortc import RTCSessionDescription
 
         self._listening: asyncio.Task[None] | None = None
-        self._connection = connection = new_connection()
+        self._member = ""
+        self._connection: Any = new_connection()
+        connection = self._connection
         self._channel = face_channel(connection)
         self._channel.on("message", self._message)
         connection.on("track", self._track)
+        connection.on("connectionstatechange", lambda: self._changed(connection))
         if self.sound is not None:
             connection.addTrack(self.sound)
         else:
@@ -55,14 +78,31 @@ class Line:
         self._member = joined["member"]
         await connection.setRemoteDescription(RTCSessionDescription(joined["sdp"], "answer"))
         await wait_open(self._channel)
-        self._ticker = asyncio.create_task(self._tick())
-        return self
 
-    async def __aexit__(self, *_: object) -> None:
-        self._ticker.cancel()
-        if self._listening is not None:
-            self._listening.cancel()
+    def _changed(self, connection: Any) -> None:
+        gone = connection.connectionState in ("failed", "closed")
+        if gone and connection is self._connection and not self.lost:
+            self.lost = True
+            self._rejoining = asyncio.create_task(self._rejoin())
+
+    async def _rejoin(self) -> None:
+        import httpx
+
+        while self.lost:
+            await asyncio.sleep(_RETRY)
+            try:
+                await self._leave()
+                await self._join()
+                self.lost = False
+            except (httpx.HTTPError, FacewireError, OSError) as error:
+                _log.info("the line is not back yet: %s", type(error).__name__)
+
+    async def _leave(self) -> None:
+        """Gives the place in the room back, if the server still keeps it."""
         await self._connection.close()
+        if self._member:
+            with suppress(InputError):
+                await self._ask("DELETE", f"/v1/rooms/{self.room}/members/{self._member}")
 
     def send(self, datagrams: list[bytes]) -> None:
         for data in datagrams:
@@ -80,14 +120,14 @@ class Line:
             self.send(self.end.poll(self.now))
             await asyncio.sleep(_TICK)
 
-    async def _ask(self, method: str, path: str, body: Any) -> Any:
+    async def _ask(self, method: str, path: str, body: Any = None) -> Any:
         import httpx
 
         async with httpx.AsyncClient(base_url=self.base, timeout=30) as client:
             headers = {"Authorization": f"Bearer {self.token}"}
             answer = await client.request(method, path, json=body, headers=headers)
         if answer.status_code < 400:
-            return answer.json()
+            return answer.json() if answer.content else None
         said = answer.json().get("detail", f"the server answers {answer.status_code}")
         if answer.status_code in (401, 403):
             raise AccessError(said, "Set FACEWIRE_TOKEN to a token with the scope calls.")

@@ -35,10 +35,13 @@ class Recorded:
     identity: str
 
 
-async def _tell(end: FaceEnd, tell: Callable[[str], None]) -> None:
+async def _tell(line: Line, tell: Callable[[str], None]) -> None:
+    end = line.end
     told: set[str] = set()
     while True:
         now = set()
+        if line.lost:
+            now.add("The line is lost; joining again.")
         if end.owner is False:
             now.add("The face before the camera is not the enrolled one: your avatar stands still.")
         if end.stopped:
@@ -66,7 +69,7 @@ async def record_call(
     """Takes part and writes what was seen; SIGINT and SIGTERM end the call, not the file.
 
     mine: None sends by the fallback alone.  tell: is given, in plain words, what stops an avatar
-    while it does.
+    or the call while it does.
 
     Raises InputError, AccessError, VideoError, ArchiveError for an avatar that is damaged,
     MissingError where there is neither avatar nor fallback, and what `seed_for` raises.
@@ -103,7 +106,7 @@ async def record_call(
 
         try:
             async with Line(base, room, token, end) as line:
-                telling = asyncio.create_task(_tell(end, tell))
+                telling = asyncio.create_task(_tell(line, tell))
                 try:
                     await take_part(line, video, avatar, seen, seconds, leave)
                 finally:

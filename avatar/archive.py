@@ -89,6 +89,11 @@ def avatar_bytes(avatar: Avatar) -> bytes:
     return data
 
 
+def stored_version(data: bytes) -> int:
+    """The format that an archive is written in.  Raises as `parse_avatar`."""
+    return _split(data)[0]
+
+
 def parse_avatar(data: bytes) -> Avatar:
     """The avatar in an archive's bytes; float16 and byte tensors come back as float32.
 

@@ -28,6 +28,7 @@ from bench.figure import Figure, table
 from benchmarks.lab import QUALITY, Lab, number
 from benchmarks.likeness import LIKENESS
 from benchmarks.rates import RATES
+from benchmarks.steadiness import STEADINESS
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -146,6 +147,7 @@ CHECKS: dict[str, Callable[[Lab], Iterator[Figure]]] = {
     "demo": demo,
     "without-torch": without_torch,
     **LIKENESS,
+    **STEADINESS,
 }
 
 

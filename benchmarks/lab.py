@@ -43,10 +43,9 @@ class Lab:
     def enrolled(self, clip: str, protocol: str, size: int = 256) -> Enrolled:
         """protocol: "tail" (last tenth held out), "10s" (last 10 s), "fifths" (every fifth whole
         second), or the name of another clip, which is judged whole."""
-        name = f"{Path(clip).stem}-{Path(protocol).stem}"
-        folder = self.work / name
-        cut = self._cut(self.source / "enrol" / clip, folder, protocol)
-        avatar = folder / f"{size}.avatar"
+        cut = self.cut(clip, protocol)
+        name = cut.enrol.parent.name
+        avatar = cut.enrol.with_name(f"{size}.avatar")
         log = avatar.with_suffix(".cost")
         if not avatar.exists():
             track = self.track(cut.enrol)
@@ -54,6 +53,11 @@ class Lab:
             ran = self._run([*arguments, "--track", track, *self._effort, "--consent", "self"])
             log.write_text(f"enrolled in {ran.cost}")
         return Enrolled(name, cut, avatar, log.read_text() if log.exists() else "")
+
+    def cut(self, clip: str, protocol: str) -> clips.HeldOut:
+        """The two files, in a folder of their own."""
+        folder = self.work / f"{Path(clip).stem}-{Path(protocol).stem}"
+        return self._cut(self.source / "enrol" / clip, folder, protocol)
 
     def track(self, video: Path) -> Path:
         """The track of a file, made once: avatars of several sizes learn from one."""

@@ -67,6 +67,7 @@ class FitSettings:
     draw: DrawSettings = field(default_factory=DrawSettings)
     sampling: SamplingSettings = field(default_factory=lambda: SamplingSettings(20, 8))
     layout: StateLayout = field(default_factory=StateLayout)
+    attention: bool = True  # False: the embedding is its linear path alone
 
 
 class Fit:
@@ -89,8 +90,9 @@ class Fit:
         self.images = torch.from_numpy(crops.images)
         self.rows = _usable(crops, track)
         self.training, self.held_out = _split(self.rows, settings.held_out)
-        basis = ExpressionBasis.of(track.cut(self.training))
+        basis = ExpressionBasis.of(track.cut(self.training), settings.layout.code)
         self.states = FittedStates(track, basis, settings.layout)
+        self.states.embedding.out.requires_grad_(settings.attention)  # 0: nothing flows through it
         if start is not None:
             self.states.go_on_from(start)
             self.person = fields_of(start).train().requires_grad_(True)

@@ -33,9 +33,9 @@ class FittedStates(nn.Module):
             values = torch.from_numpy(np.ascontiguousarray(getattr(track, name), np.float32))
             self.register_buffer(name, values)
         linear, bias = linear_path(basis)
-        self.embedding = AttentionEmbedding(linear[: layout.code])
+        self.embedding = AttentionEmbedding(linear)
         with torch.no_grad():
-            self.embedding.bias.copy_(bias[: layout.code])
+            self.embedding.bias.copy_(bias)
         self.register_buffer("units", torch.tensor(self.UNITS))
         self.motion = nn.Embedding(len(track), 10, sparse=True)
         self.coefficients = nn.Embedding(len(track), EXPRESSIONS, sparse=True)

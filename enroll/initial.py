@@ -28,25 +28,25 @@ _BACK = -0.10
 
 @dataclass(frozen=True)
 class ExpressionBasis:
-    """The 30 directions in which this person's expression varies most.
+    """The directions, as many as there are codes, in which this person's expression varies most.
 
     code = directions (expression - mean): the embedding's linear path at the start.
     """
 
     mean: Array  # [79]
-    directions: Array  # [30, 79], orthonormal rows
+    directions: Array  # [codes, 79], orthonormal rows
 
     @classmethod
-    def of(cls, track: FaceTrack) -> ExpressionBasis:
+    def of(cls, track: FaceTrack, codes: int = CODES) -> ExpressionBasis:
         seen = track.expression[track.confidence > 0].astype(np.float64)
         mean = seen.mean(0)
-        # A little of the population's own variance, so that a very still clip has 30 directions.
+        # A little of the population's own variance, so that a very still clip has directions, too.
         covariance = np.cov(seen.T) + 1e-4 * np.eye(seen.shape[1])
         _, vectors = np.linalg.eigh(covariance)
-        directions = vectors[:, ::-1].T[:CODES]
+        directions = vectors[:, ::-1].T[:codes]
         # The sign of an eigenvector is free: fix it, so that two machines agree.
         largest = np.abs(directions).argmax(1)
-        directions = directions * np.sign(directions[np.arange(CODES), largest])[:, None]
+        directions = directions * np.sign(directions[np.arange(len(directions)), largest])[:, None]
         return cls(mean, directions)
 
 
@@ -69,10 +69,11 @@ def start_person(
         depth, height, width = person.settings.warp
         points = _grid(box, (depth, height, width))
         moves = np.einsum("kj,jvc->kvc", basis.directions, model.expression)
-        offsets = _spread(points.reshape(-1, 3), mesh, moves)  # [30, G, 3] metres
+        offsets = _spread(points.reshape(-1, 3), mesh, moves)  # [codes, G, 3] metres
         # A point is looked up where it was before the face moved.
         in_box = -offsets * (2.0 / (box[1] - box[0]))
-        person.head.warp[:CODES] = torch.from_numpy(in_box.reshape(CODES, -1)).float()
+        codes = len(basis.directions)
+        person.head.warp[:codes] = torch.from_numpy(in_box.reshape(codes, -1)).float()
 
 
 def _grid(box: Array, shape: tuple[int, int, int]) -> Array:
@@ -108,6 +109,6 @@ def _spread(points: Array, mesh: Array, moves: Array, reach: float = 0.012) -> A
 
 
 def linear_path(basis: ExpressionBasis) -> tuple[Tensor, Tensor]:
-    """The embedding's first linear [30, 79] and bias [30]."""
+    """The embedding's first linear [codes, 79] and bias [codes]."""
     linear = torch.from_numpy(basis.directions).float()
     return linear, -torch.from_numpy(basis.directions @ basis.mean).float()

@@ -20,7 +20,7 @@ from render.fields.settings import FieldSettings
 from render.fields.torso import ConsistencyCode, TorsoField
 from render.rays import box_bounds, head_rays
 from render.sampling import even_edges, weighted_edges
-from render.volume import accumulate, ray_weights
+from render.volume import accumulate, clearness, ray_weights
 
 ANYWHERE = 1e4  # a reach that no expression exceeds
 
@@ -144,7 +144,9 @@ class Person(nn.Module):
         fast = points.device.type == "cpu" and len(points) == 1
         gather = self.fine_features if fast else self.fine_features_plain
         features, opacity = gather(driven, rays, edges)
-        return self.head.shade(driven, features, opacity, rays[1]), opacity
+        clear = clearness(opacity)
+        head = self.head.shade(driven, features, opacity, rays[1])
+        return head * clear[..., None], opacity * clear
 
     def coarse_look(
         self,
@@ -215,6 +217,8 @@ class Person(nn.Module):
     ) -> tuple[Tensor, Tensor]:
         """Torso over background [B, R, 3], and the torso's opacity [B, R]."""
         colour, opacity = self.torso(points, drive.torso, consistency)
+        if not self.training:  # a fit has to see its own haze to lift it
+            opacity = opacity * clearness(opacity)
         if background is None:
             background = self.background(points)
         return background + opacity[..., None] * (colour - background), opacity

@@ -9,6 +9,8 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
+_HAZE = (0.02, 0.07)  # opacity: nothing is drawn of what has less, all of what has more
+
 
 def ray_weights(
     density: Tensor,  # [B, R, S], 1/m
@@ -37,3 +39,10 @@ def accumulate(
 ) -> Tensor:  # [B, R, C]
     """Eq. 2: the weighted sum along each ray."""
     return (weights[..., None, :] @ values)[..., 0, :]
+
+
+def clearness(opacity: Tensor) -> Tensor:
+    """[...] -> what is drawn of a layer, 0..1: faint opacity far from a surface is what the fit
+    was not sure of, and it moves with the person, so that the wall behind flickers."""
+    low, high = _HAZE
+    return ((opacity - low) / (high - low)).clamp(0.0, 1.0)

@@ -21,6 +21,7 @@ from render.interpolate import plane_samples
 from render.person import Person, SamplingSettings
 from render.rays import box_bounds, head_rays
 from render.sampling import even_edges, weighted_edges
+from render.volume import clearness
 
 # The grids that a sample is read from; those that the expression blends are small, and stay exact.
 _READ = ("head.coarse", "head.front", "head.top", "head.profile", "torso.plane", "background.plane")
@@ -84,7 +85,9 @@ class Whole(nn.Module):
         edges = even_edges(*box_bounds(person.head.box, *rays), sampling.coarse)
         edges = weighted_edges(edges, guide, sampling.fine)
         features, opacity = person.fine_features_plain(driven, rays, edges)
-        head = person.head.shade(driven, features, opacity, rays[1])
+        clear = clearness(opacity)
+        head = person.head.shade(driven, features, opacity, rays[1]) * clear[..., None]
+        opacity = opacity * clear
         replaced = None if background is None else background[None]
         behind, _ = person.behind(consistency, drive, seen, replaced)
         return (head + (1.0 - opacity[..., None]) * behind).clamp(0.0, 1.0)

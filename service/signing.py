@@ -34,14 +34,16 @@ def read_key(path: Path) -> bytes:
     return key.private_bytes_raw()
 
 
-def made_key(path: Path) -> bytes:
-    """The seed in a key's file, which is made where there is none: who enrols again under the same
-    name stays who they were.  Raises as `read_key`."""
-    if path.exists():
-        return read_key(path)
-    seed = secrets.token_bytes(SEED)
-    private_file(path, pem(seed))
-    return seed
+def seed_of(path: Path) -> bytes:
+    """The seed in a key's file, a new one where there is none: who enrols again under the same name
+    stays who they were.  Raises as `read_key`."""
+    return read_key(path) if path.exists() else secrets.token_bytes(SEED)
+
+
+def keep_seed(path: Path, seed: bytes) -> None:
+    """Into a key's file that only its owner can read, once there is something to sign for."""
+    if not path.exists():
+        private_file(path, pem(seed))
 
 
 def pem(seed: bytes) -> bytes:

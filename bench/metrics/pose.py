@@ -38,6 +38,17 @@ def jitter(reference: Frames, pictures: Frames) -> Figures:
     return figures
 
 
+def acceleration(reference: Frames, pictures: Frames) -> Figures:
+    """[F] by how much the landmarks' second difference over time is longer than the reference's,
+    1/256 of the picture: above 0 the picture shakes more than the person moved."""
+    mine, theirs = tracked(reference, pictures)
+    figures = np.full(len(mine.points), np.nan)
+    if len(figures) > 2:
+        bent = [_mean_length(np.diff(one.points, 2, axis=0)) for one in (theirs, mine)]
+        figures[1:-1] = bent[0] - bent[1]
+    return figures
+
+
 def lost(reference: Frames, pictures: Frames) -> Figures:
     """[F] 1 where the reference's face is not found in the picture, else 0; NaN where the
     reference has none."""
@@ -82,6 +93,7 @@ _AT = (WHOLE,)
 POSE = (
     Metric("AKD", "px of 256", False, _OURS + "478 points", akd, missing, _AT),
     Metric("JITTER", "px of 256", False, _OURS + "478 points", jitter, missing, _AT),
+    Metric("SHAKE", "px of 256", False, _OURS + "acceleration", acceleration, missing, _AT),
     Metric("PRMSE", "degrees", False, _OURS + "head pose", pose_angle, missing, _AT, pool="rms"),
     Metric("AUCON", "of 1", True, _OURS + "79 coefficients", expression_agreement, missing, _AT),
     Metric("LOST", "of 1", False, _OURS + "face not found", lost, missing, _AT),

@@ -16,6 +16,7 @@ from bench.metrics.identity import IDENTITY
 from bench.metrics.metric import Metric, each
 from bench.metrics.pose import POSE
 from bench.metrics.seam import SEAM
+from bench.metrics.stillness import STILLNESS
 from bench.metrics.strred import missing as strred_missing
 from bench.metrics.strred import strred
 from bench.metrics.vsi import vsi
@@ -60,6 +61,7 @@ HERE = (
     *IDENTITY,
     *POSE,
     SEAM,
+    STILLNESS,
 )  # fmt: skip
 
 # What is not here: (name, rising, paper, the weights it needs).  A plug-in of the same name takes

@@ -72,9 +72,9 @@ def run(arguments: argparse.Namespace) -> None:
     from avatar.track_file import read_track
     from codec.signature import public_key
     from service.enrolment import EnrolmentSettings, enrol
-    from service.signing import key_of, made_key
+    from service.signing import keep_seed, key_of, seed_of
 
-    signer = public_key(made_key(key_of(target)))
+    seed = seed_of(key_of(target))
     settings = EnrolmentSettings(
         size=arguments.size,
         budget=None if arguments.steps is not None else arguments.budget,
@@ -93,8 +93,9 @@ def run(arguments: argparse.Namespace) -> None:
             start=read_avatar(start) if start else None,
             resume=arguments.resume,
             progress=progress,
-            signer=signer,
+            signer=public_key(seed),
         )
+    keep_seed(key_of(target), seed)
     for warning in warnings:
         say(warning)
     _keep_sign(videos[0], target)

@@ -44,14 +44,14 @@ def run(arguments: argparse.Namespace) -> None:
 def _avatar(path: Path) -> dict[str, Any]:
     from dataclasses import asdict
 
-    from avatar.archive import VERSION, read_avatar
+    from avatar.archive import read_avatar, stored_version
 
     avatar = read_avatar(path)
     return {
         "size_bytes": path.stat().st_size,
         "name": avatar.name,
         "digest": avatar.digest,
-        "version": VERSION,
+        "version": stored_version(path.read_bytes()),
         "created": avatar.created,
         "signer": avatar.signer or "none",
         "consent": asdict(avatar.consent),

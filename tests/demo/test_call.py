@@ -78,10 +78,11 @@ def saw_an_avatar(path) -> None:
 def test_two_programs_see_each_other(server, fitted, film, tmp_path):
     from avatar.archive import write_avatar
     from codec.signature import public_key
-    from service.signing import made_key
+    from service.signing import keep_seed
 
-    for name in ("ada", "bob"):
-        signer = public_key(made_key(tmp_path / f"{name}.key"))
+    for name, seed in (("ada", bytes(range(32))), ("bob", bytes(range(32, 64)))):
+        keep_seed(tmp_path / f"{name}.key", seed)
+        signer = public_key(seed)
         write_avatar(replace(fitted, name=name, signer=signer), tmp_path / f"{name}.avatar")
     tokens = {name: server.user(name) for name in ("ada", "bob")}
     room = server.call("POST", "/v1/rooms", tokens["ada"]).json()

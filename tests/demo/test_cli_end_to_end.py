@@ -100,7 +100,7 @@ def test_info_of_an_avatar(here):
     facts = json.loads(works("info", "s.avatar", "--json").out)
     assert facts["name"] == "Sample" and facts["size_bytes"] == (here / "s.avatar").stat().st_size
     assert facts["consent"]["subject"] == "self" and facts["report"]["steps"] == 3
-    assert facts["version"] == 1
+    assert facts["version"] == 2
     works("info", "talk.track", "--mesh", "head.glb", "--frame", "5")
     assert (here / "head.glb").read_bytes()[:4] == b"glTF"
     assert run("info", "talk.track", "--mesh", "head.glb", "--frame", "40").code == 2

@@ -7,7 +7,7 @@ import torch
 
 from render.rays import box_bounds
 from render.sampling import even_edges, weighted_edges
-from render.volume import accumulate, ray_weights, ray_weights_plain
+from render.volume import accumulate, clearness, ray_weights, ray_weights_plain
 
 
 def chord(offset: float, radius: float) -> float:
@@ -73,3 +73,9 @@ def test_box_bounds_hit_and_miss():
     near, far = box_bounds(box, origins, directions)
     assert near[0, 0].item() == pytest.approx(2.0) and far[0, 0].item() == pytest.approx(4.0)
     assert far[0, 1] <= near[0, 1]
+
+
+def test_haze_is_not_drawn_and_surfaces_are() -> None:
+    opacity = torch.tensor([0.0, 0.01, 0.02, 0.045, 0.07, 0.5, 1.0])
+    clear = clearness(opacity)
+    assert clear[:3].max() == 0 and float(clear[3]) == pytest.approx(0.5) and clear[4:].min() == 1

@@ -57,6 +57,8 @@ def test_landmarks(monkeypatch: pytest.MonkeyPatch) -> None:
     shake = pose.jitter(FRAMES, FRAMES)
     np.testing.assert_allclose(shake[[1, 2, 3, 4, 5]], [0, 0, 0.5, 1.0, 0.5], atol=1e-9)
     assert np.isnan(shake[[0, 6, 7, 8, 9]]).all()
+    excess = pose.acceleration(FRAMES, FRAMES)
+    assert excess[1] == pytest.approx(0.0, abs=1e-9) and np.isnan(excess[[0, 6, 7, 8, 9]]).all()
     assert pose.lost(FRAMES, FRAMES).tolist() == [0] * 7 + [1, 0, 0]
 
 
@@ -128,3 +130,12 @@ def test_identity_is_the_cosine_of_descriptors(monkeypatch: pytest.MonkeyPatch) 
     assert cosine[0] == pytest.approx(0.5) and np.isnan(cosine[1:]).all()
     assert identity.aed(FRAMES, FRAMES + np.uint8(9))[0] == pytest.approx(1.0)
     assert identity.csim(FRAMES, FRAMES)[0] == pytest.approx(1.0)
+
+
+def test_a_picture_that_shakes_more_than_the_person(monkeypatch: pytest.MonkeyPatch) -> None:
+    still = np.repeat(POINTS[:1], 10, axis=0)
+    shaking = still + 0.5 * (-1.0) ** np.arange(10)[:, None, None] * [1.0, 0.0]
+    seen(monkeypatch, Tracked(still, track()), Tracked(shaking, track()))
+    np.testing.assert_allclose(pose.acceleration(FRAMES, FRAMES)[1:-1], 2.0)  # 0.5, -1, 0.5
+    seen(monkeypatch, Tracked(shaking, track()), Tracked(still, track()))
+    np.testing.assert_allclose(pose.acceleration(FRAMES, FRAMES)[1:-1], -2.0)

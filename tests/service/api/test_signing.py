@@ -11,17 +11,19 @@ pytest.importorskip("cryptography")
 from avatar.archive import avatar_bytes, parse_avatar
 from avatar.errors import FormatError, InputError, MismatchError, StorageError
 from codec.signature import public_key
-from service.signing import key_of, made_key, pem, read_key, seed_for
+from service.signing import keep_seed, key_of, pem, read_key, seed_for, seed_of
 
 ADA, EVE = bytes(range(32)), bytes(range(32, 64))
 
 
 def test_a_key_is_made_once_for_its_owners_eyes(tmp_path):
     path = key_of(tmp_path / "ada.avatar")
-    seed = made_key(path)
+    seed = seed_of(path)
+    assert len(seed) == 32 and seed_of(path) != seed and not path.exists()
+    keep_seed(path, seed)
     assert path.name == "ada.key" and path.stat().st_mode & 0o777 == 0o600
-    assert made_key(path) == read_key(path) == seed and len(seed) == 32
-    assert path.read_bytes() == pem(seed) and made_key(tmp_path / "b.key") != seed
+    keep_seed(path, ADA)  # who enrols again stays who they were
+    assert seed_of(path) == read_key(path) == seed and path.read_bytes() == pem(seed)
 
 
 def test_a_call_is_signed_by_the_key_beside_the_avatar(tmp_path, archive):
@@ -44,7 +46,7 @@ def test_what_is_no_key_is_said_to_be_none(tmp_path):
     for data in (b"", b"\xff" * 99, pem(ADA)[:60]):
         path.write_bytes(data)
         with pytest.raises(FormatError, match="no signing key"):
-            made_key(path)
+            seed_of(path)
         assert path.read_bytes() == data
 
 

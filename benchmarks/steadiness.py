@@ -1,0 +1,76 @@
+"""Whether anything shakes: a still photograph, a moving head, the seam, the wall behind."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from bench.figure import Figure
+from bench.metrics.registry import metric
+from bench.metrics.tracked import tracked
+from benchmarks.lab import Enrolled, Lab
+from enroll.capture import open_video
+from service.compare import aligned
+from service.video_out import video_file
+
+NOISE = 3.0  # levels of 255, a webcam's in a room
+FRAMES, RATE = 100, 25
+_PERIOD = 1_000_000 // RATE
+
+
+def steadiness(lab: Lab, clip: str, protocol: str) -> Iterator[Figure]:
+    """Of one avatar, by the default effort: all lengths in pixels at 256."""
+    name = f"steady {Path(clip).stem}"
+    who = lab.enrolled(clip, protocol)
+    yield Figure(name, "still photograph", _still(lab, who), "px", 0.1, "at most")
+    stream = lab.stream(who, "--effort=1")
+    pairs = list(aligned(who.cut.judge, lab.video(who, stream, 256), stream))
+    filmed, shown = (np.stack(side) for side in zip(*pairs, strict=True))
+    mine, theirs = tracked(filmed, shown)
+    own, ours = (_acceleration(one.points) for one in (mine, theirs))
+    note = f"{ours:.3f} px against {own:.3f} filmed"
+    yield Figure(name, "excess acceleration", 100 * (ours / own - 1), "%", 10, "at most", note)
+    for which, bound in (("SEAM", 0.5), ("FLICKER", 0.1)):
+        figures = metric(which).measure(filmed, shown)
+        yield Figure(name, which, float(np.nanmean(figures)), "levels", bound, "at most")
+
+
+def _acceleration(points: NDArray[np.floating]) -> float:
+    """Mean length of the landmarks' [F, P, 2] second difference over time."""
+    return float(np.nanmean(np.linalg.norm(np.diff(points, 2, axis=0), axis=2)))
+
+
+def _still(lab: Lab, who: Enrolled) -> float:
+    """Root mean square motion of the rendered landmarks about their mean, of one photograph with a
+    camera's noise."""
+    source = who.avatar.with_name("still.mkv")
+    if not source.exists():
+        first = next(iter(open_video(who.cut.judge))).image
+        rng = np.random.default_rng(0)
+        height, width = first.shape[:2]
+        with video_file(source, width, height, RATE) as video:
+            for index in range(FRAMES):
+                noisy = first + rng.normal(0.0, NOISE, first.shape)
+                picture = np.clip(np.rint(noisy), 0, 255).astype(np.uint8)
+                video.picture(picture, index * _PERIOD, _PERIOD)
+    stream, shown = source.with_suffix(".fw"), source.with_suffix(".shown.mkv")
+    lab.run("encode", source, "--avatar", who.avatar, "-o", stream, "--effort", "1")
+    lab.run("decode", stream, "--avatar", who.avatar, "-o", shown, "--size", "256")
+    pictures = np.stack([frame.image for frame in open_video(shown)])
+    points = tracked(pictures, pictures)[1].points[FRAMES // 10 :]  # once the filters have settled
+    off = points - np.nanmean(points, axis=0)
+    return float(np.sqrt(np.nanmean(np.square(off).sum(axis=2))))
+
+
+def _row(clip: str, protocol: str) -> Callable[[Lab], Iterator[Figure]]:
+    return lambda lab: steadiness(lab, clip, protocol)
+
+
+STEADINESS: dict[str, Callable[[Lab], Iterator[Figure]]] = {
+    "steady-podium": _row("podium.mp4", "tail"),
+    "steady-webcam": _row("webcam.mp4", "tail"),
+    "steady-newsdesk": _row("newsdesk.mp4", "10s"),
+}

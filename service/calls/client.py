@@ -45,6 +45,7 @@ class Line:
     async def __aenter__(self) -> Line:
         self.lost = True  # until it is joined, and while it is joined again
         self._rejoining: asyncio.Task[None] | None = None
+        self._connection: Any = None
         await self._join()
         self.lost = False
         self._ticker = asyncio.create_task(self._tick())
@@ -62,8 +63,7 @@ class Line:
 
         self._listening: asyncio.Task[None] | None = None
         self._member = ""
-        self._connection: Any = new_connection()
-        connection = self._connection
+        self._connection = connection = new_connection()
         self._channel = face_channel(connection)
         self._channel.on("message", self._message)
         connection.on("track", self._track)

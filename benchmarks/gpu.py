@@ -112,13 +112,7 @@ def floor(
     sample nothing in memory: what a perfectly fused kernel moves.  `gathered` counts the corners
     that samples read, which caches must serve.
     """
-    s = FieldSettings(
-        **{
-            k: tuple(v) if isinstance(v, list) else v
-            for k, v in avatar.settings.items()
-            if k not in ("byte_tensors", "exact_tensors")
-        }
-    )
+    s = fields_of(avatar).settings
     samples = pixels * sampling.fine
     texels = sum(v.size for k, v in avatar.group("fields").items() if "colour" not in k)
     moved = 2.0 * texels + 3.0 * pixels

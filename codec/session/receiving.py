@@ -33,7 +33,8 @@ class ReceiverSettings:
     are the farther back packets lean; hurry: the same once packets are missing; repeat: between
     requests for a key or an offer; report: between reports of loss; blackout: packets missing in a
     row that are not counted as loss, for no redundancy helps then; silence: without face packets
-    after which fallback messages take over; all times in microseconds.  check: as the sender's."""
+    after which fallback messages take over; copy: so much later than its like no network brings a
+    packet's copy; all times in microseconds.  check: as the sender's."""
 
     feedback: int = 120_000
     hurry: int = 30_000
@@ -41,6 +42,7 @@ class ReceiverSettings:
     report: int = 500_000
     blackout: int = 16
     silence: int = 300_000
+    copy: int = 1_000_000
     check: bool = True
     playout: PlayoutSettings = PlayoutSettings()
 
@@ -158,14 +160,17 @@ class FaceReceiver:
         header = offer.header
         self._codec = CallCodec(statistics, header)
         self._codec.prepare()
-        period = header.rate[1] * 1_000_000 // header.rate[0]
-        neutral = np.asarray(statistics.mean, np.float32)
-        self._playout = Playout(neutral, max(1, period), self._settings.playout)
+        self._playout = self._empty(offer)
         self._restart()
+
+    def _empty(self, offer: Offer) -> Playout:
+        rate, statistics = offer.header.rate, self._avatars[offer.header.digest]
+        neutral = np.asarray(statistics.mean, np.float32)
+        return Playout(neutral, max(1, rate[1] * 1_000_000 // rate[0]), self._settings.playout)
 
     def _restart(self) -> None:
         self._held = HeldStates()
-        self._seen: set[int] = set()
+        self._seen: dict[int, int] = {}  # number -> time of its first frame
         self._top = self._counted = -1  # greatest number that came; at the last report
         self._got = self._missed = 0
         self._gap = False  # packets missing since the last feedback
@@ -188,8 +193,10 @@ class FaceReceiver:
             self._offer_wanted = self._offer is None
             return []
         number = packet.number(max(self._top, 0))
-        if packet.key and number < self._top - TURN // 2:
-            self._restart()  # the sender began anew
+        if packet.key and self._is_anew(packet, number, now):
+            self._restart()
+            if packet.time < self._face_time and self._offer is not None:
+                self._playout = self._empty(self._offer)  # its clock began anew too
         if number in self._seen:
             return []
         try:
@@ -198,7 +205,7 @@ class FaceReceiver:
             self._key_wanted = True
             return []
         self._key_wanted = self.stopped = False
-        self._count(number, now)
+        self._count(number, int(content.times[0]), now)
         self._news = True
         self._fill(self._playout, content, now, packet.frames)
         self._face_at, self._face_time = now, int(content.times[-1])
@@ -206,6 +213,18 @@ class FaceReceiver:
             return []
         self._mode = AVATAR
         return [HandOver(AVATAR, int(content.times[0]))]
+
+    def _is_anew(self, key: CallPacket, number: int, now: int) -> bool:
+        """Whether a sender that began anew sent this key packet: in what one sender sends, numbers
+        and times rise together, and nothing comes twice but soon."""
+        if self._top < 0 or self._face_at is None:
+            return False
+        if number < self._top - TURN // 2:
+            return True
+        if number in self._seen:
+            late = (now - key.time) - (self._face_at - self._face_time)
+            return self._seen[number] != key.time or late > self._settings.copy
+        return (number > self._top) != (key.time > self._seen[self._top])
 
     def _fill(self, playout: Playout, content: CallContent, now: int, frames: int) -> None:
         assert self._codec is not None
@@ -218,11 +237,12 @@ class FaceReceiver:
             playout.add(content.mark.time, coarse, True, exact=False)
         playout.arrived(now, int(content.times[-1]), frames, self._loss)
 
-    def _count(self, number: int, now: int) -> None:
-        """Books the packet; every `report` the share of lost ones is made of the books."""
-        self._seen.add(number)
+    def _count(self, number: int, time: int, now: int) -> None:
+        """Books the packet; every `report` the share of lost ones is made of the books.  time: of
+        its first frame."""
+        self._seen[number] = time
         if len(self._seen) > 4 * TURN:
-            self._seen = {n for n in self._seen if n > self._top - 2 * TURN}
+            self._seen = {n: at for n, at in self._seen.items() if n > self._top - 2 * TURN}
         if self._top < 0:
             self._top = self._counted = number - 1
         gap = number - self._top - 1

@@ -18,7 +18,7 @@ EXAMPLE = "facewire call LINK --camera 0 --avatar me.avatar --theirs you.avatar 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("room", metavar="ROOM", help="the room's link")
     parser.add_argument("--camera", default="0", metavar="N|VIDEO", help="default: camera 0")
-    parser.add_argument("--avatar", required=True, metavar="AVATAR", help="yours")
+    parser.add_argument("--avatar", metavar="AVATAR", help="yours; without one the fallback sends")
     parser.add_argument(
         "--theirs", action="append", default=[], metavar="AVATAR", help="one that you may be shown"
     )
@@ -38,11 +38,11 @@ def run(arguments: argparse.Namespace) -> None:
     token = os.environ.get("FACEWIRE_TOKEN", "")
     if not token:
         raise InputError("FACEWIRE_TOKEN is not set", "Sign in: POST /v1/sessions; set the token.")
-    mine = input_file(arguments.avatar, "avatar")
+    mine = input_file(arguments.avatar, "avatar") if arguments.avatar else None
     theirs = [input_file(path, "avatar") for path in arguments.theirs]
     camera = arguments.camera
     source = camera if camera.isdigit() else input_file(camera, "video")
-    target = output_file(arguments.output, ".mp4", inputs=(mine, *theirs))
+    target = output_file(arguments.output, ".mp4", inputs=tuple(filter(None, (mine, *theirs))))
     from service.calls.recording import record_call
 
     told = asyncio.run(

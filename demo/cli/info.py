@@ -84,12 +84,14 @@ def _track(path: Path) -> dict[str, Any]:
 
 def _video(path: Path) -> dict[str, Any]:
     """Of any other file: what a video's watermark says."""
+    from service.watermark.payload import NO_AVATAR
     from service.watermark.video import read_watermark
 
     found = read_watermark(path)
+    avatar = "none, by the fallback" if found.prefix == NO_AVATAR else found.prefix
     return {
         "watermark": found.prefix is not None,
-        "avatar": found.prefix or "none found",
+        "avatar": avatar or "none found",
         "clarity": found.clarity,
         "seconds_read": found.seconds,
     }

@@ -19,6 +19,7 @@ from service.api.context import Context, Shared, asking
 from service.api.mirror import own, watch_of
 from service.api.problems import refuse
 from service.api.shapes import Asked, Id
+from service.calls.fallback_end import fallback_at_hand
 from service.calls.gateway import Gateway
 from service.calls.peer import Peer
 from service.calls.rooms import Room
@@ -89,6 +90,7 @@ async def join(id: Id, asked: JoinWanted, me: Caller, context: Shared) -> Joined
             device=context.settings.device,
             watch=watch,
             seed=seed,
+            fallback=await run_in_threadpool(fallback_at_hand),
         )
     try:
         answer = await member.answer(asked.sdp)

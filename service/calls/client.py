@@ -3,27 +3,30 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any
 
-import numpy as np
-from numpy.typing import NDArray
-
 from avatar.avatar import Avatar
-from avatar.errors import AccessError, InputError
+from avatar.errors import AccessError, FacewireError, InputError
 from service.calls.connection import drain, face_channel, new_connection, send, wait_open
 from service.calls.face_end import FaceEnd
+from service.calls.screen import Scene
 
+_log = logging.getLogger("facewire.calls")
 _TICK = 0.01  # seconds between two looks at what is due
+_RETRY = 1.0  # seconds before a lost line is joined again, and between two attempts
 
 
 @dataclass
 class Line:
     """A place in a room of a server.  base: http://host:port.  post(path, json) -> JSON.
 
-    With `async with` it is joined and left.
+    With `async with` it is joined and left.  Where the connection is lost meanwhile it is joined
+    again, and the call goes on as after a long loss of packets.
     """
 
     base: str
@@ -40,13 +43,31 @@ class Line:
         return int((time.monotonic() - self.begun) * 1e6)
 
     async def __aenter__(self) -> Line:
+        self.lost = True  # until it is joined, and while it is joined again
+        self._rejoining: asyncio.Task[None] | None = None
+        self._connection: Any = None
+        await self._join()
+        self.lost = False
+        self._ticker = asyncio.create_task(self._tick())
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        for task in (self._ticker, self._rejoining, self._listening):
+            if task is not None:
+                task.cancel()
+        connection, self._connection = self._connection, None
+        await connection.close()
+
+    async def _join(self) -> None:
         from aiortc import RTCSessionDescription
 
         self._listening: asyncio.Task[None] | None = None
+        self._member = ""
         self._connection = connection = new_connection()
         self._channel = face_channel(connection)
         self._channel.on("message", self._message)
         connection.on("track", self._track)
+        connection.on("connectionstatechange", lambda: self._changed(connection))
         if self.sound is not None:
             connection.addTrack(self.sound)
         else:
@@ -57,14 +78,31 @@ class Line:
         self._member = joined["member"]
         await connection.setRemoteDescription(RTCSessionDescription(joined["sdp"], "answer"))
         await wait_open(self._channel)
-        self._ticker = asyncio.create_task(self._tick())
-        return self
 
-    async def __aexit__(self, *_: object) -> None:
-        self._ticker.cancel()
-        if self._listening is not None:
-            self._listening.cancel()
+    def _changed(self, connection: Any) -> None:
+        gone = connection.connectionState in ("failed", "closed")
+        if gone and connection is self._connection and not self.lost:
+            self.lost = True
+            self._rejoining = asyncio.create_task(self._rejoin())
+
+    async def _rejoin(self) -> None:
+        import httpx
+
+        while self.lost:
+            await asyncio.sleep(_RETRY)
+            try:
+                await self._leave()
+                await self._join()
+                self.lost = False
+            except (httpx.HTTPError, FacewireError, OSError) as error:
+                _log.info("the line is not back yet: %s", type(error).__name__)
+
+    async def _leave(self) -> None:
+        """Gives the place in the room back, if the server still keeps it."""
         await self._connection.close()
+        if self._member:
+            with suppress(InputError):
+                await self._ask("DELETE", f"/v1/rooms/{self.room}/members/{self._member}")
 
     def send(self, datagrams: list[bytes]) -> None:
         for data in datagrams:
@@ -82,14 +120,14 @@ class Line:
             self.send(self.end.poll(self.now))
             await asyncio.sleep(_TICK)
 
-    async def _ask(self, method: str, path: str, body: Any) -> Any:
+    async def _ask(self, method: str, path: str, body: Any = None) -> Any:
         import httpx
 
         async with httpx.AsyncClient(base_url=self.base, timeout=30) as client:
             headers = {"Authorization": f"Bearer {self.token}"}
             answer = await client.request(method, path, json=body, headers=headers)
         if answer.status_code < 400:
-            return answer.json()
+            return answer.json() if answer.content else None
         said = answer.json().get("detail", f"the server answers {answer.status_code}")
         if answer.status_code in (401, 403):
             raise AccessError(said, "Set FACEWIRE_TOKEN to a token with the scope calls.")
@@ -99,21 +137,24 @@ class Line:
 async def take_part(
     line: Line,
     source: Any,
-    mine: Avatar,
-    seen: Callable[[NDArray[np.float32], Avatar, int], None],
+    mine: Avatar | None,
+    seen: Callable[[Scene, int], None],
     seconds: float,
     leave: asyncio.Event,
     fps: float = 25.0,
 ) -> None:
     """Films and shows for some seconds, or until `leave` is set.  source: a `Video`; a file plays
-    at its own pace.  seen: given a state [D], its avatar and the time, for every picture that is
+    at its own pace.  seen: given what there is to show and the time, for every picture that is
     due."""
     from enroll.scene import TrackPrior
     from enroll.track_live import CausalTracker
     from service.latest import Latest
 
     loop = asyncio.get_running_loop()
-    tracker = await loop.run_in_executor(None, lambda: CausalTracker(prior=TrackPrior.of(mine)))
+    tracker: Any = None
+    if mine is not None:
+        prior = TrackPrior.of(mine)
+        tracker = await loop.run_in_executor(None, lambda: CausalTracker(prior=prior))
     frames = iter(Latest(source))
     end = time.monotonic() + seconds
 
@@ -133,12 +174,14 @@ async def take_part(
 
     async def showing() -> None:
         while going():
-            shown, theirs = line.end.show(line.now), line.end.theirs
-            if shown is not None and theirs is not None:
-                await loop.run_in_executor(None, seen, shown.values, theirs, line.now)
+            now = line.now
+            scene = line.end.scene(now)
+            if scene is not None:
+                await loop.run_in_executor(None, seen, scene, now)
             await asyncio.sleep(1.0 / fps)
 
     try:
         await asyncio.gather(filming(), showing())
     finally:
-        tracker.close()
+        if tracker is not None:
+            tracker.close()

@@ -15,17 +15,25 @@ from avatar.avatar import Avatar
 from avatar.errors import FormatError
 from codec.header import DIGEST, PROFILE_CALL, StreamHeader
 from codec.session import FaceReceiver, FaceSender, ReceiverSettings, SenderSettings
-from codec.session.events import HandOver, Offered
+from codec.session.datagram import Datagram, Message
+from codec.session.events import FALLBACK, FallbackData, Offered
 from codec.session.greeting import Greeting
 from codec.session.playout import Shown
 from codec.session.protection import ProtectedEnd
 from enroll.capture import Frame
 from enroll.identity import IdentityWatch
+from service.calls.fallback_end import FallbackEnd
+from service.calls.framing import Framing
+from service.calls.hand_over import HandOver
+from service.calls.screen import Scene
 from service.states import states_of
 from service.traffic import Rate
 
 # What changes a sealed datagram is noticed, so that it needs no checksum of its own.
 _SENDING, _RECEIVING = SenderSettings(check=False), ReceiverSettings(check=False)
+_COARSER = (512, 1024, 2048)  # in 1/256, of the numbers' steps: what a call can go over to
+_LOST = 500_000  # us without a face before the camera, after which the fallback shows what is there
+_DATAGRAM = 1190  # bytes that any path carries, sealed
 
 
 @dataclass
@@ -40,7 +48,8 @@ class Traffic:
 class FaceEnd:
     """mine: the avatar of who is filmed, None for one who only looks.  theirs: avatars that are
     at hand for what comes.  watch: whether the face that is filmed is the enrolled one; without it
-    that is taken for granted.  room: of the call.  seed: the signing key of `mine`'s owner."""
+    that is taken for granted.  room: of the call.  seed: the signing key of `mine`'s owner.
+    fallback: shows a face while no avatar can."""
 
     def __init__(
         self,
@@ -49,6 +58,7 @@ class FaceEnd:
         watch: IdentityWatch | None = None,
         room: str = "",
         seed: bytes = b"",
+        fallback: FallbackEnd | None = None,
     ) -> None:
         self._watch = watch
         self._mine = mine
@@ -56,21 +66,33 @@ class FaceEnd:
         signs = bytes.fromhex(mine.digest) if mine is not None and seed else b""
         self._line = ProtectedEnd(room, secrets.token_bytes(32), signs, seed if signs else b"")
         self.traffic = Traffic(Rate(), Rate())
-        self._begin()
+        self._fallback = fallback
+        self._framing = Framing()
+        self._owner = True  # or nobody knows
+        self._faced = 0  # when a face was last seen
+        self._filmed = False
+        self._chosen = self._wanted = 0
+        self._begin(0)
 
-    def _begin(self) -> None:
+    def _begin(self, now: int) -> None:
         """A session with whoever is at the other end."""
         self.offered: bytes | None = None  # digest of the avatar that is offered
-        self.carried = "nothing"  # what the face comes by: "avatar", "fallback" or "nothing"
         self._genuine: tuple[tuple[Greeting, str], bool] | None = None  # what was judged, and how
-        self._sender: FaceSender | None = None
+        self._hand_over = HandOver()
         self._receiver = FaceReceiver(_RECEIVING)
+        self._receiver.want(self._wanted)
         for avatar in self._avatars.values():
             self._receiver.hold(avatar.digest, avatar.statistics)
+        self._sender: FaceSender | None = None
         if (mine := self._mine) is not None:
             digest = bytes.fromhex(mine.digest)[:DIGEST]
-            header = StreamHeader(digest=digest, layout=mine.layout, profile=PROFILE_CALL)
-            self._sender = FaceSender(mine.statistics, header, _SENDING)
+            header = StreamHeader(
+                digest=digest, layout=mine.layout, profile=PROFILE_CALL, coarser=_COARSER
+            )
+            sender = FaceSender(mine.statistics, header, _SENDING)
+            sender.choose(self._chosen)
+            sender.drive(self._owner, now)
+            self._sender = sender
 
     def hold(self, avatar: Avatar) -> None:
         """An avatar that came to hand during the call."""
@@ -108,22 +130,56 @@ class FaceEnd:
         """Digest of an avatar that is offered and not at hand."""
         return self.offered if self.offered and self.theirs is None else None
 
+    @property
+    def carried(self) -> str:
+        """What the face that is shown comes by: "avatar", "fallback" or "nothing"."""
+        return self._hand_over.carried
+
     def film(self, now: int, frame: Frame, tracker: object) -> list[bytes]:
-        """A filmed frame on its way.  tracker: a `CausalTracker` with the avatar's prior."""
-        if self._sender is None or self._mine is None:
-            return []
-        tracked = tracker.step(frame)  # type: ignore[attr-defined]
-        if self._watch is not None:
-            self.drive(self._watch.step(now, frame.image, tracked.points), now)
-        states = states_of(tracked.row, self._mine)
-        seen, riding = bool(states.visible[0]), self._receiver.riding
-        out = self._sender.send(now, frame.time, states.values[0], seen, riding)
+        """A filmed frame on its way.  tracker: a `CausalTracker` with the avatar's prior; not
+        looked at without an avatar."""
+        self._filmed = True
+        out: list[bytes] = []
+        tracked, sender, fallback = None, self._sender, self._fallback
+        if sender is not None and self._mine is not None:
+            tracked = tracker.step(frame)  # type: ignore[attr-defined]
+            if self._watch is not None:
+                self.drive(self._watch.step(now, frame.image, tracked.points), now)
+            states = states_of(tracked.row, self._mine)
+            seen, riding = bool(states.visible[0]), self._receiver.riding
+            self._faced = now if seen else self._faced
+            out = sender.send(now, frame.time, states.values[0], seen, riding)
+        lost = now - self._faced > _LOST
+        if fallback is not None and (sender is None or lost or FALLBACK in sender.carries):
+            # The avatar's window, where there is one: a hand-over then moves nothing.
+            window = self._framing.window(frame) if tracked is None else tracked.row.window
+            out += bundled(fallback.film(now, frame, window))
         return self._sealed(now, out)
 
     def drive(self, owner: bool | None, now: int) -> None:
-        """Says whether the face before the camera is the avatar's owner; None: nobody knows."""
+        """Says whether the face before the camera is the avatar's owner; None: nobody knows.  The
+        avatar stops for anybody else, and the fallback shows them."""
+        self._owner = owner is not False
         if self._sender is not None:
-            self._sender.drive(owner is not False, now)
+            self._sender.drive(self._owner, now)
+
+    def choose(self, level: int) -> None:
+        """Sends another of the offered qualities, 0 the finest, or a coarser one that is asked
+        for.  Raises InputError for one that is not there."""
+        if self._sender is not None:
+            self._sender.choose(level)
+            self._chosen = level
+
+    def want(self, level: int) -> None:
+        """Asks the other end for no finer quality than this one, 0 the finest.  Raises InputError
+        for one that there cannot be."""
+        self._receiver.want(level)
+        self._wanted = level
+
+    @property
+    def level(self) -> int:
+        """The quality that is sent."""
+        return 0 if self._sender is None else self._sender.level
 
     def receive(self, now: int, data: bytes) -> None:
         """What came over the line.  What is damaged is counted and dropped."""
@@ -134,13 +190,14 @@ class FaceEnd:
             if datagram is None:
                 peer = self._line.peer
                 if before is not None and peer is not None and peer.public != before.public:
-                    self._begin()
+                    self._fallback = self._fallback.anew() if self._fallback else None
+                    self._begin(now)
                 return
             for event in self._receiver.receive(now, datagram):
                 if isinstance(event, Offered):
                     self.offered = event.digest
-                elif isinstance(event, HandOver):
-                    self.carried = event.to
+                elif isinstance(event, FallbackData) and self._fallback is not None:
+                    self._fallback.receive(now, Message(event.kind, event.body))
             if self._sender is not None:
                 self._sender.receive(now, datagram)
         except FormatError:
@@ -149,15 +206,29 @@ class FaceEnd:
     def poll(self, now: int) -> list[bytes]:
         """What is due; to be called every few tens of milliseconds."""
         out = self._receiver.poll(now)
-        if self._sender is not None and self._line.ready:
-            out += self._sender.poll(now)
+        if self._line.ready:
+            out += [] if self._sender is None else self._sender.poll(now)
+            if self._fallback is not None:
+                out += bundled(self._fallback.poll(now, self._filmed))
         return self._line.poll(now) + self._sealed(now, out)
 
+    def scene(self, now: int) -> Scene | None:
+        """What to show now, by avatar or fallback; None while nobody is seen.  Nothing is shown by
+        an avatar whose stream is not its owner's, or while somebody else is before the other
+        camera."""
+        shown, theirs, end = self._receiver.show(now), self.theirs, self._fallback
+        if theirs is None or self.stopped or self.identity == "mismatch":
+            shown = None
+        avatar = None if shown is None or theirs is None else (theirs, shown)
+        vectors = None if end is None else end.show(now)
+        fallback = None if end is None or vectors is None else (end, vectors)
+        share = self._hand_over.step(now, shown, vectors)
+        return Scene(share, avatar, fallback) if avatar or fallback else None
+
     def show(self, now: int) -> Shown | None:
-        """What to show now, of `theirs`: nothing of a stream that is not its owner's, or while
-        somebody else is before the other camera."""
-        shown = self._receiver.show(now)
-        return None if self.stopped or self.identity == "mismatch" else shown
+        """The state of `theirs` to show now; None while there is none."""
+        scene = self.scene(now)
+        return scene.avatar[1] if scene is not None and scene.avatar is not None else None
 
     @property
     def owner(self) -> bool | None:
@@ -167,18 +238,37 @@ class FaceEnd:
     @property
     def delay(self) -> int:
         """Microseconds that frames wait here before they are shown."""
-        return self._receiver.delay
+        return self._shown_by.delay
 
     @property
     def loss(self) -> float:
-        return self._receiver.loss
+        return self._shown_by.loss
 
     @property
     def round_trip(self) -> int | None:
-        return self._sender.round_trip if self._sender else None
+        way = self._sender.round_trip if self._sender else None
+        return self._fallback.round_trip if way is None and self._fallback else way
+
+    @property
+    def _shown_by(self) -> FaceReceiver | FallbackEnd:
+        end = self._fallback
+        return end if end is not None and self.carried == FALLBACK else self._receiver
 
     def _sealed(self, now: int, out: list[bytes]) -> list[bytes]:
         out = [self._line.seal(data) for data in out]
         if out:
             self.traffic.sent.add(now, sum(map(len, out)))
         return out
+
+
+def bundled(messages: Sequence[Message]) -> list[bytes]:
+    """Messages in as few datagrams as any path carries: each costs its headers."""
+    out: list[list[Message]] = []
+    size = 0
+    for message in messages:
+        if not out or size + len(message.body) + 4 > _DATAGRAM:
+            out.append([])
+            size = 0
+        out[-1].append(message)
+        size += len(message.body) + 4
+    return [Datagram(tuple(each)).to_bytes(False) for each in out]

@@ -19,12 +19,13 @@ from numpy.typing import NDArray
 from avatar.avatar import Avatar
 from avatar.errors import FacewireError
 from enroll.identity import IdentityWatch
-from service.calls.badge import badged
 from service.calls.connection import drain
 from service.calls.face_end import FaceEnd
+from service.calls.fallback_end import FallbackEnd
+from service.calls.hand_over import NOTHING
 from service.calls.peer import Peer
+from service.calls.screen import Screen
 from service.view import View
-from service.watermark.mark import Watermark
 
 STATUS = "status"
 _TICK = 0.02  # seconds between two looks at what is due
@@ -34,7 +35,7 @@ _TELL = 1.0  # seconds between two reports to the page
 
 class Gateway(Peer):
     """mine: the avatar of who is filmed.  fetch: gives the avatar of a digest (16 bytes) if this
-    member may have it, else None.  watch, seed: as `FaceEnd` has them."""
+    member may have it, else None.  watch, seed, fallback: as `FaceEnd` has them."""
 
     mode = "video"
 
@@ -47,18 +48,19 @@ class Gateway(Peer):
         device: str = "auto",
         watch: IdentityWatch | None = None,
         seed: bytes = b"",
+        fallback: FallbackEnd | None = None,
     ) -> None:
         super().__init__(*who)
         self._mine = mine
         self._fetch = fetch
-        self._view = view
-        self._device = device
-        self._end = FaceEnd(mine, watch=watch, room=self.room.id, seed=seed)
+        self._films = mine is not None or fallback is not None
+        self._end = FaceEnd(mine, watch=watch, room=self.room.id, seed=seed, fallback=fallback)
         self._begun = time.monotonic()
         self._newest: Any = None
         self._fresh = asyncio.Event()
         self._refused: bytes | None = None
-        self._renderer: Any = None
+        self._asked: bytes | None = None  # digest of the avatar that is being fetched
+        self._screen = Screen(view, device)
         self._status: Any = None
         # A thread each: a slow picture must not hold up what is filmed.
         self._filming = ThreadPoolExecutor(1, thread_name_prefix="film")
@@ -84,7 +86,7 @@ class Gateway(Peer):
             self._status = channel
 
     def _track_came(self, track: Any) -> None:
-        if track.kind == "video" and self._mine is not None:
+        if track.kind == "video" and self._films:
             self.begin(drain(track, self._filmed))
             self.begin(self._film())
         else:
@@ -100,10 +102,11 @@ class Gateway(Peer):
         from enroll.scene import TrackPrior
         from enroll.track_live import CausalTracker
 
-        assert self._mine is not None
         loop = asyncio.get_running_loop()
-        prior = TrackPrior.of(self._mine)
-        tracker = await loop.run_in_executor(self._filming, lambda: CausalTracker(prior=prior))
+        tracker: Any = None
+        if self._mine is not None:
+            prior = TrackPrior.of(self._mine)
+            tracker = await loop.run_in_executor(self._filming, lambda: CausalTracker(prior=prior))
         size: tuple[int, int] | None = None  # a browser changes it with the line; a track does not
         try:
             while True:
@@ -121,22 +124,27 @@ class Gateway(Peer):
                 for data in await loop.run_in_executor(self._filming, step):
                     self.room.forward(self, data)
         finally:
-            self._filming.submit(tracker.close)
+            if tracker is not None:
+                self._filming.submit(tracker.close)
 
     async def _poll(self) -> None:
         while True:
             for data in self._end.poll(self.now):
                 self.room.forward(self, data)
             wanted = self._end.wanting
-            if wanted is not None and wanted != self._refused:
-                avatar = await asyncio.get_running_loop().run_in_executor(
-                    self._rendering, self._fetch, wanted
-                )
-                if avatar is None:
-                    self._refused = wanted
-                else:
-                    self._end.hold(avatar)
+            if wanted is not None and wanted not in (self._refused, self._asked):
+                self._asked = wanted
+                self.begin(self._get(wanted))
             await asyncio.sleep(_TICK)
+
+    async def _get(self, digest: bytes) -> None:
+        """Fetches an avatar while the call goes on."""
+        avatar = await asyncio.get_running_loop().run_in_executor(None, self._fetch, digest)
+        if avatar is None:
+            self._refused = digest
+        else:
+            self._end.hold(avatar)
+        self._asked = None
 
     async def _tell(self) -> None:
         while True:
@@ -152,7 +160,8 @@ class Gateway(Peer):
         return {
             "others": [other.name for other in others],
             "protected": False,  # this server sees the pictures
-            "carried": "refused" if refused else end.carried,
+            "carried": "refused" if refused and end.carried == NOTHING else end.carried,
+            "refused": refused,
             "kbps_in": round(end.traffic.received.now, 2),
             "kbps_out": round(end.traffic.sent.now, 2),
             "delay_ms": round(end.delay / 1000),
@@ -168,25 +177,14 @@ class Gateway(Peer):
         self._end.receive(self.now, data)
 
     async def picture(self, now: int) -> NDArray[np.uint8]:
-        """What to show: the other's avatar with the badge and the watermark, or grey while there
-        is none."""
-        shown, avatar = self._end.show(now), self._end.theirs
-        if shown is None or avatar is None:
-            return np.full((self._view.height, self._view.width, 3), 96, np.uint8)
-        loop = asyncio.get_running_loop()
-        values = shown.values
-
-        def render() -> NDArray[np.uint8]:
-            from service.receiver import Renderer
-
-            if self._renderer is None or self._renderer[0] is not avatar:
-                renderer = Renderer(avatar, self._view, self._device)
-                self._renderer = (avatar, renderer, Watermark(avatar.digest))
-            _, renderer, mark = self._renderer
-            return mark.on(badged(renderer.picture(values)), now)
-
+        """What to show: the other with the badge and the watermark, or grey while nobody is
+        there."""
+        scene = self._end.scene(now)
+        if scene is None:
+            return self._screen.blank()
         self.pictures += 1
-        return await loop.run_in_executor(self._rendering, render)
+        loop = asyncio.get_running_loop()
+        return await loop.run_in_executor(self._rendering, self._screen.picture, scene, now)
 
     async def close(self) -> None:
         await super().close()

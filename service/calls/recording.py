@@ -8,20 +8,16 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-import numpy as np
-from numpy.typing import NDArray
-
 from avatar.archive import read_avatar
-from avatar.avatar import Avatar
+from avatar.errors import MissingError
 from enroll.identity import watch_beside
-from service.calls.badge import badged
 from service.calls.client import Line, take_part
 from service.calls.face_end import FaceEnd
-from service.receiver import Renderer
+from service.calls.fallback_end import fallback_at_hand
+from service.calls.screen import Scene, Screen
 from service.signing import seed_for
 from service.video_out import video_file
 from service.view import View
-from service.watermark.mark import Watermark
 
 _LEAVE = (signal.SIGINT, signal.SIGTERM)
 _LOOK = 0.25  # seconds between two looks at what is to be told
@@ -39,10 +35,13 @@ class Recorded:
     identity: str
 
 
-async def _tell(end: FaceEnd, tell: Callable[[str], None]) -> None:
+async def _tell(line: Line, tell: Callable[[str], None]) -> None:
+    end = line.end
     told: set[str] = set()
     while True:
         now = set()
+        if line.lost:
+            now.add("The line is lost; joining again.")
         if end.owner is False:
             now.add("The face before the camera is not the enrolled one: your avatar stands still.")
         if end.stopped:
@@ -60,7 +59,7 @@ async def record_call(
     room: str,
     token: str,
     source: str | Path,
-    mine: Path,
+    mine: Path | None,
     theirs: Sequence[Path],
     out: Path,
     size: int,
@@ -69,38 +68,45 @@ async def record_call(
 ) -> Recorded:
     """Takes part and writes what was seen; SIGINT and SIGTERM end the call, not the file.
 
-    tell: is given, in plain words, what stops an avatar while it does.
+    mine: None sends by the fallback alone.  tell: is given, in plain words, what stops an avatar
+    or the call while it does.
 
-    Raises InputError, AccessError, VideoError, ArchiveError for an avatar that is damaged, and what
-    `seed_for` raises.
+    Raises InputError, AccessError, VideoError, ArchiveError for an avatar that is damaged,
+    MissingError where there is neither avatar nor fallback, and what `seed_for` raises.
     """
     from enroll.capture import open_video
 
-    avatar = read_avatar(mine)
-    seed, watch = seed_for(avatar, mine), watch_beside(mine)
-    end = FaceEnd(avatar, [read_avatar(path) for path in theirs], watch, room, seed)
+    fallback = fallback_at_hand()
+    if mine is None and fallback is None:
+        raise MissingError(
+            "there is no avatar, and no weights of the fallback that does without one",
+            "Name one: --avatar FILE.  Or train: facewire train-mttf CLIPS -o WEIGHTS",
+        )
+    avatar = watch = None
+    seed = b""
+    if mine is not None:
+        avatar = read_avatar(mine)
+        seed, watch = seed_for(avatar, mine), watch_beside(mine)
+    held = [read_avatar(path) for path in theirs]
+    end = FaceEnd(avatar, held, watch, room, seed, fallback)
     video = open_video(source)
-    renderers: dict[str, tuple[Renderer, Watermark]] = {}
+    screen = Screen(View(size, size))
     count, first = 0, -1
     leave, loop = asyncio.Event(), asyncio.get_running_loop()
     for number in _LEAVE:
         loop.add_signal_handler(number, leave.set)
     with video_file(out, size, size, 25.0) as file:
 
-        def seen(values: NDArray[np.float32], shown: Avatar, time: int) -> None:
+        def seen(scene: Scene, time: int) -> None:
             nonlocal count, first
-            if shown.digest not in renderers:
-                made = Renderer(shown, View(size, size)), Watermark(shown.digest)
-                renderers[shown.digest] = made
-            renderer, mark = renderers[shown.digest]
             first = time if first < 0 else first
             at = time - first
-            file.picture(mark.on(badged(renderer.picture(values)), at), at, _PERIOD)
+            file.picture(screen.picture(scene, at), at, _PERIOD)
             count += 1
 
         try:
             async with Line(base, room, token, end) as line:
-                telling = asyncio.create_task(_tell(end, tell))
+                telling = asyncio.create_task(_tell(line, tell))
                 try:
                     await take_part(line, video, avatar, seen, seconds, leave)
                 finally:

@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 PREFIX = 4  # bytes of the digest
+NO_AVATAR = "00" * PREFIX  # instead of it, in pictures that were made without one
 BITS = 8 * (PREFIX + 4)
 
 

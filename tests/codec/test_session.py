@@ -35,7 +35,7 @@ class Pair:
         self.receiver = FaceReceiver(receiver, fallback=fallback)
         if held:
             self.receiver.hold(DIGEST.hex(), STATISTICS)
-        self.now, self.frame = 0, 0
+        self.now, self.frame, self.begun = 0, 0, 0
         self.ours: list[object] = []
         self.theirs: list[object] = []
         self.sent: list[bytes] = []
@@ -45,7 +45,7 @@ class Pair:
         self.now += 40 * MS
         out = self.sender.poll(self.now)
         i = self.frame % len(STATES)
-        out += self.sender.send(self.now, self.frame * 40_000, STATES.values[i])
+        out += self.sender.send(self.now, self.begun + self.frame * 40_000, STATES.values[i])
         if fallback is not None:
             out += self.sender.send_fallback(fallback, b"picture")
         self.frame += 1
@@ -205,6 +205,39 @@ def test_a_sender_that_began_anew_is_followed() -> None:
     after = pair.receiver.show(pair.now + 20 * MS)
     assert before is not None and after is not None and after.how == "exact"
     assert after.time > before.time + 300 * MS
+
+
+@pytest.mark.parametrize("before", [30, 90])
+@pytest.mark.parametrize("clock", ["goes on", "begins anew", "is the same again"])
+def test_no_key_of_a_sender_that_began_anew_is_taken_for_one_of_before(before, clock) -> None:
+    """It begins with the numbers that were seen already, and with the same offer."""
+    pair = Pair()
+    for _ in range(before):
+        pair.step()
+    pair.sender = FaceSender(STATISTICS, HEAD)
+    if clock != "goes on":
+        pair.frame = 0
+    if clock == "begins anew":
+        pair.begun = 3 * MS
+    began = pair.frame * 40_000
+    for _ in range(10):
+        pair.step()
+    shown = pair.receiver.show(pair.now + 20 * MS)
+    assert shown is not None and shown.how == "exact"
+    assert began < shown.time <= pair.begun + pair.frame * 40_000
+    assert pair.sender.carries == {"avatar"}  # and so the new ones are acknowledged
+
+
+def test_a_key_that_comes_twice_is_taken_once() -> None:
+    pair = Pair()
+    pair.step()
+    pair.step()
+    (key,) = [d for d in pair.sent if d[0] == 32]
+    for _ in range(8):
+        pair.step()
+    assert pair.receiver.receive(pair.now + 30 * MS, key) == []
+    pair.step()
+    assert pair.sent[-1][2] != 0  # no key was asked for
 
 
 def test_lost_keys_are_sent_until_one_arrives() -> None:

@@ -44,7 +44,7 @@ export async function join(text, width, fit, background) {
     at("fw-call-pair").hidden = false;
     line = { room, wish: { avatar: mine, width, height: width, fit, background } };
     await connect();
-    if (!mine) say("fw-call-status", "You have no avatar yet: the other cannot see you.", true);
+    if (!mine) say("fw-call-status", "You have no avatar yet: the other sees you only by the fallback, where both have one.", true);
   } catch (error) {
     await leave();
     say("fw-call-status", error.message, true);
@@ -100,7 +100,7 @@ async function again(mine) {
   }
 }
 
-const WAYS = { avatar: "the avatar", fallback: "no avatar yet", nothing: "nothing yet",
+const WAYS = { avatar: "the avatar", fallback: "the fallback, not the avatar", nothing: "nothing",
   refused: "nothing: you have no permission to receive this avatar" };
 
 const SIGNED = { verified: ", signed by who was enrolled", unverified: ", not signed by anybody" };
@@ -109,18 +109,19 @@ function figures(now) {
   warn(now.owner);
   const who = now.others.length ? `With ${now.others.join(", ")}` : "Nobody else is here yet";
   const trip = now.round_trip_ms == null ? "" : `, ${now.round_trip_ms} ms there and back`;
-  const seen = now.stopped ? "nothing: somebody else is before the other's camera"
-    : now.identity === "mismatch" ? "nothing: this stream is not signed by who was enrolled"
-      : WAYS[now.carried] + (SIGNED[now.identity] ?? "");
+  const way = now.carried === "avatar" ? WAYS.avatar + (SIGNED[now.identity] ?? "") : WAYS[now.carried];
+  const seen = now.stopped ? `${way}: somebody else is before the other's camera`
+    : now.identity === "mismatch" ? `${way}: their avatar's stream is not signed by who was enrolled` : way;
   say("fw-call-figures", `${who}. Receiving ${seen}: ${now.kbps_in} kbit/s in, `
     + `${now.kbps_out} kbit/s out, ${now.delay_ms} ms held back${trip}, `
-    + `${(100 * now.loss).toFixed(1)} % lost.`);
+    + `${(100 * now.loss).toFixed(1)} % lost.`
+    + (now.refused && now.carried !== "refused" ? " You have no permission to receive their avatar." : ""));
 }
 
 // What the server says of the face before the camera.
 function warn(owner) {
   if (owner === false) say("fw-call-status", "The face before your camera is not the one that was "
-    + "enrolled: your avatar stands still.", true);
+    + "enrolled: your avatar is not moved by it.", true);
   else if (owner && at("fw-call-status").classList.contains("fw-wrong")) say("fw-call-status", "In the call.");
 }
 

@@ -68,6 +68,39 @@ def test_two_clients_see_each_other(live, ada, moving):
     asyncio.run(call())
 
 
+def test_a_line_that_is_lost_is_joined_again(live, ada, moving):
+    """The server closes a member's connection in the middle of the call, twice."""
+    server = live(workers=0)
+    tokens = [server.user("ada"), server.user("bob")]
+    room = server.call("POST", "/v1/rooms", tokens[0]).json()["id"]
+    width = ada.layout.width
+
+    async def seen(one, two, value):
+        """Until what `one` films is shown at `two`."""
+        shown, end = None, time.monotonic() + 60
+        while shown is None or abs(float(shown.values.mean()) - value) > 0.2:
+            assert time.monotonic() < end, "it is not seen"
+            await filmed(one, moving, width, value)
+            shown = two.end.show(two.now)
+
+    async def call():
+        first = Line(server.base, room, tokens[0], FaceEnd(ada, [ada], room=room))
+        second = Line(server.base, room, tokens[1], FaceEnd(ada, [ada], room=room))
+        async with first as one, second as two:
+            await seen(one, two, 0.7)
+            for token, line, value in ((tokens[1], two, -0.7), (tokens[0], one, 0.7)):
+                gone = f"/v1/rooms/{room}/members/{line._member}"
+                assert server.call("DELETE", gone, token).status_code == 204
+                await until(lambda line=line: line.lost)
+                await until(lambda line=line: not line.lost)
+                await seen(one, two, value)
+                await seen(two, one, -value)
+            members = server.call("GET", f"/v1/rooms/{room}", tokens[0]).json()["members"]
+            assert sorted(members) == ["ada", "bob"]
+
+    asyncio.run(call())
+
+
 def test_strangers_and_rubbish_stay_outside(live, ada):
     server = live(workers=0)
     token = server.user("ada")

@@ -135,7 +135,7 @@ def test_an_avatar_without_a_key_is_shown_and_said_to_be_unverified(ada, moving)
 def test_whoever_holds_the_avatar_but_not_its_key_is_not_shown(signed, moving, seed):
     sender, receiver = FaceEnd(signed, room="r", seed=seed), FaceEnd(None, [signed], room="r")
     assert not any(run(sender, receiver, moving, signed.layout.width))
-    assert receiver.identity == "mismatch" and receiver.carried == "avatar"
+    assert receiver.identity == "mismatch" and receiver.carried == "nothing"
 
 
 def test_a_signature_for_another_avatar_does_not_do(signed, moving):

@@ -30,6 +30,7 @@ from service.view import View
 STATUS = "status"
 _TICK = 0.02  # seconds between two looks at what is due
 _RATE = 25  # pictures a second
+_SHARE = 0.9  # of a picture's time that may go into rendering
 _TELL = 1.0  # seconds between two reports to the page
 
 
@@ -60,7 +61,7 @@ class Gateway(Peer):
         self._fresh = asyncio.Event()
         self._refused: bytes | None = None
         self._asked: bytes | None = None  # digest of the avatar that is being fetched
-        self._screen = Screen(view, device)
+        self._screen = Screen(view, device, _SHARE / _RATE)
         self._status: Any = None
         # A thread each: a slow picture must not hold up what is filmed.
         self._filming = ThreadPoolExecutor(1, thread_name_prefix="film")
@@ -168,6 +169,7 @@ class Gateway(Peer):
             "round_trip_ms": None if end.round_trip is None else round(end.round_trip / 1000),
             "loss": round(end.loss, 3),
             "pictures": self.pictures,
+            "left_out": self._screen.left_out,
             "owner": end.owner,
             "identity": end.identity,
             "stopped": end.stopped,

@@ -34,11 +34,12 @@ class Scene:
 
 class Screen:
     """Scenes -> pictures [H, W, 3] RGB with the badge and the watermark, as one view wants
-    them."""
+    them.  deadline: as `Renderer` has it."""
 
-    def __init__(self, view: View, device: str = "auto") -> None:
+    def __init__(self, view: View, device: str = "auto", deadline: float | None = None) -> None:
         self._view = view
         self._device = device
+        self._deadline = deadline
         self._renderer: tuple[Avatar, Any] | None = None
         self._mark: tuple[str, Watermark] | None = None
 
@@ -61,6 +62,11 @@ class Screen:
         drawn = scene.avatar[0].digest if avatar is not None and scene.avatar else NO_AVATAR
         return self._marked(picture, drawn, time)
 
+    @property
+    def left_out(self) -> int:
+        """Steps down from the avatar's best picture."""
+        return self._renderer[1].left_out if self._renderer else 0
+
     def blank(self) -> Picture:
         """While nobody is there."""
         return np.full((self._view.height, self._view.width, 3), 96, np.uint8)
@@ -74,7 +80,7 @@ class Screen:
         from service.receiver import Renderer
 
         if self._renderer is None or self._renderer[0] is not avatar:
-            self._renderer = avatar, Renderer(avatar, self._view, self._device)
+            self._renderer = avatar, Renderer(avatar, self._view, self._device, self._deadline)
         return np.asarray(self._renderer[1].picture(shown.values), np.uint8)
 
 

@@ -115,6 +115,7 @@ function figures(now) {
   say("fw-call-figures", `${who}. Receiving ${seen}: ${now.kbps_in} kbit/s in, `
     + `${now.kbps_out} kbit/s out, ${now.delay_ms} ms held back${trip}, `
     + `${(100 * now.loss).toFixed(1)} % lost.`
+    + (now.left_out ? ` The picture is ${now.left_out} steps less fine, to keep up.` : "")
     + (now.refused && now.carried !== "refused" ? " You have no permission to receive their avatar." : ""));
 }
 

@@ -124,7 +124,9 @@ def test_strangers_and_rubbish_stay_outside(live, ada):
 class Flat:
     """A renderer whose picture is as bright as the state's first number says."""
 
-    def __init__(self, avatar, view, device="auto"):
+    left_out = 0
+
+    def __init__(self, avatar, view, device="auto", deadline=None):
         self._shape = (view.height, view.width, 3)
 
     def picture(self, values):

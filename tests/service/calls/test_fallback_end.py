@@ -161,7 +161,9 @@ class Drawn:
 
     base = np.zeros((SIDE, SIDE, 3), np.uint8)
 
-    def __init__(self, avatar, view, device="auto"):
+    left_out = 0
+
+    def __init__(self, avatar, view, device="auto", deadline=None):
         pass
 
     def picture(self, values):

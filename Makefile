@@ -32,8 +32,9 @@ $(STAMP): pyproject.toml constraints.txt
 demo: setup
 	$(BIN)/facewire demo $(ARGS)
 
+# A worker that dies fails the run: with another in its place, xdist waits for ever.
 test: setup
-	$(BIN)/python -m pytest -n 2 --dist loadfile $(ARGS)
+	$(BIN)/python -m pytest -n 2 --dist loadfile --max-worker-restart 0 $(ARGS)
 
 lint: setup
 	$(BIN)/ruff check .

@@ -21,6 +21,7 @@ from avatar.face import FaceStates
 from bench.avatar_coders import Coder, by_call, by_order_0, by_stream
 from bench.codec import Clip, Material, Outcome
 from codec.header import CODEC_AVATAR, CODEC_LOSSLESS16, DIGEST, StreamHeader
+from codec.packet import BackgroundPacket
 from codec.quantize import COARSEST, FINEST, QUALITY_ONE
 from codec.timing import rate_of
 
@@ -58,6 +59,7 @@ class AvatarCodec:
     def code(self, clip: Clip, point: float) -> Outcome:
         """The point is a quantiser step.  Raises InputError where the clip has no avatar."""
         from avatar.archive import read_avatar
+        from service.backdrop import with_background
         from service.paper import drawable
         from service.receiver import Renderer
         from service.view import View
@@ -71,8 +73,10 @@ class AvatarCodec:
         avatar = read_avatar(material.avatar)
         states, looked = self._states(avatar, material, clip.seconds)
         header = self._header(states, avatar, material, point)
-        carried = self.coder(states, avatar, header)
+        carried = self.coder(states, avatar, header, self._room(material))
         height, width = clip.frames.shape[1:3]
+        if carried.background is not None:
+            avatar = with_background(avatar, carried.background)
         renderer = Renderer(avatar, View(width, height))
         # The last frame sent stands for as many pictures as any other.
         rows = drawable(carried.states, avatar).values[: len(clip.frames)]
@@ -101,9 +105,21 @@ class AvatarCodec:
         from service.paper import paper_states
         from service.resample import resampled
 
-        states, load = _seen(material, self.effort, self.embedding)
+        states, load = _seen(material, self.effort, self.embedding, steady=self._recorded)
         states = resampled(states, material.times)
         return paper_states(states) if self.lossless else states, load * seconds
+
+    @property
+    def _recorded(self) -> bool:
+        """Whether frames may learn from later ones, as in a file and not in a call."""
+        return not self.lossless and self.coder is not by_call
+
+    def _room(self, material: Material) -> BackgroundPacket | None:
+        """As `facewire encode` sends it."""
+        if not self._recorded:
+            return None
+        assert material.track is not None and material.avatar is not None
+        return _behind(material.avatar, material.track, material.judged)
 
     def _header(
         self, states: FaceStates, avatar: Avatar, material: Material, point: float
@@ -143,22 +159,39 @@ _CODERS: dict[Coder, str] = {
 
 
 @lru_cache(maxsize=4)
-def _refined(avatar: Path, track: Path, video: Path, effort: int) -> tuple[FaceStates, float]:
+def _refined(
+    avatar: Path, track: Path, video: Path, effort: int, steady: bool
+) -> tuple[FaceStates, float]:
     """States at the video's own times, and seconds of work for each second of it."""
     from avatar.archive import read_avatar
     from avatar.track_file import read_track
     from service.refined_states import refined
     from service.states import states_of
+    from service.steady import steadied
 
     person, followed = read_avatar(avatar), read_track(track)
     states = states_of(followed, person)
     start = time.perf_counter()
     better = refined(states, followed, video, person, effort)
+    if steady:
+        better = steadied(better, person.statistics)
     lasted = np.ptp(states.time) * 1e-6 * len(states) / max(len(states) - 1, 1)
     return better, (time.perf_counter() - start) / lasted if lasted else 0.0
 
 
-def _seen(material: Material, effort: int, embedding: bool) -> tuple[FaceStates, float]:
+@lru_cache(maxsize=4)
+def _behind(avatar: Path, track: Path, video: Path) -> BackgroundPacket | None:
+    """What has changed behind the person, where that is worth its bytes."""
+    from avatar.archive import read_avatar
+    from avatar.track_file import read_track
+    from service.backdrop import changed_room
+
+    return changed_room(video, read_track(track), read_avatar(avatar))
+
+
+def _seen(
+    material: Material, effort: int, embedding: bool, steady: bool
+) -> tuple[FaceStates, float]:
     """The judged video's states at its own times, and seconds of work for each second of it."""
     from avatar.archive import read_avatar
     from avatar.track_file import read_track
@@ -168,7 +201,7 @@ def _seen(material: Material, effort: int, embedding: bool) -> tuple[FaceStates,
     if not embedding:
         states = expressions_of(read_track(material.track), read_avatar(material.avatar))
         return states, material.tracking
-    states, load = _refined(material.avatar, material.track, material.judged, effort)
+    states, load = _refined(material.avatar, material.track, material.judged, effort, steady)
     return states, material.tracking + load
 
 

@@ -19,6 +19,7 @@ from avatar.face import FaceStates
 from bench.simulated_call import call
 from codec.between import filled
 from codec.header import StreamHeader
+from codec.packet import BackgroundPacket
 from codec.quantize import quantizer_of
 from codec.reference import placed_frames, placed_symbols
 
@@ -26,19 +27,23 @@ from codec.reference import placed_frames, placed_symbols
 @dataclass(frozen=True)
 class Carried:
     """parts: bytes by what they are for.  packets: how many frames were sent.  states: as the
-    receiver has them, one a picture.  Times in seconds, None where not taken."""
+    receiver has them, one a picture.  Times in seconds, None where not taken.  background: as it
+    came with them."""
 
     parts: dict[str, int]
     packets: int
     states: FaceStates
     encode_seconds: float | None
     decode_seconds: float | None
+    background: BackgroundPacket | None = None
 
 
-Coder = Callable[[FaceStates, Avatar, StreamHeader], Carried]
+Coder = Callable[[FaceStates, Avatar, StreamHeader, BackgroundPacket | None], Carried]
 
 
-def by_stream(states: FaceStates, avatar: Avatar, header: StreamHeader) -> Carried:
+def by_stream(
+    states: FaceStates, avatar: Avatar, header: StreamHeader, room: BackgroundPacket | None
+) -> Carried:
     """The file that `facewire encode` would write, without sound."""
     from service.receiver import open_stream
     from service.sender import write_stream
@@ -46,19 +51,27 @@ def by_stream(states: FaceStates, avatar: Avatar, header: StreamHeader) -> Carri
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "call.fw"
         start = time.perf_counter()
-        write_stream(path, states, avatar, header)
+        write_stream(path, states, avatar, header, background=room)
         written = time.perf_counter()
         stream = open_stream(path, avatar)
         received = stream.states
         end = time.perf_counter()
-    parts = {"header": stream.header_bytes, "states": stream.size - stream.header_bytes}
-    return Carried(parts, stream.sent, received, written - start, end - written)
+    behind = 0 if room is None else len(bytes(room))
+    parts = {"header": stream.header_bytes}
+    parts["states"] = stream.size - stream.header_bytes - behind
+    if room is not None:
+        parts["background"] = behind
+    times = (written - start, end - written)
+    return Carried(parts, stream.sent, received, *times, stream.background)
 
 
-def by_call(states: FaceStates, avatar: Avatar, header: StreamHeader) -> Carried:
+def by_call(
+    states: FaceStates, avatar: Avatar, header: StreamHeader, room: BackgroundPacket | None
+) -> Carried:
     """Every datagram of a call over a network that loses nothing and takes 50 ms each way
     (`bench.simulated_call`): offers, marks, and a packet a frame that leans on what the receiver
-    has acknowledged alone.  What is shown is what was sent, to the symbol; playout is left out."""
+    has acknowledged alone.  What is shown is what was sent, to the symbol; playout is left out, and
+    so is the room: a call has none."""
     run = call(states=(states, avatar.statistics), quality=header.quality)
     assert run.forth is not None
     quantizer = quantizer_of(avatar.statistics, header)
@@ -70,9 +83,12 @@ def by_call(states: FaceStates, avatar: Avatar, header: StreamHeader) -> Carried
     return Carried(parts, len(run.forth.sizes), received, None, None)
 
 
-def by_order_0(states: FaceStates, avatar: Avatar, header: StreamHeader) -> Carried:
+def by_order_0(
+    states: FaceStates, avatar: Avatar, header: StreamHeader, room: BackgroundPacket | None
+) -> Carried:
     """`codec.reference`: each frame a file of its own, nearest symbols, nothing predicted but that
-    a number stays as it was.  A frame without a face repeats the one before."""
+    a number stays as it was.  A frame without a face repeats the one before.  The room goes along
+    as it is in `by_stream`."""
     quantizer = quantizer_of(avatar.statistics, header)
     start = time.perf_counter()
     every = slice(None, None, header.between + 1)
@@ -85,4 +101,6 @@ def by_order_0(states: FaceStates, avatar: Avatar, header: StreamHeader) -> Carr
     received = filled(sent, header.between, header.rate)
     end = time.perf_counter()
     parts = {"header": len(bytes(header)), "states": sum(map(len, files))}
-    return Carried(parts, len(files), received, coded - start, end - coded)
+    if room is not None:
+        parts["background"] = len(bytes(room))
+    return Carried(parts, len(files), received, coded - start, end - coded, room)

@@ -111,6 +111,21 @@ def with_background(avatar: Avatar, packet: BackgroundPacket) -> Avatar:
     return replace(avatar, tensors=tensors)
 
 
+def changed_room(
+    source: str | Path,
+    track: FaceTrack,
+    avatar: Avatar,
+    frames: slice | None = None,
+    always: bool = False,
+) -> BackgroundPacket | None:
+    """Of a tracked video, or a range of its frames, what `background_packet` says."""
+    side = side_of(avatar)
+    room = room_of(
+        track, crops_of_video(source, track, side, frames), side, BackdropSettings.frames
+    )
+    return background_packet(room, avatar, always=always)
+
+
 def crops_of_video(
     source: str | Path, track: FaceTrack, side: int, frames: slice | None
 ) -> Callable[[int], NDArray[np.uint8]]:

@@ -19,14 +19,7 @@ from codec.quantize import COARSEST, FINEST, QUALITY_ONE
 from codec.stream_writer import StreamWriter
 from codec.timing import rate_of
 from service.audio import OpusTrack, read_audio
-from service.backdrop import (
-    MODES,
-    BackdropSettings,
-    background_packet,
-    crops_of_video,
-    room_of,
-    side_of,
-)
+from service.backdrop import MODES, changed_room
 from service.paper import expressions_of, paper_states
 from service.rate import BETWEEN, period, within
 from service.resample import even_times, resampled
@@ -153,10 +146,7 @@ def _room(
     """The background to send, if any.  lossless16 is the paper's own stream, which has none."""
     if settings.background == "never" or settings.mode == "lossless16":
         return None
-    side = side_of(avatar)
-    crop = crops_of_video(source, track, side, frames)
-    room = room_of(track, crop, side, BackdropSettings.frames)
-    return background_packet(room, avatar, always=settings.background == "always")
+    return changed_room(source, track, avatar, frames, settings.background == "always")
 
 
 def _shared(

@@ -24,6 +24,7 @@ from bench.simulated_call import call
 from render.fields.settings import FieldSettings
 from render.person import Person
 from render.tensors import fields_to_arrays, settings_to_json
+from service.backdrop import Room, background_packet, side_of
 
 FIELDS = FieldSettings(
     coarse=(12, 12, 12), plane=24, side=12, channels=8, blend=8, blend_channels=4, warp=(3, 4, 4),
@@ -60,7 +61,8 @@ def states(monkeypatch: pytest.MonkeyPatch) -> FaceStates:
     made = talking(FRAMES, LAYOUT, 3)
     made = FaceStates(np.arange(FRAMES, dtype=np.int64) * 40_000, made.values, made.visible, LAYOUT)
     # 0.2 s of work for each second of the video.
-    monkeypatch.setattr(avatar_codec, "_seen", lambda material, effort, embedding: (made, 0.2))
+    monkeypatch.setattr(avatar_codec, "_seen", lambda *given, steady: (made, 0.2))
+    monkeypatch.setattr(avatar_codec, "_behind", lambda *given: None)
     return made
 
 
@@ -114,12 +116,30 @@ def test_a_call_sends_a_packet_a_frame_and_costs_more(clip: Clip, states: FaceSt
     assert heard.errors(start=600_000).max() < 0.5
 
 
+def test_a_room_that_changed_is_counted_and_shown(
+    clip: Clip, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    avatar = read_avatar(clip.material.avatar)  # type: ignore[union-attr, arg-type]
+    side = side_of(avatar)
+    bright = Room(np.full((side, side, 3), 250.0), np.ones((side, side)))
+    packet = background_packet(bright, avatar, always=True)
+    codec, call_codec = codecs()["avatar"], codecs()["avatar-call"]
+    before, called = run_point(codec, clip, 1.0), run_point(call_codec, clip, 1.0)
+    monkeypatch.setattr(avatar_codec, "_behind", lambda *given: packet)
+    after = run_point(codec, clip, 1.0)
+    assert after.parts["background"] == len(bytes(packet))
+    more = after.account(clip).payload - before.account(clip).payload
+    assert len(bytes(packet)) <= more <= len(bytes(packet)) + 8
+    assert after.frames.mean() > before.frames.mean() + 5
+    assert run_point(call_codec, clip, 1.0).parts == called.parts
+
+
 def test_the_fields_coder_repeats_a_state_without_a_face(states: FaceStates, clip: Clip) -> None:
     avatar = read_avatar(clip.material.avatar)  # type: ignore[union-attr, arg-type]
     visible = states.visible.copy()
     visible[5:8] = False
     blind = replace(states, visible=visible)
-    carried = by_order_0(blind, avatar, header(LAYOUT))
+    carried = by_order_0(blind, avatar, header(LAYOUT), None)
     np.testing.assert_array_equal(carried.states.values[5:8], carried.states.values[[4] * 3])
     half = 0.5 * avatar.statistics.step
     seen = np.abs(carried.states.values - states.values)[visible]

@@ -1,7 +1,7 @@
 """Makes docs/results again: what every codec reaches on the clips, as curves and tables alone.
 
-    python benchmarks/results.py [--only PART ...] [--clip NAME ...] [--quick] [--work DIR]
-        [--avatars DIR] [-o DIR]
+    python benchmarks/results.py [--only PART ...] [--clip NAME ...] [--codec NAME ...] [--quick]
+        [--work DIR] [--avatars DIR] [-o DIR]
 
 `rates` is the comparison at 256x256 on the last 10 s of three clips; `sizes` and `hd` render one
 stream at 128 to 1024 pixels against HEVC coded at each (003, Fig. 6).  Stopped at any time, it goes
@@ -131,6 +131,7 @@ def main(words: list[str] | None = None) -> int:
         "--only", action="append", choices=PARTS, metavar="PART", help=str([*PARTS])
     )
     parser.add_argument("--clip", action="append", metavar="NAME", help="of a part's clips these")
+    parser.add_argument("--codec", action="append", metavar="NAME", help="in place of a part's")
     parser.add_argument("--quick", action="store_true", help="2 s of each clip, three points")
     parser.add_argument("--work", type=Path, default=ROOT / "scratch" / "results")
     parser.add_argument("--avatars", type=Path, help="of benchmarks/figures.py, its --work")
@@ -146,6 +147,8 @@ def main(words: list[str] | None = None) -> int:
     failed = 0
     for name in options.only or list(PARTS):
         part = PARTS[name]
+        if options.codec:
+            part = replace(part, codecs=tuple(options.codec))
         if options.clip:
             part = replace(part, clips=tuple(c for c in part.clips if Path(c).stem in options.clip))
         if not part.clips:

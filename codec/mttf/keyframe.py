@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 
 from avatar.errors import InputError, MissingError, StreamError
 from codec.mttf.colour import from_planes, to_planes
+from codec.mttf.scheduling import scheduling_kept
 
 Picture = NDArray[np.uint8]
 
@@ -120,7 +121,8 @@ def _by_library(picture: Picture, codec: IntraCodec, qp: int) -> bytes:
     frame: Any = av.VideoFrame.from_ndarray(_yuv(picture, codec.pixels), format=codec.pixels)
     frame.pts, frame.time_base = 0, context.time_base
     try:
-        packets = [*context.encode(frame), *context.encode(None)]
+        with scheduling_kept():
+            packets = [*context.encode(frame), *context.encode(None)]
     except av.FFmpegError as error:
         raise MissingError(
             f"{codec.encoder} does not code this key frame ({error})", "Choose another key codec."

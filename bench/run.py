@@ -25,7 +25,7 @@ from bench.codec import Codec
 from bench.codecs import chosen
 from bench.footage import Footage, FootageSettings, name_of, prepare
 from bench.metrics.registry import metrics
-from bench.results import FAILED, FORMAT, SKIPPED, Record, Results
+from bench.results import FAILED, FORMAT, OK, SKIPPED, Record, Results
 from bench.worker import Task, serve
 
 DEFAULT_CODECS = ("avatar", "vvc", "av1", "hevc", "still-first", "still-best")
@@ -97,7 +97,7 @@ def run(
             continue
         before = results.find(task.footage.name, task.size, task.codec, task.point)
         anew = codec.name in settings.again
-        if before and before.key == task.key and before.state != FAILED and not anew:
+        if before and before.key == task.key and before.state == OK and not anew:
             kept += 1
         else:
             tasks.append(task)

@@ -128,6 +128,15 @@ def test_a_failed_point_is_tried_again(lab: Any) -> None:
     assert lab("a", codecs=("raises",))[0].measured == 1
 
 
+def test_what_was_skipped_is_measured_once_it_can_be(
+    lab: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with monkeypatch.context() as lacking:
+        lacking.setattr(running, "_reason", lambda *given: "needs weights.bin")
+        assert len(lab("a")[0].skipped) == 4
+    assert lab("a")[0].measured == 4
+
+
 def test_short_clips_are_not_compared_by_rate_with_classic_codecs(lab: Any) -> None:
     pytest.importorskip("imageio_ffmpeg")
     summary, records = lab("c", codecs=("=hevc", "levels"), points={"hevc": (40.0,)})

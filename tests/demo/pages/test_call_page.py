@@ -60,7 +60,7 @@ def test_two_people_call_each_other(visit, steps, shot, people):
     two.click("#fw-join")
     steps.says(two, "fw-call-figures", f"With {caller}. Receiving the avatar")
     two.wait_for_function(_SHOWS_AN_AVATAR)
-    steps.says(one, "fw-call-figures", "you have no permission to receive this avatar")
+    steps.says(one, "fw-call-figures", "no permission to receive this avatar")
     shot(one, "call")
     shot(two, "call-phone")
     steps.fits(two)

@@ -21,9 +21,9 @@ from avatar.face import FaceStates
 from bench.avatar_coders import Coder, by_call, by_order_0, by_stream
 from bench.codec import Clip, Material, Outcome
 from codec.header import CODEC_AVATAR, CODEC_LOSSLESS16, DIGEST, StreamHeader
-from codec.packet import BackgroundPacket
 from codec.quantize import COARSEST, FINEST, QUALITY_ONE
 from codec.timing import rate_of
+from service.surroundings import SAME, Surroundings, surroundings_of
 
 if TYPE_CHECKING:
     from service.receiver import Renderer
@@ -59,7 +59,6 @@ class AvatarCodec:
     def code(self, clip: Clip, point: float) -> Outcome:
         """The point is a quantiser step.  Raises InputError where the clip has no avatar."""
         from avatar.archive import read_avatar
-        from service.backdrop import with_background
         from service.paper import drawable
         from service.receiver import Renderer
         from service.view import View
@@ -73,11 +72,9 @@ class AvatarCodec:
         avatar = read_avatar(material.avatar)
         states, looked = self._states(avatar, material, clip.seconds)
         header = self._header(states, avatar, material, point)
-        carried = self.coder(states, avatar, header, self._room(material))
+        carried = self.coder(states, avatar, header, self._place(material))
         height, width = clip.frames.shape[1:3]
-        if carried.background is not None:
-            avatar = with_background(avatar, carried.background)
-        renderer = Renderer(avatar, View(width, height))
+        renderer = Renderer(carried.surroundings.around(avatar), View(width, height))
         # The last frame sent stands for as many pictures as any other.
         rows = drawable(carried.states, avatar).values[: len(clip.frames)]
         kmac = _products(renderer, rows[0]) / (width * height * 1e3)
@@ -114,12 +111,12 @@ class AvatarCodec:
         """Whether frames may learn from later ones, as in a file and not in a call."""
         return not self.lossless and self.coder is not by_call
 
-    def _room(self, material: Material) -> BackgroundPacket | None:
-        """As `facewire encode` sends it."""
+    def _place(self, material: Material) -> Surroundings:
+        """As `facewire encode` sends them."""
         if not self._recorded:
-            return None
+            return SAME
         assert material.track is not None and material.avatar is not None
-        return _behind(material.avatar, material.track, material.judged)
+        return _around(material.avatar, material.track, material.judged)
 
     def _header(
         self, states: FaceStates, avatar: Avatar, material: Material, point: float
@@ -172,7 +169,10 @@ def _refined(
     person, followed = read_avatar(avatar), read_track(track)
     states = states_of(followed, person)
     start = time.perf_counter()
-    better = refined(states, followed, video, person, effort)
+    lit = person
+    if steady:
+        lit = replace(_around(avatar, track, video), background=None).around(person)
+    better = refined(states, followed, video, lit, effort)
     if steady:
         better = steadied(better, person.statistics)
     lasted = np.ptp(states.time) * 1e-6 * len(states) / max(len(states) - 1, 1)
@@ -180,13 +180,14 @@ def _refined(
 
 
 @lru_cache(maxsize=4)
-def _behind(avatar: Path, track: Path, video: Path) -> BackgroundPacket | None:
-    """What has changed behind the person, where that is worth its bytes."""
+def _around(avatar: Path, track: Path, video: Path) -> Surroundings:
+    """What has changed about the person, where that is worth its bytes."""
     from avatar.archive import read_avatar
     from avatar.track_file import read_track
-    from service.backdrop import changed_room
+    from service.states import states_of
 
-    return changed_room(video, read_track(track), read_avatar(avatar))
+    person, followed = read_avatar(avatar), read_track(track)
+    return surroundings_of(video, followed, states_of(followed, person), person)
 
 
 def _seen(

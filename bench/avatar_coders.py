@@ -19,30 +19,30 @@ from avatar.face import FaceStates
 from bench.simulated_call import call
 from codec.between import filled
 from codec.header import StreamHeader
-from codec.packet import BackgroundPacket
 from codec.quantize import quantizer_of
 from codec.reference import placed_frames, placed_symbols
+from service.surroundings import SAME, Surroundings
 
 
 @dataclass(frozen=True)
 class Carried:
     """parts: bytes by what they are for.  packets: how many frames were sent.  states: as the
-    receiver has them, one a picture.  Times in seconds, None where not taken.  background: as it
-    came with them."""
+    receiver has them, one a picture.  Times in seconds, None where not taken.  surroundings: as
+    they came with them."""
 
     parts: dict[str, int]
     packets: int
     states: FaceStates
     encode_seconds: float | None
     decode_seconds: float | None
-    background: BackgroundPacket | None = None
+    surroundings: Surroundings = SAME
 
 
-Coder = Callable[[FaceStates, Avatar, StreamHeader, BackgroundPacket | None], Carried]
+Coder = Callable[[FaceStates, Avatar, StreamHeader, Surroundings], Carried]
 
 
 def by_stream(
-    states: FaceStates, avatar: Avatar, header: StreamHeader, room: BackgroundPacket | None
+    states: FaceStates, avatar: Avatar, header: StreamHeader, place: Surroundings
 ) -> Carried:
     """The file that `facewire encode` would write, without sound."""
     from service.receiver import open_stream
@@ -51,27 +51,24 @@ def by_stream(
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "call.fw"
         start = time.perf_counter()
-        write_stream(path, states, avatar, header, background=room)
+        write_stream(path, states, avatar, header, surroundings=place)
         written = time.perf_counter()
         stream = open_stream(path, avatar)
         received = stream.states
         end = time.perf_counter()
-    behind = 0 if room is None else len(bytes(room))
-    parts = {"header": stream.header_bytes}
-    parts["states"] = stream.size - stream.header_bytes - behind
-    if room is not None:
-        parts["background"] = behind
+    parts = {"header": stream.header_bytes, **_sizes(place)}
+    parts["states"] = stream.size - sum(parts.values())
     times = (written - start, end - written)
-    return Carried(parts, stream.sent, received, *times, stream.background)
+    return Carried(parts, stream.sent, received, *times, Surroundings.of(stream))
 
 
 def by_call(
-    states: FaceStates, avatar: Avatar, header: StreamHeader, room: BackgroundPacket | None
+    states: FaceStates, avatar: Avatar, header: StreamHeader, place: Surroundings
 ) -> Carried:
     """Every datagram of a call over a network that loses nothing and takes 50 ms each way
     (`bench.simulated_call`): offers, marks, and a packet a frame that leans on what the receiver
     has acknowledged alone.  What is shown is what was sent, to the symbol; playout is left out, and
-    so is the room: a call has none."""
+    so are the surroundings: a call has none."""
     run = call(states=(states, avatar.statistics), quality=header.quality)
     assert run.forth is not None
     quantizer = quantizer_of(avatar.statistics, header)
@@ -84,11 +81,11 @@ def by_call(
 
 
 def by_order_0(
-    states: FaceStates, avatar: Avatar, header: StreamHeader, room: BackgroundPacket | None
+    states: FaceStates, avatar: Avatar, header: StreamHeader, place: Surroundings
 ) -> Carried:
     """`codec.reference`: each frame a file of its own, nearest symbols, nothing predicted but that
-    a number stays as it was.  A frame without a face repeats the one before.  The room goes along
-    as it is in `by_stream`."""
+    a number stays as it was.  A frame without a face repeats the one before.  The
+    surroundings go along as they do in `by_stream`."""
     quantizer = quantizer_of(avatar.statistics, header)
     start = time.perf_counter()
     every = slice(None, None, header.between + 1)
@@ -101,6 +98,11 @@ def by_order_0(
     received = filled(sent, header.between, header.rate)
     end = time.perf_counter()
     parts = {"header": len(bytes(header)), "states": sum(map(len, files))}
-    if room is not None:
-        parts["background"] = len(bytes(room))
-    return Carried(parts, len(files), received, coded - start, end - coded, room)
+    parts |= _sizes(place)
+    return Carried(parts, len(files), received, coded - start, end - coded, place)
+
+
+def _sizes(place: Surroundings) -> dict[str, int]:
+    """Bytes of what surrounds the person, where it is sent."""
+    found = {"background": place.background, "light": place.light}
+    return {name: len(bytes(packet)) for name, packet in found.items() if packet is not None}

@@ -18,9 +18,12 @@ from codec.packet import (
     FALLBACK_KINDS,
     FOOTER,
     INDEX,
+    LIGHT,
     MAX_BODY,
     SKIPPABLE,
 )
+
+_BESIDE = (AUDIO, BACKGROUND, LIGHT, INDEX)  # beside the face packets: each stands alone
 
 
 @dataclass(frozen=True)
@@ -74,7 +77,10 @@ class ChunkReader:
                 continue
             if chunk.kind in self._faces:
                 face_crc = crc
-            elif chunk.kind not in (AUDIO, BACKGROUND, INDEX) and chunk.kind not in self._fallback:
+            elif (
+                chunk.kind not in (AUDIO, BACKGROUND, LIGHT, INDEX)
+                and chunk.kind not in self._fallback
+            ):
                 if chunk.kind < SKIPPABLE:
                     self.report(f"a chunk of the unknown kind {chunk.kind}", "kind", at)
                 at += chunk.size
@@ -105,11 +111,7 @@ class ChunkReader:
         """The next offset where a chunk that needs no other one is intact."""
         while at < len(self._data):
             kind = self._data[at]
-            if (
-                kind in (FACE_KEY, AUDIO, BACKGROUND, INDEX)
-                or kind in CALL_KINDS
-                or kind in self._fallback
-            ):
+            if kind in (FACE_KEY, *_BESIDE) or kind in CALL_KINDS or kind in self._fallback:
                 try:
                     self._chunk(at, [self._seed])
                     return at

@@ -27,10 +27,12 @@ from codec.packet import (
     FACE_KEY,
     FALLBACK_KINDS,
     INDEX,
+    LIGHT,
     AudioPacket,
     BackgroundPacket,
     FacePacket,
     Index,
+    LightPacket,
 )
 
 MAX_STREAM = 1 << 31  # bytes that are read at once
@@ -57,6 +59,7 @@ class Stream:
     calls: tuple[CallPacket, ...] = ()
     fallback: tuple[Chunk, ...] = ()  # the fallback's own chunks, as they are
     background: BackgroundPacket | None = None  # the last one
+    light: LightPacket | None = None  # the last one
 
     @property
     def frames(self) -> int:
@@ -113,6 +116,7 @@ class Stream:
             "header_bytes": self.header_bytes,
             "size_bytes": self.size,
             "background_bytes": len(bytes(self.background)) if self.background else 0,
+            "light": None if self.light is None else dict(self.light.__dict__),
             "packets": len(self._packets),
             "keys": sum(packet.key for packet in self._packets),
             "quality": self.header.quality / 256,
@@ -151,7 +155,7 @@ def read_stream(
     fallback: list[Chunk] = []
     audio: list[tuple[int, bytes]] = []
     audio_bytes = len(header.audio or b"")
-    index = background = None
+    index = background = light = None
     for chunk in reader.chunks():
         base = chunk.offset + chunk.size - 4 - len(chunk.body)
         if chunk.kind in (FACE_KEY, FACE_DELTA):
@@ -164,6 +168,8 @@ def read_stream(
             audio_bytes += chunk.size
         elif chunk.kind == BACKGROUND:
             background = BackgroundPacket.parse(chunk.body, base)
+        elif chunk.kind == LIGHT:
+            light = LightPacket.parse(chunk.body, base)
         elif chunk.kind in FALLBACK_KINDS:
             fallback.append(chunk)
         elif chunk.kind == INDEX:
@@ -183,6 +189,7 @@ def read_stream(
         tuple(calls),
         tuple(fallback),
         background,
+        light,
     )
 
 

@@ -17,6 +17,7 @@ FACE_DELTA = 2
 AUDIO = 3
 INDEX = 4
 BACKGROUND = 128
+LIGHT = 129
 FALLBACK_KINDS = range(16, 32)
 SKIPPABLE = 128
 
@@ -120,6 +121,31 @@ class BackgroundPacket:
 
     def __bytes__(self) -> bytes:
         return bytes([self.codec]) + varint(self.side) + self.data
+
+
+@dataclass(frozen=True)
+class LightPacket:
+    """The light that a call was filmed in, beside the enrolment's (section 3.9): a colour c of the
+    person, in levels, is shown as gain * c + offset.
+
+    gains: of red, green, blue, in 1/64 of an octave.  offsets: in levels.  -128 to 127.
+    """
+
+    gains: tuple[int, int, int]
+    offsets: tuple[int, int, int]
+    kind: ClassVar[int] = LIGHT
+
+    @classmethod
+    def parse(cls, body: bytes, base: int = 0) -> LightPacket:
+        reader = ByteReader(body, "light", base)
+        numbers = [int.from_bytes(reader.take(1, "light"), signed=True) for _ in range(6)]
+        if reader.left:
+            raise reader.fail("a light of more than six numbers", "light")
+        red, green, blue, *offsets = numbers
+        return cls((red, green, blue), (offsets[0], offsets[1], offsets[2]))
+
+    def __bytes__(self) -> bytes:
+        return b"".join(n.to_bytes(1, signed=True) for n in (*self.gains, *self.offsets))
 
 
 @dataclass(frozen=True)

@@ -14,8 +14,8 @@ from avatar.avatar import Avatar
 from avatar.errors import StreamError
 from codec.container import Stream, read_stream
 from service.audio import OpusPacket, OpusTrack
-from service.backdrop import with_background
 from service.paper import drawable
+from service.surroundings import Surroundings
 from service.video_out import container_of, playable_size, video_file
 from service.view import View
 from service.watermark.mark import Watermark
@@ -101,8 +101,7 @@ def decode_file(
     if (width, height) != (view.width, view.height):
         view = View(width, height, view.fit, view.background)
         warnings.append(f"H.264 needs even sizes: rendered at {width}x{height}.")
-    if stream.background is not None:
-        avatar = with_background(avatar, stream.background)
+    avatar = Surroundings.of(stream).around(avatar)
     states = drawable(stream.states, avatar)
     lost = int((~states.visible).sum())
     if lost:

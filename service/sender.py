@@ -3,28 +3,29 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from avatar.avatar import Avatar
 from avatar.errors import InputError
-from avatar.face import FaceStates, FaceTrack, Window
+from avatar.face import FaceStates, Window
 from avatar.storage import whole_file
 from codec.container import read_stream
 from codec.face_codec import PacketSettings, encode_states
 from codec.header import CODEC_AVATAR, CODEC_LOSSLESS16, DIGEST, StreamHeader
-from codec.packet import BackgroundPacket
 from codec.quantize import COARSEST, FINEST, QUALITY_ONE
 from codec.stream_writer import StreamWriter
 from codec.timing import rate_of
+from service import light
 from service.audio import OpusTrack, read_audio
-from service.backdrop import MODES, changed_room
+from service.backdrop import MODES
 from service.paper import expressions_of, paper_states
 from service.rate import BETWEEN, period, within
 from service.resample import even_times, resampled
 from service.states import states_of
 from service.steady import steadied
+from service.surroundings import SAME, Surroundings, surroundings_of
 
 # What a bit is worth where rate is high: of steps s the error D = s^2 / 12 falls by 2 ln 2 D a bit
 # (T. Wiegand, B. Girod, "Lagrange multiplier selection in hybrid video coder control", 2001).
@@ -45,7 +46,8 @@ class SenderSettings:
     best (`service.refine`).  mode: "avatar", or "lossless16" for the paper's own numbers as 16-bit
     floats, where embedding=False sends all 79 coefficients (`service.paper`).  background: "auto"
     sends once how the room differs from the enrolled one where that is worth its bytes
-    (`service.backdrop`), "always" and "never" as they say."""
+    (`service.backdrop`), "always" and "never" as they say.  light: "auto" the same of the light
+    (`service.light`), "neutral" shows the person as enrolled."""
 
     fps: float | None = None
     quality: float = 1.0
@@ -56,6 +58,7 @@ class SenderSettings:
     mode: str = "avatar"
     embedding: bool = True
     background: str = "auto"
+    light: str = "auto"
 
     def __post_init__(self) -> None:
         low, high = FINEST / QUALITY_ONE, COARSEST / QUALITY_ONE
@@ -73,6 +76,10 @@ class SenderSettings:
         if self.background not in MODES:
             raise InputError(
                 f"there is no background {self.background!r}", f"Choose from {', '.join(MODES)}."
+            )
+        if self.light not in light.MODES:
+            raise InputError(
+                f"there is no light {self.light!r}", f"Choose from {', '.join(light.MODES)}."
             )
         if not self.embedding and self.mode != "lossless16":
             raise InputError(
@@ -107,10 +114,17 @@ def encode_video(
 
     track, warnings = track_file(source, TrackPrior.of(avatar), frames, progress)
     states = states_of(track, avatar) if settings.embedding else expressions_of(track, avatar)
+    place = SAME
+    if settings.mode == "avatar":
+        place = surroundings_of(
+            source, track, states, avatar, frames, settings.background, settings.light
+        )
     if settings.effort and settings.embedding:
         from service.refined_states import refined
 
-        states = refined(states, track, source, avatar, settings.effort, frames, progress)
+        # In the call's own light: what a receiver will see.
+        lit = replace(place, background=None).around(avatar)
+        states = refined(states, track, source, lit, settings.effort, frames, progress)
     if settings.mode == "avatar":
         states = steadied(states, avatar.statistics)
     if settings.fps is not None:
@@ -125,47 +139,35 @@ def encode_video(
     if settings.mode == "lossless16":
         states = paper_states(states)
     header = _header(states, avatar, settings, track.window, audio)
-    room = _room(source, track, avatar, settings, frames)
     if settings.kbps is not None:
         between = BETWEEN if settings.skip is None else (settings.skip,)
-        kbps, room, said = _shared(settings, room, states)
+        kbps, place, said = _shared(settings, place, states)
         warnings += said
         header, said = within(kbps, states, avatar.statistics, header, PACKETS, between)
         warnings += said
-    write_stream(out, states, avatar, header, audio, room)
+    write_stream(out, states, avatar, header, audio, place)
     return Sent(read_stream(out, avatar.statistics, avatar.digest).summary(), tuple(warnings))
 
 
-def _room(
-    source: str | Path,
-    track: FaceTrack,
-    avatar: Avatar,
-    settings: SenderSettings,
-    frames: slice | None,
-) -> BackgroundPacket | None:
-    """The background to send, if any.  lossless16 is the paper's own stream, which has none."""
-    if settings.background == "never" or settings.mode == "lossless16":
-        return None
-    return changed_room(source, track, avatar, frames, settings.background == "always")
-
-
 def _shared(
-    settings: SenderSettings, room: BackgroundPacket | None, states: FaceStates
-) -> tuple[float, BackgroundPacket | None, list[str]]:
-    """What a wished rate leaves for the frames, and the background that it leaves room for."""
-    kbps = settings.kbps or 0.0
-    if room is None:
-        return kbps, room, []
+    settings: SenderSettings, place: Surroundings, states: FaceStates
+) -> tuple[float, Surroundings, list[str]]:
+    """What a wished rate leaves for the frames, and the surroundings that it leaves room for."""
     seconds = 1e-6 * (int(states.time[-1] - states.time[0]) + period(states))
-    cost = 8e-3 * (len(bytes(room)) + _FRAMING) / seconds
+    kbps = settings.kbps or 0.0
+    if place.light is not None:
+        kbps -= 8e-3 * (len(bytes(place.light)) + _FRAMING) / seconds
+    if place.background is None:
+        return kbps, place, []
+    cost = 8e-3 * (len(bytes(place.background)) + _FRAMING) / seconds
     if settings.background == "always" or cost <= _MOST_OF_RATE * kbps:
-        return kbps - cost, room, []
+        return kbps - cost, place, []
     return (
         kbps,
-        None,
+        replace(place, background=None),
         [
-            f"The background has changed; sending it costs {cost:.2f} of {kbps:g} kbps: left out. "
-            "--background always sends it."
+            f"The background has changed; sending it costs {cost:.2f} of {settings.kbps:g} kbps: "
+            "left out. --background always sends it."
         ],
     )
 
@@ -197,7 +199,7 @@ def write_stream(
     avatar: Avatar,
     header: StreamHeader,
     audio: OpusTrack | None = None,
-    background: BackgroundPacket | None = None,
+    surroundings: Surroundings = SAME,
 ) -> None:
     """States and sound into a file, in the order of their times.  Raises StorageError."""
     exact = PacketSettings()
@@ -206,8 +208,8 @@ def write_stream(
     sound = list(audio.packets) if audio else []
     with whole_file(out) as file:
         writer = StreamWriter(file, header)  # type: ignore[arg-type]
-        if background is not None:
-            writer.write_background(background)
+        for changed in surroundings:
+            writer.write_surroundings(changed)
         sent = 0
         for packet in packets:
             writer.write(packet)

@@ -70,6 +70,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         default="auto",
         help="send once how the room differs from the enrolled one (default: where it is worth it)",
     )
+    parser.add_argument(
+        "--light",
+        choices=("auto", "neutral"),
+        default="auto",
+        help="neutral: the person in the light of the enrolment (default: in the call's own)",
+    )
     parser.add_argument("--frames", metavar="A:B", help="only these frames, counted from 0")
     parser.add_argument("--no-audio", action="store_true", help="leave the sound out")
 
@@ -101,6 +107,7 @@ def run(arguments: argparse.Namespace) -> None:
         mode=arguments.mode,
         embedding=not arguments.no_embedding,
         background=arguments.background,
+        light=arguments.light,
     )
     avatar = read_avatar(archive)
     with bar("Encoding") as progress:

@@ -21,10 +21,12 @@ from bench.codec import Clip, Material, run_point
 from bench.codecs import codecs
 from bench.made_states import header, person, talking
 from bench.simulated_call import call
+from codec.packet import LightPacket
 from render.fields.settings import FieldSettings
 from render.person import Person
 from render.tensors import fields_to_arrays, settings_to_json
 from service.backdrop import Room, background_packet, side_of
+from service.surroundings import SAME, Surroundings
 
 FIELDS = FieldSettings(
     coarse=(12, 12, 12), plane=24, side=12, channels=8, blend=8, blend_channels=4, warp=(3, 4, 4),
@@ -62,7 +64,7 @@ def states(monkeypatch: pytest.MonkeyPatch) -> FaceStates:
     made = FaceStates(np.arange(FRAMES, dtype=np.int64) * 40_000, made.values, made.visible, LAYOUT)
     # 0.2 s of work for each second of the video.
     monkeypatch.setattr(avatar_codec, "_seen", lambda *given, steady: (made, 0.2))
-    monkeypatch.setattr(avatar_codec, "_behind", lambda *given: None)
+    monkeypatch.setattr(avatar_codec, "_around", lambda *given: SAME)
     return made
 
 
@@ -125,12 +127,13 @@ def test_a_room_that_changed_is_counted_and_shown(
     packet = background_packet(bright, avatar, always=True)
     codec, call_codec = codecs()["avatar"], codecs()["avatar-call"]
     before, called = run_point(codec, clip, 1.0), run_point(call_codec, clip, 1.0)
-    monkeypatch.setattr(avatar_codec, "_behind", lambda *given: packet)
+    place = Surroundings(packet, LightPacket((-64, -64, -64), (0, 0, 0)))
+    monkeypatch.setattr(avatar_codec, "_around", lambda *given: place)
     after = run_point(codec, clip, 1.0)
-    assert after.parts["background"] == len(bytes(packet))
+    assert after.parts["background"] == len(bytes(packet)) and after.parts["light"] == 6
     more = after.account(clip).payload - before.account(clip).payload
-    assert len(bytes(packet)) <= more <= len(bytes(packet)) + 8
-    assert after.frames.mean() > before.frames.mean() + 5
+    assert len(bytes(packet)) + 6 <= more <= len(bytes(packet)) + 6 + 16
+    assert after.frames[:, 0].mean() > before.frames[:, 0].mean() + 5  # wall
     assert run_point(call_codec, clip, 1.0).parts == called.parts
 
 
@@ -139,7 +142,7 @@ def test_the_fields_coder_repeats_a_state_without_a_face(states: FaceStates, cli
     visible = states.visible.copy()
     visible[5:8] = False
     blind = replace(states, visible=visible)
-    carried = by_order_0(blind, avatar, header(LAYOUT), None)
+    carried = by_order_0(blind, avatar, header(LAYOUT), SAME)
     np.testing.assert_array_equal(carried.states.values[5:8], carried.states.values[[4] * 3])
     half = 0.5 * avatar.statistics.step
     seen = np.abs(carried.states.values - states.values)[visible]

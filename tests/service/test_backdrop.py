@@ -16,9 +16,10 @@ from avatar.errors import InputError, StreamError
 from avatar.face import EXPRESSIONS, FaceStates, FaceTrack, StateLayout, Window
 from codec.container import read_stream
 from codec.header import DIGEST, StreamHeader
-from codec.packet import BackgroundPacket
+from codec.packet import BackgroundPacket, LightPacket
 from service.backdrop import PLANE, Room, background_packet, room_of, with_background
 from service.sender import SenderSettings, _shared, write_stream
+from service.surroundings import Surroundings
 
 SIDE, FRAMES = 64, 12
 LAYOUT = StateLayout()
@@ -124,7 +125,7 @@ def states() -> FaceStates:
 def test_it_travels_in_the_stream(avatar, tmp_path) -> None:
     packet = BackgroundPacket(2, 128, b"picture")
     head = StreamHeader(bytes.fromhex(avatar.digest)[:DIGEST], LAYOUT)
-    write_stream(tmp_path / "with.fw", states(), avatar, head, background=packet)
+    write_stream(tmp_path / "with.fw", states(), avatar, head, surroundings=Surroundings(packet))
     write_stream(tmp_path / "none.fw", states(), avatar, head)
     found = read_stream(tmp_path / "with.fw", avatar.statistics)
     without = read_stream(tmp_path / "none.fw", avatar.statistics)
@@ -135,12 +136,14 @@ def test_it_travels_in_the_stream(avatar, tmp_path) -> None:
 
 
 def test_a_wished_rate_counts_it(avatar) -> None:
-    small, large = BackgroundPacket(2, 64, bytes(40)), BackgroundPacket(2, 64, bytes(400))
+    small = Surroundings(BackgroundPacket(2, 64, bytes(40)))
+    large = Surroundings(BackgroundPacket(2, 64, bytes(400)), LightPacket((0, 1, 2), (3, 4, 5)))
     settings = SenderSettings(kbps=1.0)
     kbps, kept, said = _shared(settings, small, states())  # 50 bytes in 2 s are 0.2 kbps
     assert kept is small and kbps == pytest.approx(0.8, abs=0.01) and not said
     kbps, kept, said = _shared(settings, large, states())
-    assert kept is None and kbps == 1.0 and "--background" in said[0]
+    assert kept == replace(large, background=None) and "--background" in said[0]
+    assert kbps == pytest.approx(0.944, abs=0.001)  # the light's 14 bytes
     assert _shared(replace(settings, background="always"), large, states())[1] is large
     with pytest.raises(InputError, match="background"):
         SenderSettings(background="sometimes")

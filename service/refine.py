@@ -8,8 +8,8 @@ its motion search.  With d_t the correction of frame t's tracked state x_t, mini
 
 with C the rendered colour of ray r (003 Eq. 2), I the camera's, w a Cauchy weight (a hand before
 the face must not bend it), u what the tracker is off by, and v how fast that changes: what keeps
-the bits few.  Gauss-Newton steps; J^T J is measured once for an avatar and taken as the same in
-all frames, as in the inverse-compositional algorithm (Baker and Matthews, IJCV 2004), so that a
+the bits few.  Gauss-Newton steps; J^T J is measured once for an avatar, over a few frames, and taken as the
+same in all, as in the inverse-compositional algorithm (Baker and Matthews, IJCV 2004), so that a
 step costs one backward pass.
 
 Letters: F frames, S the pictures' side in pixels, D numbers of a state, R rays a frame.
@@ -34,6 +34,7 @@ from render.tensors import fields_of
 from service.trajectory import smoothest
 
 Array = NDArray[Any]
+_LOOKS = 6  # frames whose curvature is measured
 SIZE = 256  # pictures looked at have at most so many pixels a side
 
 
@@ -113,8 +114,8 @@ class Refiner:
 
     def _corrections(self, pictures: _Pictures, values: Array) -> Array:
         if self._curvature is None:
-            known = len(values) - 1 if self.settings.rounds else 0  # live, there is no later frame
-            some = np.unique(np.linspace(0, known, 3).astype(int))
+            # Of several looks where there are any; live, there is no later frame.
+            some = np.unique(np.linspace(0, len(values) - 1, _LOOKS).astype(int))
             self._curvature = self._measured(pictures, values, some)
         before = last = self._last
         rows = np.arange(len(values))

@@ -8,9 +8,9 @@ its motion search.  With d_t the correction of frame t's tracked state x_t, mini
 
 with C the rendered colour of ray r (003 Eq. 2), I the camera's, w a Cauchy weight (a hand before
 the face must not bend it), u what the tracker is off by, and v how fast that changes: what keeps
-the bits few.  Gauss-Newton steps; J^T J is measured once for an avatar, over a few frames, and taken as the
-same in all, as in the inverse-compositional algorithm (Baker and Matthews, IJCV 2004), so that a
-step costs one backward pass.
+the bits few.  Gauss-Newton steps; J^T J is measured once for an avatar, over a few frames, and
+taken as the same in all, as in the inverse-compositional algorithm (Baker and Matthews, IJCV
+2004), so that a step costs one backward pass.
 
 Letters: F frames, S the pictures' side in pixels, D numbers of a state, R rays a frame.
 """

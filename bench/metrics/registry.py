@@ -10,9 +10,11 @@ from bench.metrics.brisque import brisque
 from bench.metrics.brisque import missing as brisque_missing
 from bench.metrics.by_ffmpeg import vmaf, xpsnr
 from bench.metrics.difference import l1
+from bench.metrics.dists import DISTS
 from bench.metrics.fsim import fsim
 from bench.metrics.gmsd import gmsd
 from bench.metrics.identity import IDENTITY
+from bench.metrics.lpips import LPIPS
 from bench.metrics.metric import Metric, each
 from bench.metrics.pose import POSE
 from bench.metrics.seam import SEAM
@@ -58,6 +60,8 @@ HERE = (
         "BRISQUE", "of 100", False, "Mittal et al. 2012, without the reference", brisque,
         brisque_missing, regions=(WHOLE,), least=32,
     ),
+    *LPIPS,
+    DISTS,
     *IDENTITY,
     *POSE,
     SEAM,
@@ -67,13 +71,15 @@ HERE = (
 # What is not here: (name, rising, paper, the weights it needs).  A plug-in of the same name takes
 # its place.
 ABSENT = (
-    ("LPIPS", False, "Zhang et al. 2018", "alexnet-owt-7be5be79.pth (AlexNet, of torchvision)"),
-    ("DISTS", False, "Ding et al. 2020", "vgg16-397923af.pth (VGG-16, of torchvision)"),
     ("FVD", False, "Unterthiner et al. 2018", "i3d_torchscript.pt (I3D, on Kinetics-400)"),
     ("TOPIQ", True, "Chen et al. 2024", "cfanet_fr_kadid_res50-2c4cc61d.pth (TOPIQ, of pyiqa)"),
     ("MANIQA", True, "Yang et al. 2022", "ckpt_koniq10k.pt (MANIQA, of its authors)"),
     ("FAVOR", True, "face video quality, in 002", "its authors' weights"),
     ("IFQA", True, "Jo et al. 2023", "IFQA_Metric.pth (of its authors)"),
+    (
+        "CSIM-DLIB", True, "dlib's descriptor, 128 numbers",
+        "dlib_face_recognition_resnet_model_v1.dat (of dlib.net/files)",
+    ),
     ("MSVGG", False, "multi-scale VGG features", "vgg19-dcbb9e9d.pth (VGG-19, of torchvision)"),
 )  # fmt: skip
 

@@ -64,7 +64,7 @@ def run(arguments: argparse.Namespace) -> None:
             crops,
             out,
             out.parent,
-            arguments.size,
+            SETTINGS[arguments.size],
             settings,
             arguments.resume,
             arguments.threads,

@@ -17,9 +17,13 @@ Tensor = Any
 
 
 class NetworkKind(Protocol):
-    """A network's settings, a frozen dataclass.  name: in the file of weights.  numbers: sent a
-    frame.  sides: of the pictures that it makes, largest first.  file: what its weights are looked
-    for as."""
+    """A network's settings, a frozen dataclass and so hashable.
+
+    name: in the file of weights.  numbers: sent a frame.  sides: of the pictures that it makes,
+    largest first.  file: what its weights are looked for as.
+    """
+
+    def __hash__(self) -> int: ...
 
     @property
     def name(self) -> str: ...

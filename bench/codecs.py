@@ -17,8 +17,6 @@ from bench.still import still_codecs
 ABSENT = (
     ("hybrid", "Avatar with refreshed key frames"),
     ("layer", "Avatar with an enhancement layer"),
-    ("fv2v", "FV2V, 57 numbers a frame"),
-    ("tps", "TPS, 100 numbers a frame"),
     ("hdac", "HDAC"),
     ("rdac", "RDAC"),
     ("mrdac", "MRDAC"),

@@ -10,31 +10,18 @@ from __future__ import annotations
 
 from typing import Any
 
+from bench.generative.compact import FEATURES, CompactFeatures
 from bench.generative.dense import with_rest
-from bench.generative.method import Method
+from bench.generative.method import HeldKey, Method
 from bench.generative.settings import COMPACT, POINTS, MethodSettings
-from codec.mttf.backend import Module, nn, torch
-from codec.mttf.blocks import Normalisation, UNet, conv_block, doubled, identity_grid
+from codec.mttf.backend import nn, torch
+from codec.mttf.blocks import conv_block, doubled, identity_grid
 
 Tensor = Any
-_WIDTH = 32  # between the U-Net and the matrix, and on the way back
+_WIDTH = 32  # on the way back
 _HINTS = 8
 _REACH = 0.2  # of the motions' network in picture halves
 _GAIN = 4.0  # what differs from the key frame, beside what identity adds to both
-
-
-class CompactFeatures(Module):
-    """A U-Net, then halvings with GDN down to the matrix: [B, 3, g, g] -> [B, 16]."""
-
-    def __init__(self, settings: MethodSettings) -> None:
-        super().__init__()
-        layers: list[Any] = [UNet(3, settings.detector, _WIDTH)]
-        for _ in range((settings.grid // COMPACT).bit_length() - 1):
-            layers += [nn.Conv2d(_WIDTH, _WIDTH, 3, 2, 1), Normalisation(_WIDTH)]
-        self.net = nn.Sequential(*layers, nn.Conv2d(_WIDTH, 1, 3, padding=1))
-
-    def forward(self, small: Tensor) -> Tensor:
-        return self.net(2 * small - 1).flatten(1)
 
 
 class Cfte(Method):
@@ -42,7 +29,7 @@ class Cfte(Method):
 
     def __init__(self, settings: MethodSettings) -> None:
         super().__init__(settings, POINTS + 1, _HINTS)
-        self.features = CompactFeatures(settings)
+        self.features = CompactFeatures(settings, nn.Conv2d(FEATURES, 1, 3, padding=1))
         count = (settings.grid // COMPACT).bit_length() - 1
         self.up = nn.ModuleList(conv_block(_WIDTH if i else 2, _WIDTH) for i in range(count + 1))
         self.last = nn.Conv2d(_WIDTH, 2 * POINTS + _HINTS, 3, padding=1)
@@ -52,12 +39,12 @@ class Cfte(Method):
     def numbers(self, small: Tensor) -> Tensor:
         return self.features(small)
 
-    def candidates(self, own: Tensor, vectors: Tensor, side: int) -> tuple[Tensor, Tensor]:
-        x = torch.stack([own, _GAIN * (vectors - own)], dim=1)
+    def candidates(self, held: HeldKey, vectors: Tensor) -> tuple[Tensor, Tensor]:
+        x = torch.stack([held.own, _GAIN * (vectors - held.own)], dim=1)
         x = x.unflatten(2, (COMPACT, COMPACT))  # [B, 2, 4, 4]
         for i, block in enumerate(self.up):
             x = block(doubled(x) if i else x)
         out = self.last(x).float()
         offsets = out[:, : 2 * POINTS].unflatten(1, (POINTS, 2)).permute(0, 1, 3, 4, 2)
-        flows = identity_grid(side, out)[:, None] + _REACH * offsets
+        flows = identity_grid(held.side, out)[:, None] + _REACH * offsets
         return with_rest(flows), out[:, 2 * POINTS :]

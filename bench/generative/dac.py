@@ -14,7 +14,7 @@ import numpy as np
 from bench.generative.deformation import EQUIVARIANCE, bent, random_deformation
 from bench.generative.dense import with_rest
 from bench.generative.keypoints import UNIT, PointDetector, hints, points_of
-from bench.generative.method import Method
+from bench.generative.method import HeldKey, Method
 from bench.generative.settings import POINTS, MethodSettings
 from codec.mttf.blocks import identity_grid, resized
 
@@ -32,12 +32,12 @@ class Dac(Method):
         points, _ = self.detector(small)
         return UNIT * points.flatten(1)
 
-    def candidates(self, own: Tensor, vectors: Tensor, side: int) -> tuple[Tensor, Tensor]:
+    def candidates(self, held: HeldKey, vectors: Tensor) -> tuple[Tensor, Tensor]:
         """FOMM's Eq. 4 with J_k = 1: T_k(z) = p_key + (z - p_frame)."""
-        key, frame = points_of(own), points_of(vectors)
-        stay = identity_grid(side, key)[:, None]  # [1, 1, g, g, 2]
+        key, frame = points_of(held.own), points_of(vectors)
+        stay = identity_grid(held.side, key)[:, None]  # [1, 1, g, g, 2]
         flows = stay + (key - frame)[:, :, None, None]
-        return with_rest(flows), hints(key, frame, side)
+        return with_rest(flows), hints(key, frame, held.side)
 
     def penalties(
         self, picture: Tensor, vectors: Tensor, rng: np.random.Generator

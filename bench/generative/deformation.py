@@ -34,20 +34,26 @@ class Deformation:
 
     def __call__(self, places: Tensor) -> Tensor:
         """[B, N, 2] -> [B, N, 2]."""
-        squares = self._squares(places)
-        bent = (squares * (squares + _EDGE).log()) @ self.weights
+        bent = spline_basis(places, self.control) @ self.weights
         return places @ self.matrix.mT + self.shift[:, None] + bent
 
     def jacobian(self, places: Tensor) -> Tensor:
         """dT/dz at [B, N, 2] -> [B, N, 2, 2], rows by what comes out."""
-        squares = self._squares(places)
+        squares = _squares(places, self.control)
         slope = 2 * ((squares + _EDGE).log() + squares / (squares + _EDGE))  # of U, over z - c
         off = places[:, :, None] - self.control  # [B, N, control, 2]
         bent = torch.einsum("bnc,bncj,bci->bnij", slope, off, self.weights)
         return self.matrix[:, None] + bent
 
-    def _squares(self, places: Tensor) -> Tensor:
-        return ((places[:, :, None] - self.control) ** 2).sum(-1)
+
+def spline_basis(places: Tensor, points: Tensor) -> Tensor:
+    """U(|z - c|^2), U(s) = s log s, of places [..., P, 2] and points [..., N, 2]: [..., P, N]."""
+    squares = _squares(places, points)
+    return squares * (squares + _EDGE).log()
+
+
+def _squares(places: Tensor, points: Tensor) -> Tensor:
+    return ((places[..., :, None, :] - points[..., None, :, :]) ** 2).sum(-1)
 
 
 def random_deformation(count: int, rng: np.random.Generator, like: Tensor) -> Deformation:

@@ -11,7 +11,7 @@ import numpy as np
 from bench.generative.deformation import EQUIVARIANCE, bent, random_deformation
 from bench.generative.dense import with_rest
 from bench.generative.keypoints import UNIT, PointDetector, hints, points_of
-from bench.generative.method import Method
+from bench.generative.method import HeldKey, Method
 from bench.generative.settings import POINTS, MethodSettings
 from codec.mttf.backend import torch
 from codec.mttf.blocks import identity_grid, resized
@@ -35,13 +35,13 @@ class Fomm(Method):
             [UNIT * points.flatten(1), JACOBIAN_UNIT * (values + one).flatten(1)], dim=1
         )
 
-    def candidates(self, own: Tensor, vectors: Tensor, side: int) -> tuple[Tensor, Tensor]:
+    def candidates(self, held: HeldKey, vectors: Tensor) -> tuple[Tensor, Tensor]:
         """Eq. 4: T_k(z) = p_key + J_k (z - p_frame); Eq. 5: J_k = J_key J_frame^-1."""
-        (key, key_slope), (frame, slope) = parted(own), parted(vectors)
+        (key, key_slope), (frame, slope) = parted(held.own), parted(vectors)
         turn = key_slope @ inverse(slope)  # [B, K, 2, 2]
-        off = identity_grid(side, key)[:, None] - frame[:, :, None, None]  # [B, K, g, g, 2]
+        off = identity_grid(held.side, key)[:, None] - frame[:, :, None, None]  # [B, K, g, g, 2]
         flows = key[:, :, None, None] + torch.einsum("bkij,bkyxj->bkyxi", turn, off)
-        return with_rest(flows), hints(key, frame, side)
+        return with_rest(flows), hints(key, frame, held.side)
 
     def penalties(
         self, picture: Tensor, vectors: Tensor, rng: np.random.Generator

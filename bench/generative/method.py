@@ -27,6 +27,11 @@ class HeldKey:
     own: Tensor
     features: list[Tensor]
 
+    @property
+    def side(self) -> int:
+        """g."""
+        return int(self.small.shape[-1])
+
 
 class Method(Module):
     """A `codec.mttf.kind.Network`.  A method says `numbers` and `candidates`."""
@@ -41,9 +46,9 @@ class Method(Module):
         """Pictures on the grid [B, 3, g, g] in 0 .. 1 -> what is sent of them [B, D]."""
         raise NotImplementedError
 
-    def candidates(self, own: Tensor, vectors: Tensor, side: int) -> tuple[Tensor, Tensor]:
-        """The key frame's numbers and a frame's [B, D] -> candidate motions [B, M, g, g, 2], the
-        first of them to stay in place, and hints [B, H, g, g], for a grid of `side`."""
+    def candidates(self, held: HeldKey, vectors: Tensor) -> tuple[Tensor, Tensor]:
+        """A key frame and a frame's numbers [B, D] -> candidate motions [B, M, g, g, 2], the first
+        of them to stay in place, and hints [B, H, g, g]."""
         raise NotImplementedError
 
     def vectors(self, picture: Tensor) -> Tensor:
@@ -58,7 +63,7 @@ class Method(Module):
         return held.own
 
     def generate(self, held: HeldKey, vectors: Tensor) -> Generated:
-        flows, hints = self.candidates(held.own, vectors, held.small.shape[-1])
+        flows, hints = self.candidates(held, vectors)
         return self.generator(held.key, held.features, self.dense(held.small, flows, hints))
 
     def penalties(

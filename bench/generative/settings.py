@@ -10,6 +10,8 @@ from codec.mttf.settings import Resolutions
 
 POINTS = 10  # key points of FOMM and DAC
 COMPACT = 4  # side of CFTE's matrix
+SPACE_POINTS = 15  # of FV2V
+SPLINES, SPLINE_POINTS = 10, 5  # of TPS: splines, and key points of each
 
 
 @dataclass(frozen=True)
@@ -48,8 +50,10 @@ def _network(method: str) -> Callable[[MethodSettings], Any]:
     from bench.generative.cfte import Cfte
     from bench.generative.dac import Dac
     from bench.generative.fomm import Fomm
+    from bench.generative.fv2v import Fv2v
+    from bench.generative.tps import Tps
 
-    return {"fomm": Fomm, "dac": Dac, "cfte": Cfte}[method]
+    return {"fomm": Fomm, "dac": Dac, "cfte": Cfte, "fv2v": Fv2v, "tps": Tps}[method]
 
 
 METHODS = {
@@ -58,5 +62,7 @@ METHODS = {
         MethodSettings("fomm-lite", 6 * POINTS),
         MethodSettings("dac-lite", 2 * POINTS),
         MethodSettings("cfte-lite", COMPACT * COMPACT),
+        MethodSettings("fv2v-lite", 9 + 3 + 3 * SPACE_POINTS),
+        MethodSettings("tps-lite", 2 * SPLINES * SPLINE_POINTS),
     )
 }

@@ -21,7 +21,7 @@ Tensor = Any
 # Of pictures in -1 .. 1: ImageNet's mean and deviation, as its authors' program rounds them.
 _SHIFT, _SCALE = (-0.030, -0.088, -0.188), (0.458, 0.448, 0.450)
 _EDGE = 1e-10  # beside a feature's length
-LEAST = 63  # pixels: AlexNet's last pooling needs as many
+LEAST = 31  # pixels: AlexNet's deepest features of fewer have no place
 
 
 @dataclass(frozen=True)

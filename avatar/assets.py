@@ -82,6 +82,13 @@ ASSETS = {
             "adrianbulat.com/downloads/python-fan",
             "11f355bf06",
         ),
+        Asset(
+            "dlib_face_recognition_resnet_model_v1.dat",
+            "dlib's face identity network, 128 numbers",
+            "CC0-1.0",
+            "dlib.net/files, or the package face_recognition_models",
+            "55533b28a95800a551ba546ba62fe69625c7e95a7061c338adffead08719da30",
+        ),
         # What LPIPS and DISTS compare pictures by: features of torchvision's classifiers, and the
         # authors' weights of them.
         Asset(

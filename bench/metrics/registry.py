@@ -11,6 +11,7 @@ from bench.metrics.brisque import missing as brisque_missing
 from bench.metrics.by_ffmpeg import vmaf, xpsnr
 from bench.metrics.difference import l1
 from bench.metrics.dists import DISTS
+from bench.metrics.dlib_identity import DLIB_IDENTITY
 from bench.metrics.fsim import fsim
 from bench.metrics.gmsd import gmsd
 from bench.metrics.identity import IDENTITY
@@ -63,6 +64,7 @@ HERE = (
     *LPIPS,
     DISTS,
     *IDENTITY,
+    *DLIB_IDENTITY,
     *POSE,
     SEAM,
     STILLNESS,
@@ -76,10 +78,6 @@ ABSENT = (
     ("MANIQA", True, "Yang et al. 2022", "ckpt_koniq10k.pt (MANIQA, of its authors)"),
     ("FAVOR", True, "face video quality, in 002", "its authors' weights"),
     ("IFQA", True, "Jo et al. 2023", "IFQA_Metric.pth (of its authors)"),
-    (
-        "CSIM-DLIB", True, "dlib's descriptor, 128 numbers",
-        "dlib_face_recognition_resnet_model_v1.dat (of dlib.net/files)",
-    ),
     ("MSVGG", False, "multi-scale VGG features", "vgg19-dcbb9e9d.pth (VGG-19, of torchvision)"),
 )  # fmt: skip
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
 from pathlib import Path
 
@@ -10,6 +11,7 @@ import pytest
 
 torch = pytest.importorskip("torch")
 pytest.importorskip("imageio_ffmpeg")
+Image = pytest.importorskip("PIL.Image")
 
 from avatar.errors import FormatError  # noqa: E402
 from bench.codec import Clip, run_point  # noqa: E402
@@ -19,6 +21,8 @@ from codec.mttf.runtime import Runtime  # noqa: E402
 from codec.mttf.train import Trainer, TrainSettings  # noqa: E402
 from codec.mttf.vectors import statistics_of  # noqa: E402
 from codec.mttf.weights import load_weights, save_weights  # noqa: E402
+from service.fallback.training import train  # noqa: E402
+from tests.bench.generative.conftest import tiny_of  # noqa: E402
 from tests.codec.mttf.conftest import people, scene  # noqa: E402
 
 SMALL = TrainSettings(steps=40, batch=4, rate=3e-3, sides=((16, 0.5), (32, 0.5)))
@@ -108,3 +112,23 @@ def test_every_method_goes_through_the_labs_door(tmp_path, monkeypatch) -> None:
         keys[kind.method] = found.parts["key frames"]
     assert keys.pop("dac") > max(keys.values())
     assert len(set(keys.values())) == 1
+
+
+def test_the_fallbacks_training_command_trains_a_method(tmp_path) -> None:
+    """A folder of crops in, weights and a checkpoint of the method's own name out."""
+    folder, shown = tmp_path / "crops", people()
+    names = [f"c{n}" for n in range(6)]  # so many people that one of them is a check
+    for name in names:
+        (folder / name).mkdir(parents=True)
+        for n in range(4):
+            path = folder / name / f"{n}.jpg"
+            Image.fromarray(shown.pictures[n]).save(path)
+            Image.fromarray(shown.mattes[n]).save(path.with_suffix(".png"))
+            np.save(path.with_suffix(".npy"), np.full((478, 2), 0.5, np.float16))
+    (folder / "people.json").write_text(json.dumps({name: n for n, name in enumerate(names)}))
+    kind, out = tiny_of("dac"), tmp_path / "dac-tiny.safetensors"
+    card = train(folder, out, tmp_path, kind, replace(SMALL, steps=2), every=1)
+    assert card["steps"] == 2 and (tmp_path / "dac-tiny.checkpoint").is_file()
+    assert (tmp_path / "dac-tiny.png").is_file()
+    assert load_weights(out, {kind.name: kind}).statistics.mean.shape == (20,)
+    assert train(folder, out, tmp_path, kind, replace(SMALL, steps=3), resume=True)["steps"] == 3

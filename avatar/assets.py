@@ -82,6 +82,50 @@ ASSETS = {
             "adrianbulat.com/downloads/python-fan",
             "11f355bf06",
         ),
+        Asset(
+            "dlib_face_recognition_resnet_model_v1.dat",
+            "dlib's face identity network, 128 numbers",
+            "CC0-1.0",
+            "dlib.net/files, or the package face_recognition_models",
+            "55533b28a95800a551ba546ba62fe69625c7e95a7061c338adffead08719da30",
+        ),
+        # What LPIPS and DISTS compare pictures by: features of torchvision's classifiers, and the
+        # authors' weights of them.
+        Asset(
+            "alexnet-owt-7be5be79.pth",
+            "AlexNet's weights for torch",
+            "BSD-3-Clause",
+            "download.pytorch.org/models",
+            "7be5be79",
+        ),
+        Asset(
+            "vgg16-397923af.pth",
+            "VGG-16's weights for torch",
+            "BSD-3-Clause",
+            "download.pytorch.org/models",
+            "397923af",
+        ),
+        Asset(
+            "lpips/alex.pth",
+            "LPIPS's linear heads for AlexNet, version 0.1",
+            "BSD-2-Clause",
+            "the package lpips, lpips/weights/v0.1/alex.pth",
+            "df73285e35b22355a2df87cdb6b70b343713b667eddbda73e1977e0c860835c0",
+        ),
+        Asset(
+            "lpips/vgg.pth",
+            "LPIPS's linear heads for VGG-16, version 0.1",
+            "BSD-2-Clause",
+            "the package lpips, lpips/weights/v0.1/vgg.pth",
+            "a78928a0af1e5f0fcb1f3b9e8f8c3a2a5a3de244d830ad5c1feddc79b8432868",
+        ),
+        Asset(
+            "dists/weights.pt",
+            "DISTS's alpha and beta",
+            "MIT",
+            "the package DISTS-pytorch, weights.pt",
+            "f5e65c96230b7f6ca995691647d482237e4cab8a50c5c4a5784f219ef0748218",
+        ),
     )
 }
 

@@ -8,6 +8,7 @@ from avatar.errors import InputError
 from bench.avatar_codec import avatar_codecs
 from bench.classic_codec import classic_codecs
 from bench.codec import Codec, Unavailable, family_of
+from bench.generative.codecs import generative_codecs
 from bench.mttf_codec import mttf_codecs
 from bench.plugins import CODECS, plugins
 from bench.still import still_codecs
@@ -16,11 +17,6 @@ from bench.still import still_codecs
 ABSENT = (
     ("hybrid", "Avatar with refreshed key frames"),
     ("layer", "Avatar with an enhancement layer"),
-    ("fomm", "FOMM, 60 numbers a frame"),
-    ("dac", "DAC, 20 numbers a frame"),
-    ("cfte", "CFTE, 16 numbers a frame"),
-    ("fv2v", "FV2V, 57 numbers a frame"),
-    ("tps", "TPS, 100 numbers a frame"),
     ("hdac", "HDAC"),
     ("rdac", "RDAC"),
     ("mrdac", "MRDAC"),
@@ -31,11 +27,11 @@ ABSENT = (
 
 
 def codecs() -> dict[str, Codec]:
-    """By name: ours, the classic ones at three sizes and two frame rates, stills, then plug-ins.
-    A plug-in cannot take the name of a codec that is here; a broken one is listed with what it
-    needs."""
+    """By name: ours, the generative methods, the classic ones at three sizes and two frame rates,
+    stills, then plug-ins.  A plug-in cannot take the name of a codec that is here; a broken one is
+    listed with what it needs."""
     ours: list[Codec] = [
-        *avatar_codecs(), *mttf_codecs(), *classic_codecs(), *still_codecs(),
+        *avatar_codecs(), *mttf_codecs(), *generative_codecs(), *classic_codecs(), *still_codecs(),
     ]  # fmt: skip
     known = {codec.name: codec for codec in ours}
     for plugin in plugins(CODECS, Codec):

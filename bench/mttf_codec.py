@@ -1,7 +1,9 @@
 """The fallback as the lab runs it: nobody is enrolled; key frames by VVC and 40 numbers a frame.
 
 Bytes and pictures are those of `facewire encode` without an avatar, on the frames of the
-comparison.  It needs trained weights; without them it is named, and nothing takes its place.
+comparison.  The same way goes every other network that moves a key frame by a few numbers
+(`bench.generative`).  It needs trained weights; without them it is named, and nothing takes its
+place.
 """
 
 from __future__ import annotations
@@ -15,37 +17,36 @@ import numpy as np
 
 from avatar.errors import InputError, MissingError
 from bench.codec import Clip, Outcome
+from codec.mttf.kind import NetworkKind
+from codec.mttf.settings import FULL, LITE
 
 POINTS = (52.0, 42.0, 32.0, 22.0)  # QPs of the key frames, those of 001 and 002
 KEY_CODEC = "vvc"
+_NEVER = 1e9  # times the error just after a key frame that is borne
 
 
 @dataclass(frozen=True)
-class MttfCodec:
-    """network: "lite" or "full"."""
+class NetworkCodec:
+    """network: what makes the pictures.  refreshed: whether key frames are renewed where they no
+    longer explain the picture; otherwise there is the first one alone."""
 
-    network: str
+    name: str
+    title: str
+    network: NetworkKind
+    refreshed: bool = True
     points: tuple[float, ...] = POINTS
-
-    @property
-    def name(self) -> str:
-        return f"mttf-{self.network}"
-
-    @property
-    def title(self) -> str:
-        return f"MTTF {self.network}"
 
     def missing(self) -> str:
         from importlib.util import find_spec
 
-        from codec.mttf.weights import find_weights
+        from codec.mttf.weights import find_file
 
         if find_spec("torch") is None:
             return "needs pip install 'facewire[play]' (torch)"
         try:
-            find_weights(self.network)
+            find_file(self.network.file)
         except MissingError:
-            return f"needs mttf-{self.network}.safetensors in a folder that $FACEWIRE_MODELS names"
+            return f"needs {self.network.file} in a folder that $FACEWIRE_MODELS names"
         return ""
 
     def code(self, clip: Clip, point: float) -> Outcome:
@@ -53,14 +54,15 @@ class MttfCodec:
         of a side that the network does not make."""
         from codec.container import read_stream
         from codec.mttf.codec import CodecSettings, Decoder, encode, stream_header
+        from codec.mttf.measure import work
         from codec.mttf.runtime import Runtime
-        from codec.mttf.weights import find_weights, load_weights
+        from codec.mttf.weights import find_file, load_weights
         from codec.timing import rate_of
         from service.fallback.sender import write_fallback
 
         if point != int(point):
             raise InputError(f"{self.title} has no QP {point}", "Choose a whole number.")
-        weights = load_weights(find_weights(self.network))
+        weights = load_weights(find_file(self.network.file), {self.network.name: self.network})
         side = clip.frames.shape[1]
         if clip.frames.shape[2] != side or side not in weights.settings.sides:
             raise InputError(
@@ -72,6 +74,8 @@ class MttfCodec:
         runtime = Runtime(weights)
         start = time.perf_counter()
         settings = CodecSettings(side, KEY_CODEC, int(point))
+        if not self.refreshed:
+            settings = replace(settings, patience=_NEVER)
         coded = encode(clip.frames, times.tolist(), runtime, weights.statistics, settings)
         head = stream_header(weights.digest, weights.settings.numbers, settings.quality)
         head = replace(head, rate=rate, rounding=rounding)
@@ -89,12 +93,14 @@ class MttfCodec:
         return Outcome(
             {"header": head_size, "key frames": keys, "vectors": stream.size - head_size - keys},
             shown,
-            f"key frames by {KEY_CODEC} at QP {int(point)}, as many as are needed within 3 kbit/s, "
-            f"{weights.settings.numbers} numbers a frame",
+            f"key frames by {KEY_CODEC} at QP {int(point)}, "
+            + ("as many as are needed within 3 kbit/s" if self.refreshed else "the first alone")
+            + f", {weights.settings.numbers} numbers a frame",
             encode_seconds=sent - start,
             decode_seconds=end - sent,
+            kmac=work(weights.settings, side).generate,
         )
 
 
-def mttf_codecs() -> list[MttfCodec]:
-    return [MttfCodec("lite"), MttfCodec("full")]
+def mttf_codecs() -> list[NetworkCodec]:
+    return [NetworkCodec(f"mttf-{kind.name}", f"MTTF {kind.name}", kind) for kind in (LITE, FULL)]

@@ -20,6 +20,7 @@ HEAVY = ("torch", "nerfacc", "av", "mediapipe", "cv2", "numba", "skimage", "scip
 DISTRIBUTION = {
     "cv2": "mediapipe",
     "skimage": "scikit-image",
+    "dlib": "dlib-bin",
     "PIL": "pillow",
     "face_alignment": "face-alignment",
     "imageio_ffmpeg": "imageio-ffmpeg",

@@ -1,12 +1,14 @@
 """Whether a picture shows the same person: descriptors of faces, by networks that the user has.
 
 CSIM: cosine between the descriptors of reference and picture (as 003's Table 1).  AED: the
-distance between them (Siarohin et al., NeurIPS 2019).  The network is MobileFaceNet; figures of
-other networks are on another scale.
+distance between them (Siarohin et al., NeurIPS 2019).  The network is MobileFaceNet, or dlib's
+(`bench.metrics.dlib_identity`), which trains nothing here and so judges what MobileFaceNet trained;
+figures of one network are on another scale than the other's.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import lru_cache
 from typing import Any
 
@@ -25,20 +27,21 @@ _NETWORK = "MobileFaceNet.onnx"
 
 def csim(reference: Frames, pictures: Frames) -> NDArray[np.float64]:
     """[F] -1..1; NaN between described frames and where no face is found in both."""
-    mine, theirs = _descriptors(reference, pictures)
+    mine, theirs = descriptors(reference, pictures, _describer)
     return np.einsum("fd,fd->f", mine, theirs)
 
 
 def aed(reference: Frames, pictures: Frames) -> NDArray[np.float64]:
     """[F] 0..2, NaN as above."""
-    mine, theirs = _descriptors(reference, pictures)
+    mine, theirs = descriptors(reference, pictures, _describer)
     return np.asarray(np.linalg.norm(mine - theirs, axis=1))
 
 
-def _descriptors(
-    reference: Frames, pictures: Frames
+def descriptors(
+    reference: Frames, pictures: Frames, describer: Callable[[], Any]
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """[F, 128] each, of length 1, NaN where not described."""
+    """[F, 128] each, as `describer().describe(picture, landmarks)` gives them, NaN where not
+    described."""
     pair = tracked(reference, pictures)
     both = pair[0].found & pair[1].found
     found = []
@@ -47,7 +50,7 @@ def _descriptors(
         scale = max(frames.shape[1:3]) / 256
         for f in range(0, len(frames), STRIDE):
             if both[f]:
-                signs[f] = _describer().describe(frames[f], seen.points[f] * scale)
+                signs[f] = describer().describe(frames[f], seen.points[f] * scale)
         found.append(signs)
     return found[0], found[1]
 

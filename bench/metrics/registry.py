@@ -10,9 +10,12 @@ from bench.metrics.brisque import brisque
 from bench.metrics.brisque import missing as brisque_missing
 from bench.metrics.by_ffmpeg import vmaf, xpsnr
 from bench.metrics.difference import l1
+from bench.metrics.dists import DISTS
+from bench.metrics.dlib_identity import DLIB_IDENTITY
 from bench.metrics.fsim import fsim
 from bench.metrics.gmsd import gmsd
 from bench.metrics.identity import IDENTITY
+from bench.metrics.lpips import LPIPS
 from bench.metrics.metric import Metric, each
 from bench.metrics.pose import POSE
 from bench.metrics.seam import SEAM
@@ -58,7 +61,10 @@ HERE = (
         "BRISQUE", "of 100", False, "Mittal et al. 2012, without the reference", brisque,
         brisque_missing, regions=(WHOLE,), least=32,
     ),
+    *LPIPS,
+    DISTS,
     *IDENTITY,
+    *DLIB_IDENTITY,
     *POSE,
     SEAM,
     STILLNESS,
@@ -67,8 +73,6 @@ HERE = (
 # What is not here: (name, rising, paper, the weights it needs).  A plug-in of the same name takes
 # its place.
 ABSENT = (
-    ("LPIPS", False, "Zhang et al. 2018", "alexnet-owt-7be5be79.pth (AlexNet, of torchvision)"),
-    ("DISTS", False, "Ding et al. 2020", "vgg16-397923af.pth (VGG-16, of torchvision)"),
     ("FVD", False, "Unterthiner et al. 2018", "i3d_torchscript.pt (I3D, on Kinetics-400)"),
     ("TOPIQ", True, "Chen et al. 2024", "cfanet_fr_kadid_res50-2c4cc61d.pth (TOPIQ, of pyiqa)"),
     ("MANIQA", True, "Yang et al. 2022", "ckpt_koniq10k.pt (MANIQA, of its authors)"),

@@ -8,19 +8,20 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import replace
-from functools import partial
 from typing import Any
 
 import numpy as np
 
 from bench.comparison import boards, distances
+from bench.generative.codecs import generative_codecs
 from bench.metrics.registry import metrics
+from bench.mttf_codec import mttf_codecs
 from bench.report.table import Table
 from bench.results import OK, Record
 
 # Shown at their best point, others at the point nearest to the rate of ours.
 OURS = ("avatar", "avatar-effort1", "avatar-order0", "avatar-lossless16", "avatar-79")
-RIVALS = ("vvc", "hevc", "mttf-lite", "mttf-full")
+RIVALS = ("vvc", "hevc", "mttf-lite", "mttf-full", "fomm", "dac", "cfte", "fv2v", "tps")
 SIZE = 256
 SEED = 20
 
@@ -74,22 +75,13 @@ def with_distances(table: Table, records: Sequence[Record], anchor: str = "vvc")
 
 def with_networks(table: Table) -> Table:
     """The table of a network's size and cost, with ours below, counted here."""
-    from codec.mttf.backend import torch
-    from codec.mttf.measure import multiply_accumulates
-    from codec.mttf.network import Mttf
-    from codec.mttf.settings import FULL, LITE
+    from codec.mttf.measure import work
 
     rows: list[list[Any]] = []
-    for settings in (FULL, LITE):
-        net = Mttf(settings).eval().requires_grad_(False)
-        picture = torch.rand(1, 3, SIZE, SIZE)
-        with torch.inference_mode():
-            held, vectors = net.hold(picture), net.vectors(picture)
-            send = multiply_accumulates(net, partial(net.vectors, picture))
-            show = multiply_accumulates(net, partial(net.generate, held, vectors))
-        size = sum(p.numel() for p in net.parameters())
-        pixels = SIZE**2 * 1e3
-        rows.append([f"here: MTTF {settings.name}", size / 1e6, send / pixels, show / pixels])
+    for codec in (*mttf_codecs(), *generative_codecs()):
+        found = work(codec.network, SIZE)
+        size = found.parameters / 1e6
+        rows.append([f"here: {codec.title}", size, found.vectors, found.generate])
     return _added(table, rows, f"Rows that begin with here are our networks at {SIZE}x{SIZE}, "
                   "counted without training.")  # fmt: skip
 

@@ -8,6 +8,7 @@ from typing import Any
 from codec.mttf.backend import Module, functional, nn, torch
 
 Tensor = Any
+_EDGE = 1 / 510  # half a step of 8 bits: what the logarithms of black and white are taken of
 
 
 def conv_block(width: int, out: int, kernel: int = 3) -> Any:
@@ -38,6 +39,18 @@ def resized(x: Tensor, side: int) -> Tensor:
     return functional.interpolate(x, size=(side, side), mode="bilinear", align_corners=False)
 
 
+def enlarged(x: Tensor, side: int) -> Tensor:
+    """To side x side, bilinear."""
+    if x.shape[-1] == side:
+        return x
+    return functional.interpolate(x, size=(side, side), mode="bilinear", align_corners=False)
+
+
+def logit(x: Tensor) -> Tensor:
+    """The inverse of the sigmoid, of pictures in 0 .. 1."""
+    return torch.logit(x.clamp(_EDGE, 1 - _EDGE))
+
+
 def identity_grid(side: int, like: Tensor) -> Tensor:
     """[1, side, side, 2] x, y in -1 .. 1 of each pixel's middle: the motion of what stays."""
     line = (torch.arange(side, dtype=like.dtype, device=like.device) * 2 + 1) / side - 1
@@ -56,6 +69,20 @@ def warped(x: Tensor, motion: Tensor) -> Tensor:
     return functional.grid_sample(
         x, motion, mode="bilinear", padding_mode="border", align_corners=False
     )
+
+
+def deformed(x: Tensor, flows: Tensor) -> Tensor:
+    """x [B, C, g, g] through M motions [B, M, g, g, 2] -> [B, M C, g, g], in one look: the motions
+    under one another on a grid of [M g, g]."""
+    batch, count, side = flows.shape[:3]
+    seen = functional.grid_sample(
+        x,
+        flows.reshape(batch, count * side, side, 2),
+        mode="bilinear",
+        padding_mode="border",
+        align_corners=False,
+    )
+    return seen.unflatten(2, (count, side)).transpose(1, 2).flatten(1, 2)
 
 
 class UNet(Module):

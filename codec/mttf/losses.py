@@ -99,8 +99,9 @@ def losses(
     parts = {
         "perceptual": weights.perceptual * perceptual_loss(made.picture, wanted),
         "pixels": weights.pixels * pixel_loss(made.picture, wanted),
-        "mask": weights.mask * mask_loss(made.mask, matte),
-        "rate": weights.rate * rate_loss(vectors, key_vectors, step),
     }
+    if made.mask is not None:
+        parts["mask"] = weights.mask * mask_loss(made.mask, matte)
+    parts["rate"] = weights.rate * rate_loss(vectors, key_vectors, step)
     total = sum(parts.values())
     return Losses(total, {name: float(value.detach()) for name, value in parts.items()})

@@ -5,12 +5,12 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 from codec.mttf.backend import nn, torch
-from codec.mttf.network import Mttf
+from codec.mttf.kind import NetworkKind
 from codec.mttf.runtime import fused
-from codec.mttf.settings import NetworkSettings
 
 
 @dataclass(frozen=True)
@@ -36,9 +36,9 @@ class Measured:
     generate: Cost
 
 
-def measure(settings: NetworkSettings, side: int = 256, repeats: int = 3) -> Measured:
+def measure(settings: NetworkKind, side: int = 256, repeats: int = 3) -> Measured:
     """An untrained network costs what a trained one does.  Raises MissingError without torch."""
-    net = Mttf(settings).eval().requires_grad_(False)
+    net = settings.network().eval().requires_grad_(False)
     parameters = sum(p.numel() for p in net.parameters())
     net = fused(net)
     picture = torch.rand(1, 3, side, side)
@@ -63,6 +63,29 @@ def measure(settings: NetworkSettings, side: int = 256, repeats: int = 3) -> Mea
             cost(lambda: net.hold(picture)),
             cost(lambda: net.generate(held, vectors)),
         )
+
+
+@dataclass(frozen=True)
+class Work:
+    """parameters: of the whole network.  vectors, generate: thousand multiply-accumulates for
+    each pixel of the picture, of a sender's and a receiver's frame."""
+
+    parameters: int
+    vectors: float
+    generate: float
+
+
+@lru_cache(maxsize=16)
+def work(settings: NetworkKind, side: int = 256) -> Work:
+    """What `measure` counts, without its clock."""
+    net = settings.network().eval().requires_grad_(False)
+    picture = torch.rand(1, 3, side, side)
+    with torch.inference_mode():
+        held, vectors = net.hold(picture), net.vectors(picture)
+        send = multiply_accumulates(net, lambda: net.vectors(picture))
+        show = multiply_accumulates(net, lambda: net.generate(held, vectors))
+    pixels = side**2 * 1e3
+    return Work(sum(p.numel() for p in net.parameters()), send / pixels, show / pixels)
 
 
 def multiply_accumulates(net: Any, call: Callable[[], Any]) -> int:

@@ -8,8 +8,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from codec.mttf.backend import Module, functional, nn, torch
-from codec.mttf.blocks import UNet, identity_grid
+from codec.mttf.backend import Module, nn, torch
+from codec.mttf.blocks import UNet, deformed, identity_grid
 from codec.mttf.settings import NetworkSettings
 
 Tensor = Any
@@ -50,23 +50,14 @@ class MotionEstimator(Module):
 
     def forward(self, key: Tensor, field_key: Tensor, field: Tensor) -> Motion:
         """key: D(I) [B, 3, g, g].  field_key, field: F of the key and of this frame."""
-        batch, side = key.shape[0], key.shape[-1]
+        side = key.shape[-1]
         # What differs from the key is small beside what identity adds to both: shown by itself,
         # and larger, which a first convolution of (F_key, F) could do, too, but learns slowly.
         both = torch.cat([field_key, self._GAIN * (field - field_key)], dim=1)
         offsets = self.flow(both).unflatten(1, (-1, 2))  # Eq. 9: [B, 2 N_F, 2, g, g]
         flows = identity_grid(side, key)[:, None] + self._REACH * offsets.permute(0, 1, 3, 4, 2)
         count = flows.shape[1]
-        # Eq. 10 in one look: the 2 N_F motions under one another on a grid of [2 N_F g, g].
-        seen = functional.grid_sample(
-            key,
-            flows.reshape(batch, count * side, side, 2),
-            mode="bilinear",
-            padding_mode="border",
-            align_corners=False,
-        )
-        deformed = seen.unflatten(2, (count, side)).transpose(1, 2).flatten(1, 2)
-        out = self.weight(torch.cat([both, deformed], dim=1))  # Eq. 11, 16
+        out = self.weight(torch.cat([both, deformed(key, flows)], dim=1))  # Eq. 10, 11, 16
         weights, occlusion = out[:, :count], torch.sigmoid(out[:, count:])
         parts = zip(flows.split(self.split, 1), weights.split(self.split, 1))  # Eq. 12, 13
         fore, back = [(w.softmax(1)[..., None] * f).sum(1) for f, w in parts]  # Eq. 14, 15

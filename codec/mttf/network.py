@@ -10,6 +10,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
+
 from codec.mttf.backend import Module
 from codec.mttf.blocks import resized
 from codec.mttf.factors import Factors
@@ -53,6 +55,16 @@ class Mttf(Module):
         latent = self.factors.latent(small)
         field = self.factors.field(latent, self.factors.vectors(latent))
         return Held(key, small, latent, field, self.generator.encode(key))
+
+    def own(self, held: Held) -> Tensor:
+        """[B, 2 N_F] of the key frame."""
+        return self.factors.vectors(held.latent)
+
+    def penalties(
+        self, picture: Tensor, vectors: Tensor, rng: np.random.Generator
+    ) -> dict[str, Tensor]:
+        """MTTF has none: Eq. 27 is all of its loss."""
+        return {}
 
     def generate(self, held: Held, vectors: Tensor) -> Generated:
         """Eq. 8 to 23: vectors [B, 2 N_F]."""

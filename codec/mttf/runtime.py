@@ -9,7 +9,6 @@ from numpy.typing import NDArray
 
 from avatar.errors import FormatError
 from codec.mttf.backend import nn, torch
-from codec.mttf.network import Held, Mttf
 from codec.mttf.weights import Weights
 
 Picture = NDArray[np.uint8]
@@ -23,7 +22,7 @@ class Runtime:
         torch."""
         self.settings = weights.settings
         self._device = device
-        net = Mttf(weights.settings)
+        net = weights.settings.network()
         try:
             net.load_state_dict({n: torch.from_numpy(a) for n, a in weights.tensors.items()})
         except RuntimeError as error:
@@ -38,11 +37,11 @@ class Runtime:
             out = self._net.vectors(self._tensor(picture))
         return np.asarray(out[0].cpu().numpy(), np.float32)
 
-    def hold(self, key: Picture) -> Held:
+    def hold(self, key: Picture) -> Any:
         with torch.inference_mode():
             return self._net.hold(self._tensor(key))
 
-    def generate(self, held: Held, vectors: NDArray[np.float32]) -> Picture:
+    def generate(self, held: Any, vectors: NDArray[np.float32]) -> Picture:
         with torch.inference_mode():
             given = torch.from_numpy(np.asarray(vectors, np.float32))[None].to(self._device)
             made = self._net.generate(held, given).picture

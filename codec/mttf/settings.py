@@ -8,12 +8,44 @@ which it prints as 0.25 and uses as 4.  By Eq. 17 and 19 there are 2, 1 and 0 up
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 from avatar.errors import InputError
 
 
+class Resolutions:
+    """What follows from a motion grid and the largest picture: how many resolutions there are."""
+
+    grid: int
+    largest: int
+    resolutions: int
+
+    @property
+    def blocks(self) -> int:
+        """N_B = log2 s.  MTTF also asks for N_s <= N_B, which its own s = 4 and N_s = 3 break; a
+        route without any up-sampling serves the third resolution."""
+        return (self.largest // self.grid).bit_length() - 1
+
+    @property
+    def sides(self) -> tuple[int, ...]:
+        """The resolutions r_i, Eq. 17, largest first."""
+        return tuple(self.largest >> i for i in range(self.resolutions))
+
+    def samplings(self, side: int) -> int:
+        """n_u = log2(s r_i / r), Eq. 19: up-samplings from the grid to a picture of `side`.
+
+        Raises InputError for a side that is none of `sides`.
+        """
+        if side not in self.sides:
+            raise InputError(
+                f"the fallback codes no pictures of {side}x{side}",
+                f"Choose from {', '.join(map(str, self.sides))}.",
+            )
+        return (side // self.grid).bit_length() - 1
+
+
 @dataclass(frozen=True)
-class NetworkSettings:
+class NetworkSettings(Resolutions):
     """latents: N_F; 2 N_F numbers are sent a frame.  background: N_bg of the 2 N_F motions.
     grid: side of the motion grid, pixels.  largest: r.  resolutions: N_s.
     extractor, flow, weight, ground: widths of the U-Nets E_F, FL, W and BG by level.
@@ -44,27 +76,13 @@ class NetworkSettings:
         return 2 * self.latents
 
     @property
-    def blocks(self) -> int:
-        """N_B = log2 s.  MTTF also asks for N_s <= N_B, which its own s = 4 and N_s = 3 break; a
-        route without any up-sampling serves the third resolution."""
-        return (self.largest // self.grid).bit_length() - 1
+    def file(self) -> str:
+        return f"mttf-{self.name}.safetensors"
 
-    @property
-    def sides(self) -> tuple[int, ...]:
-        """The resolutions r_i, Eq. 17, largest first."""
-        return tuple(self.largest >> i for i in range(self.resolutions))
+    def network(self) -> Any:
+        from codec.mttf.network import Mttf
 
-    def samplings(self, side: int) -> int:
-        """n_u = log2(s r_i / r), Eq. 19: up-samplings from the grid to a picture of `side`.
-
-        Raises InputError for a side that is none of `sides`.
-        """
-        if side not in self.sides:
-            raise InputError(
-                f"the fallback codes no pictures of {side}x{side}",
-                f"Choose from {', '.join(map(str, self.sides))}.",
-            )
-        return (side // self.grid).bit_length() - 1
+        return Mttf(self)
 
 
 FULL = NetworkSettings(

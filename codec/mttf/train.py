@@ -17,10 +17,9 @@ import numpy as np
 from avatar.errors import InputError
 from avatar.storage import whole_file
 from codec.mttf.backend import torch
+from codec.mttf.kind import NetworkKind
 from codec.mttf.losses import LossWeights, losses
-from codec.mttf.network import Mttf
 from codec.mttf.portraits import Batch, PairSampler, Portraits
-from codec.mttf.settings import NetworkSettings
 from codec.mttf.teacher import MeshReader, lesson, motion_loss
 from codec.mttf.vectors import STEP
 
@@ -70,11 +69,12 @@ class Check:
 
 
 class Trainer:
-    """`run` goes on from `done` steps; `save` and `load` keep everything that it depends on."""
+    """Of any `codec.mttf.kind.Network`.  `run` goes on from `done` steps; `save` and `load` keep
+    everything that it depends on."""
 
     def __init__(
         self,
-        network: NetworkSettings,
+        network: NetworkKind,
         portraits: Portraits,
         check: Portraits,
         settings: TrainSettings = TrainSettings(),
@@ -83,9 +83,9 @@ class Trainer:
         torch.manual_seed(settings.seed)
         self.settings = settings
         self.device = device
-        self.net = Mttf(network).to(device, memory_format=torch.channels_last)
+        self.net = network.network().to(device, memory_format=torch.channels_last)
         self._half = settings.half and half_precision(device)
-        self.kept = Mttf(network).to(device).eval().requires_grad_(False)
+        self.kept = network.network().to(device).eval().requires_grad_(False)
         self.kept.load_state_dict(self.net.state_dict())
         self.reader = MeshReader(network.numbers, portraits.meshes).to(device)
         self.optimiser = torch.optim.Adam(
@@ -113,7 +113,7 @@ class Trainer:
         for group in self.optimiser.param_groups:
             group["lr"] = self._rate()
         self.net.train()
-        made, parts = self._forward(batch, noise.float())
+        made, parts = self._forward(batch, noise.float(), rng)
         self.optimiser.zero_grad(set_to_none=True)
         made.backward()
         torch.nn.utils.clip_grad_norm_(self.net.parameters(), 10.0)
@@ -180,22 +180,27 @@ class Trainer:
                 out.append(self.kept.generate(self.kept.hold(a), vectors).picture)
         return torch.cat(out)
 
-    def _forward(self, batch: Batch, noise: Tensor) -> tuple[Tensor, dict[str, float]]:
+    def _forward(
+        self, batch: Batch, noise: Tensor, rng: np.random.Generator
+    ) -> tuple[Tensor, dict[str, float]]:
         key, wanted = batch.key.to(self.device), batch.wanted.to(self.device)
         matte = batch.matte.to(self.device)
         kind = torch.device(self.device).type
         with torch.autocast(kind, torch.bfloat16, enabled=self._half):
             held = self.net.hold(key)
             exact = self.net.vectors(wanted)
-            own = self.net.factors.vectors(held.latent)
+            own = self.net.own(held)
             made = self.net.generate(held, exact + STEP * noise.to(exact))
-        made = replace(made, picture=made.picture.float(), mask=made.mask.float())
+            asked = self.net.penalties(wanted, exact, rng)
+        mask = None if made.mask is None else made.mask.float()
+        made = replace(made, picture=made.picture.float(), mask=mask)
         # As long as the motion does not heed the vectors, the rate's is their only gradient: it
         # would make them say nothing, for good.
         weights = self.settings.weights
         weights = replace(weights, rate=weights.rate * (1 - self._taught()))
         lost = losses(made, wanted, matte, exact.float(), own.detach().float(), STEP, weights)
-        total, parts = lost.total, dict(lost.parts)
+        total, parts = lost.total + sum(asked.values()), dict(lost.parts)
+        parts |= {name: float(value.detach()) for name, value in asked.items()}
         share = self._taught()
         if share > 0:
             key_mesh, wanted_mesh = batch.meshes.to(self.device)

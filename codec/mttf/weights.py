@@ -8,6 +8,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+from collections.abc import Mapping
 from dataclasses import dataclass
 from importlib import resources
 from pathlib import Path
@@ -19,7 +20,8 @@ from avatar.assets import VARIABLE
 from avatar.avatar import StateStatistics
 from avatar.errors import FormatError, MissingError
 from avatar.storage import write_whole
-from codec.mttf.settings import SETTINGS, NetworkSettings
+from codec.mttf.kind import NetworkKind
+from codec.mttf.settings import SETTINGS
 
 _VERSION = 1
 _STATISTICS = "statistics."
@@ -27,10 +29,10 @@ _STATISTICS = "statistics."
 
 @dataclass(frozen=True)
 class Weights:
-    """tensors: by the names of `Mttf.state_dict()`, float32.  digest: sha256 of the file, hex.
-    card: how they were trained, JSON values."""
+    """tensors: by the names of the network's `state_dict()`, float32.  digest: sha256 of the file,
+    hex.  card: how they were trained, JSON values."""
 
-    settings: NetworkSettings
+    settings: NetworkKind
     tensors: dict[str, Any]
     statistics: StateStatistics
     digest: str
@@ -39,7 +41,7 @@ class Weights:
 
 def save_weights(
     path: Path,
-    settings: NetworkSettings,
+    settings: NetworkKind,
     tensors: dict[str, Any],
     statistics: StateStatistics,
     card: dict[str, Any],
@@ -57,8 +59,11 @@ def save_weights(
     write_whole(path, save(arrays, {"facewire_mttf": json.dumps(facts, sort_keys=True)}))
 
 
-def load_weights(path: Path) -> Weights:
-    """Raises FormatError for what is no such file, MissingError where it is not there."""
+def load_weights(path: Path, kinds: Mapping[str, NetworkKind] = SETTINGS) -> Weights:
+    """kinds: the networks that the file may hold, by name; the fallback's by default.
+
+    Raises FormatError for what is no such file, MissingError where it is not there.
+    """
     from safetensors import SafetensorError, safe_open
     from safetensors.numpy import load
 
@@ -70,7 +75,7 @@ def load_weights(path: Path) -> Weights:
         with safe_open(str(path), "np") as file:
             facts = json.loads((file.metadata() or {})["facewire_mttf"])
         arrays = load(data)
-        settings = SETTINGS[facts["network"]]
+        settings = kinds[facts["network"]]
         statistics = StateStatistics(
             *(arrays.pop(_STATISTICS + name) for name in ("mean", "scale", "step", "history"))
         )
@@ -93,7 +98,12 @@ def find_weights(name: str = "lite") -> Path:
 
     Raises MissingError, and says where to put it.
     """
-    file = f"mttf-{name}.safetensors"
+    return find_file(f"mttf-{name}.safetensors")
+
+
+def find_file(file: str) -> Path:
+    """The same of a file by its name: those of other networks than the fallback's are looked for
+    in the same places."""
     folder = os.environ.get(VARIABLE)
     if folder and (Path(folder) / file).is_file():
         return Path(folder) / file
@@ -101,7 +111,7 @@ def find_weights(name: str = "lite") -> Path:
     if shipped.is_file():
         return shipped
     raise MissingError(
-        f"{file}, the fallback's weights, is not there.",
+        f"{file}, a network's weights, is not there.",
         f"Train it (facewire train-mttf CLIPS -o {file}) and put it into a folder that "
         f"${VARIABLE} names.",
     )

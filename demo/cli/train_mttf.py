@@ -6,6 +6,8 @@ import argparse
 from pathlib import Path
 
 from avatar.errors import InputError
+from bench.generative.settings import METHODS
+from codec.mttf.kind import NetworkKind
 from codec.mttf.settings import SETTINGS
 from codec.mttf.train import TrainSettings
 from demo.cli.paths import output_file
@@ -18,6 +20,12 @@ EXAMPLE = "facewire train-mttf clips -o mttf-lite.safetensors --steps 20000"
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("clips", metavar="CLIPS", help="a folder of videos, or of prepared crops")
     parser.add_argument("-o", dest="output", required=True, metavar="WEIGHTS")
+    parser.add_argument(
+        "--method",
+        choices=("mttf", *(kind.method for kind in METHODS.values())),
+        default="mttf",
+        help="the fallback's own, or one that the lab compares it with",
+    )
     parser.add_argument("--size", choices=("lite", "full"), default="lite")
     parser.add_argument("--steps", type=int, default=20_000, metavar="N")
     parser.add_argument("--batch", type=int, default=8, metavar="N", help="pictures of 128 a step")
@@ -46,6 +54,7 @@ def run(arguments: argparse.Namespace) -> None:
     for name in ("steps", "batch", "every"):
         if getattr(arguments, name) < 1:
             raise InputError(f"--{name} {getattr(arguments, name)} is too small", "Give 1 or more.")
+    network = _network(arguments.method, arguments.size)
     from service.fallback.training import crops_of, train
 
     with bar("Preparing crops") as progress:
@@ -64,7 +73,7 @@ def run(arguments: argparse.Namespace) -> None:
             crops,
             out,
             out.parent,
-            arguments.size,
+            network,
             settings,
             arguments.resume,
             arguments.threads,
@@ -74,6 +83,15 @@ def run(arguments: argparse.Namespace) -> None:
             lambda c: say(f"step {c.step}: {c.psnr:.2f} dB, the key frame {c.still_psnr:.2f} dB"),
         )
     print(f"{out}: {card['steps']} steps on {card['people']} people, {card['crops']} pictures")
+
+
+def _network(method: str, size: str) -> NetworkKind:
+    if method == "mttf":
+        return SETTINGS[size]
+    kind = METHODS.get(f"{method}-{size}")
+    if kind is None:
+        raise InputError(f"there is no {size} network of {method}", "Leave --size out.")
+    return kind
 
 
 def _sides(text: str) -> tuple[tuple[int, float], ...]:

@@ -10,7 +10,8 @@ from typing import Any
 import numpy as np
 
 from avatar.errors import InputError
-from codec.mttf.settings import SETTINGS
+from codec.mttf.kind import NetworkKind
+from codec.mttf.settings import LITE
 from codec.mttf.train import Check, Trainer, TrainSettings
 from codec.mttf.vectors import statistics_of
 from codec.mttf.weights import save_weights
@@ -41,7 +42,7 @@ def train(
     crops: Path,
     out: Path,
     work: Path,
-    size: str = "lite",
+    network: NetworkKind = LITE,
     settings: TrainSettings | None = None,
     resume: bool = False,
     threads: int | None = None,
@@ -60,14 +61,15 @@ def train(
         torch.set_num_threads(threads)
     portraits, people = read_portraits(crops)
     learned, check = split(portraits, people)
-    trainer = Trainer(SETTINGS[size], learned, check, settings, device)
-    checkpoint = work / f"mttf-{size}.checkpoint"
+    trainer = Trainer(network, learned, check, settings, device)
+    stem = Path(network.file).stem
+    checkpoint = work / f"{stem}.checkpoint"
     if resume:
         trainer.load(checkpoint)
 
     def at_check(result: Check) -> None:
         trainer.save(checkpoint)
-        Image.fromarray(trainer.sheet()).save(work / f"mttf-{size}.png")
+        Image.fromarray(trainer.sheet()).save(work / f"{stem}.png")
         if checked:
             checked(result)
 
@@ -89,5 +91,5 @@ def train(
     rows = np.random.default_rng(settings.seed).permutation(len(learned.pictures))[:_ROWS]
     vectors = trainer.vectors(learned.pictures[np.sort(rows)])
     tensors = {name: t.cpu().numpy() for name, t in trainer.kept.state_dict().items()}
-    save_weights(out, SETTINGS[size], tensors, statistics_of(vectors), card)
+    save_weights(out, network, tensors, statistics_of(vectors), card)
     return card

@@ -214,3 +214,11 @@ def test_what_libraries_print_behind_pythons_back_is_not_shown():
             env={**os.environ, "FACEWIRE_CHATTER": chatter},
         )
         assert done.stderr == heard
+
+
+def test_a_method_of_the_lab_has_one_size(capsys, folder):
+    words = ("train-mttf", str(folder), "-o", "dac-full.safetensors", "--method", "dac")
+    code, text = run(capsys, *words, "--size", "full")
+    assert code != 0 and "there is no full network of dac" in text
+    code, text = run(capsys, *words[:-1], "mraa")
+    assert code != 0 and "invalid choice: 'mraa'" in text

@@ -29,7 +29,7 @@ def test_equal_clips_are_best_and_noise_is_worse(name: str) -> None:
 
 def test_what_needs_weights_is_named_and_never_replaced() -> None:
     files = {
-        "LPIPS": "alexnet-owt-7be5be79.pth", "DISTS": "vgg16-397923af.pth", "MSVGG": "vgg19-",
+        "MSVGG": "vgg19-",
         "FVD": "i3d_torchscript.pt", "TOPIQ": "cfanet_fr", "MANIQA": "ckpt_koniq10k.pt",
         "IFQA": "IFQA_Metric.pth", "FAVOR": "its authors' weights",
     }  # fmt: skip

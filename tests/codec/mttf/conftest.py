@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from codec.mttf.portraits import Portraits
 from codec.mttf.settings import NetworkSettings
 
 TINY = NetworkSettings(
@@ -41,3 +42,24 @@ def scene(shift: float, side: int = 64, seed: int = 0) -> np.ndarray:
 @pytest.fixture
 def make_scene():
     return scene
+
+
+def people() -> Portraits:
+    """Three people, two clips of the first, four pictures of each; landmarks at random."""
+    pictures, mattes, clips, persons = [], [], [], []
+    for clip, person in enumerate((0, 0, 1, 2)):
+        for n in range(4):
+            picture = scene(0.06 * n - 0.1, 64, seed=person)
+            pictures.append(picture)
+            mattes.append((picture.mean(-1) > 140).astype(np.uint8)[::2, ::2] * 255)
+            clips.append(clip)
+            persons.append(person)
+    meshes = np.random.default_rng(0).uniform(0.2, 0.8, (len(clips), 20, 2)).astype(np.float32)
+    return Portraits(
+        np.stack(pictures),
+        np.stack(mattes),
+        np.array(clips),
+        np.array(persons),
+        meshes,
+        np.arange(20)[::-1].copy(),
+    )

@@ -12,30 +12,14 @@ torch = pytest.importorskip("torch")
 from avatar.errors import InputError  # noqa: E402
 from codec.mttf.portraits import PairSampler, Portraits, held_out_clips  # noqa: E402
 from codec.mttf.train import Trainer, TrainSettings  # noqa: E402
+from tests.codec.mttf.conftest import people  # noqa: E402
 
 SMALL = TrainSettings(steps=40, batch=4, rate=3e-3, sides=((16, 0.5), (32, 0.5)))
 
 
 @pytest.fixture
-def portraits(make_scene) -> Portraits:
-    """Three people, two clips of the first."""
-    pictures, mattes, clips, people = [], [], [], []
-    for clip, person in enumerate((0, 0, 1, 2)):
-        for n in range(4):
-            picture = make_scene(0.06 * n - 0.1, 64, seed=person)
-            pictures.append(picture)
-            mattes.append((picture.mean(-1) > 140).astype(np.uint8)[::2, ::2] * 255)
-            clips.append(clip)
-            people.append(person)
-    meshes = np.random.default_rng(0).uniform(0.2, 0.8, (len(clips), 20, 2)).astype(np.float32)
-    return Portraits(
-        np.stack(pictures),
-        np.stack(mattes),
-        np.array(clips),
-        np.array(people),
-        meshes,
-        np.arange(20)[::-1].copy(),
-    )
+def portraits() -> Portraits:
+    return people()
 
 
 def test_a_person_is_never_on_both_sides(portraits) -> None:

@@ -20,7 +20,8 @@ from avatar.avatar import StateStatistics
 from avatar.errors import InputError, MismatchError, StreamError
 from codec.chunks import Chunk
 from codec.header import CODEC_MTTF, DIGEST, StreamHeader
-from codec.mttf.keyframe import CODECS, decode_key, encode_key
+from codec.mttf.classic import CODECS
+from codec.mttf.keyframe import decode_key, encode_key
 from codec.mttf.network import Held
 from codec.mttf.packet import SLOTS, KeyFrame, Reference, parse
 from codec.mttf.runtime import Runtime
@@ -33,7 +34,7 @@ _TRIES = 4  # QPs that are tried for a key frame of the wished size
 
 @dataclass(frozen=True)
 class CodecSettings:
-    """side: pixels coded.  key_codec: of `keyframe.CODECS`.  qp: None chooses it by the rate.
+    """side: pixels coded.  key_codec: of `classic.CODECS`.  qp: None chooses it by the rate.
     kbps: that key frames may make of the rate, over any ten seconds.  patience: how many times
     the error just after a key frame is borne before a better one is looked for.  quality: of the
     vectors' steps, in 1/256."""

@@ -21,7 +21,7 @@ _BODY = 1 << 16
 class KeyFrame:
     """A picture that frames from `frame` on (counted from the stream's first) are made from.
 
-    slot: 0 .. 3, where it is held, in the place of what was there.  codec: `keyframe.NUMBERS`.
+    slot: 0 .. 3, where it is held, in the place of what was there.  codec: `classic.NUMBERS`.
     side: its width and height.  data: one intra frame, an elementary stream.
     """
 

@@ -13,7 +13,8 @@ from avatar.errors import FormatError, InputError, MismatchError, MissingError, 
 from avatar.face import FaceStates
 from codec.container import read_stream
 from codec.face_codec import encode_states
-from codec.mttf.keyframe import CODECS, decode_key, encode_key
+from codec.mttf.classic import CODECS
+from codec.mttf.keyframe import decode_key, encode_key
 from codec.mttf.packet import MTTF_KEY, MTTF_REFERENCE, KeyFrame, Reference, parse
 from codec.mttf.vectors import STEP, layout_of, statistics_of
 from codec.stream_writer import StreamWriter

@@ -52,7 +52,8 @@ class MttfCodec:
         """The point is the key frames' QP.  Raises InputError for frames that are not square or
         of a side that the network does not make."""
         from codec.container import read_stream
-        from codec.mttf.codec import CodecSettings, Decoder, encode, stream_header
+        from codec.mttf.codec import CodecSettings, Decoder, stream_header
+        from codec.mttf.recording import encode
         from codec.mttf.runtime import Runtime
         from codec.mttf.weights import find_weights, load_weights
         from codec.timing import rate_of

@@ -15,7 +15,7 @@ from codec.container import read_stream
 from codec.face_codec import encode_states
 from codec.mttf.classic import CODECS
 from codec.mttf.keyframe import decode_key, encode_key
-from codec.mttf.packet import MTTF_KEY, MTTF_REFERENCE, KeyFrame, Reference, parse
+from codec.mttf.packet import KeyFrame, Layer, Reference, SecondReference, parse
 from codec.mttf.vectors import STEP, layout_of, statistics_of
 from codec.stream_writer import StreamWriter
 
@@ -59,12 +59,20 @@ def test_what_is_no_key_frame(make_scene) -> None:
 
 @given(st.integers(0, 1 << 32), st.integers(0, 3), st.integers(1, 4), st.binary(max_size=30))
 def test_chunks_are_inverses(frame: int, slot: int, codec: int, data: bytes) -> None:
-    for chunk in (KeyFrame(frame, slot, codec, 256, data), Reference(frame, slot)):
+    for chunk in (
+        KeyFrame(frame, slot, codec, 256, data),
+        KeyFrame(frame, slot, codec, 256, data, recovery=3 * slot),
+        Reference(frame, slot),
+        SecondReference(frame),
+        Layer(frame, 1 + slot, codec, codec, 128, 40, data),
+    ):
         assert parse(chunk.kind, bytes(chunk)) == chunk
+    # The level of recovery is where a zero was: key frames without it are as they always were.
+    assert bytes(KeyFrame(1, slot, codec, 4, data)) == bytes([1, slot, codec, 4]) + data
 
 
 @settings(max_examples=200)
-@given(st.sampled_from([MTTF_KEY, MTTF_REFERENCE]), st.binary(max_size=12))
+@given(st.sampled_from([16, 17, 20, 21]), st.binary(max_size=12))
 def test_arbitrary_chunks_raise_only_what_is_declared(kind: int, body: bytes) -> None:
     try:
         chunk = parse(kind, body)
@@ -82,7 +90,8 @@ def pictures_of(make_scene, count: int = 12) -> list[np.ndarray]:
 
 
 def coded(tiny, make_scene, frames: list[np.ndarray], **changes):
-    from codec.mttf.codec import CodecSettings, encode
+    from codec.mttf.codec import CodecSettings
+    from codec.mttf.recording import encode
     from codec.mttf.runtime import Runtime
 
     weights = weights_of(tiny)
@@ -171,7 +180,7 @@ def test_damaged_fallbacks(tiny, make_scene) -> None:
     from codec.mttf.codec import Decoder
 
     frames = pictures_of(make_scene, 3)
-    weights, runtime, times, result = coded(tiny, make_scene, frames)
+    weights, runtime, times, result = coded(tiny, make_scene, frames, lookback=0)
     for damage, message in (
         (lambda c: KeyFrame(1, c.slot, c.codec, c.side, c.data), "begins without a key frame"),
         (lambda c: KeyFrame(0, c.slot, c.codec, 32, c.data), "32x32 was announced"),

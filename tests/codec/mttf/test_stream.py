@@ -18,6 +18,7 @@ from codec.mttf.keyframe import decode_key, encode_key
 from codec.mttf.packet import KeyFrame, Layer, Reference, SecondReference, parse
 from codec.mttf.vectors import STEP, layout_of, statistics_of
 from codec.stream_writer import StreamWriter
+from tests.codec.mttf.untrained import untrained
 
 torch = pytest.importorskip("torch")
 av = pytest.importorskip("av")
@@ -94,7 +95,7 @@ def coded(tiny, make_scene, frames: list[np.ndarray], **changes):
     from codec.mttf.recording import encode
     from codec.mttf.runtime import Runtime
 
-    weights = weights_of(tiny)
+    weights = untrained(tiny)
     runtime = Runtime(weights)
     choices = CodecSettings(**{"side": 64, "kbps": 40.0, "qp": 30, **changes})
     times = [n * 40_000 for n in range(len(frames))]
@@ -225,7 +226,7 @@ def test_weights_on_disk(tmp_path, monkeypatch) -> None:
     from codec.mttf.settings import LITE
     from codec.mttf.weights import find_weights, load_weights, save_weights
 
-    weights = weights_of(LITE)
+    weights = untrained(LITE)
     path = tmp_path / "mttf-lite.safetensors"
     save_weights(path, LITE, weights.tensors, weights.statistics, {"steps": 3})
     assert path.stat().st_size < 12_000_000
@@ -250,13 +251,3 @@ def test_weights_on_disk(tmp_path, monkeypatch) -> None:
     save_weights(path, LITE, {"a": np.zeros(3)}, weights.statistics, {})
     with pytest.raises(FormatError, match="do not fit"):
         Runtime(load_weights(path))
-
-
-def weights_of(settings):
-    from codec.mttf.network import Mttf
-    from codec.mttf.weights import Weights
-
-    torch.manual_seed(0)
-    tensors = {n: t.numpy() for n, t in Mttf(settings).state_dict().items()}
-    rows = np.random.default_rng(0).normal(size=(9, settings.numbers))
-    return Weights(settings, tensors, statistics_of(rows), "ab" * 32, {})

@@ -26,8 +26,9 @@ Picture = NDArray[np.uint8]
 _FRAMING = 24  # bytes of a chunk beside its data, at the most
 _BODY = (1 << 16) - _FRAMING
 _LEAST = 16  # pixels of a side that every encoder takes
-_SHAPES = ((1, 1), (1, 2), (2, 1), (2, 2), (2, 4), (4, 4), (4, 8))  # factor, step
-_WHOLE = 12.0  # kbps from which pictures of full size are tried
+# Factor and step, the cheapest first; what a few kbps buy is most often the third.
+_SHAPES = ((4, 8), (4, 4), (2, 4), (2, 2), (2, 1), (1, 2), (1, 1))
+_USUAL = 2
 
 
 @dataclass(frozen=True)
@@ -85,19 +86,36 @@ class LayerEncoder:
 
     def _end(self, time: int) -> None:
         budget = int(self.settings.kbps * 125e-6 * (time - self._times[0])) - _FRAMING
-        pictures = self._pictures
-        made = [
-            self._layer(factor, step, min(budget, _BODY))
-            for factor, step in _SHAPES
-            if self._side // factor >= _LEAST and (factor > 1 or self.settings.kbps >= _WHOLE)
-        ]
-        found = [layer for layer in made if layer is not None]
-        if found:
-            self.chunks.append(min(found, key=self._left))
+        best = self._best(min(budget, _BODY))
+        if best is not None:
+            self.chunks.append(best)
         else:
-            self.missed += len(pictures)
-        self._frame += len(pictures)
+            self.missed += len(self._pictures)
+        self._frame += len(self._pictures)
         self._pictures, self._times = [], []
+
+    def _best(self, budget: int) -> Layer | None:
+        """Of the shapes from the usual one up the last that gains; else the first below that
+        does, or fits at all."""
+        shapes = [s for s in _SHAPES if self._side // s[0] >= _LEAST]
+        usual = min(_USUAL, len(shapes) - 1)
+        best, least = self._tried(shapes[usual], budget)
+        for others in (shapes[usual + 1 :], shapes[:usual][::-1]):
+            begun = best
+            for shape in others:
+                layer, error = self._tried(shape, budget)
+                if error >= least:
+                    if best is not None:
+                        break
+                    continue
+                best, least = layer, error
+            if best is not begun:
+                break
+        return best
+
+    def _tried(self, shape: tuple[int, int], budget: int) -> tuple[Layer | None, float]:
+        layer = self._layer(*shape, budget)
+        return layer, float("inf") if layer is None else self._left(layer)
 
     def _layer(self, factor: int, step: int, budget: int) -> Layer | None:
         """The finest of one shape that takes no more than `budget` bytes."""

@@ -1,4 +1,5 @@
-"""The fallback as the lab runs it: nobody is enrolled; key frames by VVC and 40 numbers a frame.
+"""The fallback as the lab runs it: nobody is enrolled; key frames by VVC, frames between two of
+them from both, and 40 numbers a frame.
 
 Bytes and pictures are those of `facewire encode` without an avatar, on the frames of the
 comparison.  It needs trained weights; without them it is named, and nothing takes its place.

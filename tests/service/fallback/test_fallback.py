@@ -122,6 +122,10 @@ def test_a_layer_comes_on_top(make_video, tmp_path, weights, monkeypatch, capsys
     capsys.readouterr()
     assert main([*command, "--layer", "0"]) == 2
     assert "rate above 0" in capsys.readouterr().err
+    avatar = tmp_path / "ada.avatar"
+    avatar.write_bytes(b"not looked at")
+    assert main([*command, "--layer", "4", "--avatar", str(avatar)]) == 2
+    assert "an avatar has no layer" in capsys.readouterr().err
 
 
 def test_a_second_key_frame_travels_before_what_it_is_mixed_into(tmp_path, weights) -> None:

@@ -1,4 +1,5 @@
-"""The fallback as the lab runs it: nobody is enrolled; key frames by VVC and 40 numbers a frame.
+"""The fallback as the lab runs it: nobody is enrolled; key frames by VVC, frames between two of
+them from both, and 40 numbers a frame.
 
 Bytes and pictures are those of `facewire encode` without an avatar, on the frames of the
 comparison.  The same way goes every other network that moves a key frame by a few numbers
@@ -28,12 +29,14 @@ _NEVER = 1e9  # times the error just after a key frame that is borne
 @dataclass(frozen=True)
 class NetworkCodec:
     """network: what makes the pictures.  refreshed: whether key frames are renewed where they no
-    longer explain the picture; otherwise there is the first one alone."""
+    longer explain the picture; otherwise there is the first one alone.  two_sided: whether frames
+    between two key frames may be made from both."""
 
     name: str
     title: str
     network: NetworkKind
     refreshed: bool = True
+    two_sided: bool = False
     points: tuple[float, ...] = POINTS
 
     def missing(self) -> str:
@@ -53,8 +56,9 @@ class NetworkCodec:
         """The point is the key frames' QP.  Raises InputError for frames that are not square or
         of a side that the network does not make."""
         from codec.container import read_stream
-        from codec.mttf.codec import CodecSettings, Decoder, encode, stream_header
+        from codec.mttf.codec import CodecSettings, Decoder, stream_header
         from codec.mttf.measure import work
+        from codec.mttf.recording import encode
         from codec.mttf.runtime import Runtime
         from codec.mttf.weights import find_file, load_weights
         from codec.timing import rate_of
@@ -74,6 +78,8 @@ class NetworkCodec:
         runtime = Runtime(weights)
         start = time.perf_counter()
         settings = CodecSettings(side, KEY_CODEC, int(point))
+        if not self.two_sided:
+            settings = replace(settings, lookback=0)
         if not self.refreshed:
             settings = replace(settings, patience=_NEVER)
         coded = encode(clip.frames, times.tolist(), runtime, weights.statistics, settings)
@@ -95,6 +101,7 @@ class NetworkCodec:
             shown,
             f"key frames by {KEY_CODEC} at QP {int(point)}, "
             + ("as many as are needed within 3 kbit/s" if self.refreshed else "the first alone")
+            + (", two-sided between them" if self.two_sided else "")
             + f", {weights.settings.numbers} numbers a frame",
             encode_seconds=sent - start,
             decode_seconds=end - sent,
@@ -103,4 +110,7 @@ class NetworkCodec:
 
 
 def mttf_codecs() -> list[NetworkCodec]:
-    return [NetworkCodec(f"mttf-{kind.name}", f"MTTF {kind.name}", kind) for kind in (LITE, FULL)]
+    return [
+        NetworkCodec(f"mttf-{kind.name}", f"MTTF {kind.name}", kind, two_sided=True)
+        for kind in (LITE, FULL)
+    ]

@@ -18,7 +18,8 @@ from numpy.typing import NDArray
 from avatar.avatar import Avatar
 from avatar.errors import InputError
 from avatar.face import FaceTrack
-from codec.mttf.keyframe import CODECS, decode_key, encode_key
+from codec.mttf.classic import CODECS
+from codec.mttf.keyframe import decode_key, encode_key
 from codec.packet import BackgroundPacket
 from render.lanczos import lanczos
 

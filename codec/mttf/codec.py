@@ -1,6 +1,6 @@
 """Pictures to key frames and motion vectors, and back.
 
-    encode(pictures, times, runtime, statistics, settings) -> Coded
+    Encoder(runtime, statistics, settings).encode(picture, time) -> vectors
     Decoder(runtime, stream.fallback).picture(vectors)
 
 Dynamic key frames after A. Tang et al.: the sender runs the receiver's generator, at the smallest
@@ -10,7 +10,7 @@ another.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -20,9 +20,22 @@ from avatar.avatar import StateStatistics
 from avatar.errors import InputError, MismatchError, StreamError
 from codec.chunks import Chunk
 from codec.header import CODEC_MTTF, DIGEST, StreamHeader
-from codec.mttf.keyframe import CODECS, decode_key, encode_key
+from codec.mttf.classic import CODECS
+from codec.mttf.fusion import fused
+from codec.mttf.keyframe import decode_key, encode_key
+from codec.mttf.layer import LayerDecoder
 from codec.mttf.network import Held
-from codec.mttf.packet import SLOTS, KeyFrame, Reference, parse
+from codec.mttf.packet import (
+    SLOTS,
+    Event,
+    KeyFrame,
+    Layer,
+    Reference,
+    SecondReference,
+    parse,
+)
+from codec.mttf.ramp import Ramp, mixed
+from codec.mttf.reduced import reduced
 from codec.mttf.runtime import Runtime
 from codec.mttf.vectors import layout_of
 from codec.quantize import Quantizer
@@ -33,10 +46,11 @@ _TRIES = 4  # QPs that are tried for a key frame of the wished size
 
 @dataclass(frozen=True)
 class CodecSettings:
-    """side: pixels coded.  key_codec: of `keyframe.CODECS`.  qp: None chooses it by the rate.
+    """side: pixels coded.  key_codec: of `classic.CODECS`.  qp: None chooses it by the rate.
     kbps: that key frames may make of the rate, over any ten seconds.  patience: how many times
     the error just after a key frame is borne before a better one is looked for.  quality: of the
-    vectors' steps, in 1/256."""
+    vectors' steps, in 1/256.  lookback: frames of a recording that the next key frame may be mixed
+    into (`recording.Recorder`); 0 is none."""
 
     side: int = 256
     key_codec: str = "av1"
@@ -44,17 +58,7 @@ class CodecSettings:
     kbps: float = 3.0
     patience: float = 1.3
     quality: int = 256
-
-
-@dataclass(frozen=True)
-class Coded:
-    """vectors: [F, 2 N_F] as computed, still to be quantised.  chunks: key frames and references
-    in order.  errors: [F] mean |difference| in 0 .. 1 at the smallest resolution, as the sender
-    saw it."""
-
-    vectors: NDArray[np.float32]
-    chunks: tuple[KeyFrame | Reference, ...]
-    errors: NDArray[np.float32]
+    lookback: int = 250
 
 
 def stream_header(digest: str, numbers: int, quality: int) -> StreamHeader:
@@ -67,8 +71,28 @@ def stream_header(digest: str, numbers: int, quality: int) -> StreamHeader:
     )
 
 
+@dataclass(frozen=True)
+class Seen:
+    """A frame as the sender saw it.  small: the picture at the smallest resolution.  made: what a
+    receiver shows.  rounded: its vectors as they are sent."""
+
+    small: Picture
+    made: Picture
+    rounded: NDArray[np.float32]
+
+    @property
+    def error(self) -> float:
+        """Mean |difference| in 0 .. 1."""
+        return float(np.abs(self.made.astype(np.int16) - self.small).mean()) / 255
+
+
 class Encoder:
-    """Takes pictures one by one; `chunks` fills with what is sent beside the vectors."""
+    """Takes pictures one by one; `chunks` fills with what is sent beside the vectors.
+
+    seen: the last frame.
+    """
+
+    seen: Seen
 
     def __init__(
         self,
@@ -98,31 +122,36 @@ class Encoder:
         """picture: [side, side, 3].  time: microseconds.  -> its vectors [2 N_F]."""
         frame = len(self.errors)
         vectors = self._runtime.vectors(picture)
-        small = _small(picture, self._proxy)
+        small = reduced(picture, self._proxy)
         rounded = self._quantizer.values(self._quantizer.symbols(vectors))
         if frame == 0:
             self._begin = time
-            self._key(picture, small, rounded, frame)
+            self.seen = self._key(picture, small, rounded, frame)
         else:
-            self._watch(picture, small, rounded, frame, time)
+            self.seen = self._watch(picture, small, rounded, frame, time)
+        self.errors.append(self.seen.error)
         self._used[self._slot] = frame
         return vectors
 
+    def made_from(self, slot: int, rounded: NDArray[np.float32]) -> Picture:
+        """What a receiver makes of a frame's vectors and the key frame in a slot, at the smallest
+        resolution."""
+        return self._runtime.generate(self._held[slot], rounded)
+
     def _watch(
         self, picture: Picture, small: Picture, rounded: NDArray[np.float32], frame: int, time: int
-    ) -> None:
-        error = self._error(self._slot, small, rounded)
+    ) -> Seen:
+        seen = self._look(self._slot, small, rounded)
         limit = max(self.settings.patience * self._fresh, self._fresh + 0.006)
-        if error > limit:
-            others = {s: self._error(s, small, rounded) for s in self._held if s != self._slot}
-            best = min(others, key=others.__getitem__, default=None)
-            if best is not None and others[best] < 0.85 * error:
-                self._slot, error = best, others[best]
+        if seen.error > limit:
+            others = {s: self._look(s, small, rounded) for s in self._held if s != self._slot}
+            best = min(others, key=lambda slot: others[slot].error, default=None)
+            if best is not None and others[best].error < 0.85 * seen.error:
+                self._slot, seen = best, others[best]
                 self.chunks.append(Reference(frame, best))
-            if error > limit and self._affordable(time):
-                self._key(picture, small, rounded, frame)
-                return
-        self.errors.append(error)
+            if seen.error > limit and self._affordable(time):
+                return self._key(picture, small, rounded, frame)
+        return seen
 
     def _affordable(self, time: int) -> bool:
         """Key frames so far, and one more like them, within the rate over the time so far and one
@@ -133,7 +162,7 @@ class Encoder:
 
     def _key(
         self, picture: Picture, small: Picture, rounded: NDArray[np.float32], frame: int
-    ) -> None:
+    ) -> Seen:
         codec = CODECS[self.settings.key_codec]
         data = self._coded(picture)
         free = [s for s in range(SLOTS) if s not in self._held]
@@ -141,10 +170,11 @@ class Encoder:
         self.chunks.append(KeyFrame(frame, slot, codec.number, self.settings.side, data))
         self._paid += len(data)
         shown = decode_key(data, codec.number, self.settings.side)
-        self._held[slot] = self._runtime.hold(_small(shown, self._proxy))
+        self._held[slot] = self._runtime.hold(reduced(shown, self._proxy))
         self._slot = slot
-        self._fresh = self._error(slot, small, rounded)
-        self.errors.append(self._fresh)
+        seen = self._look(slot, small, rounded)
+        self._fresh = seen.error
+        return seen
 
     def _coded(self, picture: Picture) -> bytes:
         """The finest key frame that takes no more than a third of ten seconds' bytes, by halving
@@ -164,29 +194,8 @@ class Encoder:
                 low = middle + 1
         return best or encode_key(picture, codec.name, codec.worst)
 
-    def _error(self, slot: int, small: Picture, rounded: NDArray[np.float32]) -> float:
-        made = self._runtime.generate(self._held[slot], rounded)
-        return float(np.abs(made.astype(np.int16) - small).mean()) / 255
-
-
-def encode(
-    pictures: Iterable[Picture],
-    times: Sequence[int],
-    runtime: Runtime,
-    statistics: StateStatistics,
-    settings: CodecSettings = CodecSettings(),
-    progress: Callable[[float, float], None] | None = None,
-) -> Coded:
-    """All of a recording: pictures [side, side, 3], times in microseconds."""
-    encoder = Encoder(runtime, statistics, settings)
-    rows = []
-    for picture, time in zip(pictures, times):
-        rows.append(encoder.encode(picture, time))
-        if progress:
-            progress(len(rows), len(times))
-    if not rows:
-        raise InputError("there are no pictures to code", "Give at least one.")
-    return Coded(np.stack(rows), tuple(encoder.chunks), np.array(encoder.errors, np.float32))
+    def _look(self, slot: int, small: Picture, rounded: NDArray[np.float32]) -> Seen:
+        return Seen(small, self.made_from(slot, rounded), rounded)
 
 
 class Decoder:
@@ -198,36 +207,59 @@ class Decoder:
 
     def __init__(self, runtime: Runtime, chunks: Sequence[Chunk]) -> None:
         self._runtime = runtime
-        parsed = (parse(c.kind, c.body, c.offset) for c in chunks)
-        self._events = sorted((e for e in parsed if e is not None), key=lambda event: event.frame)
+        parsed = [parse(c.kind, c.body, c.offset) for c in chunks]
+        self._events = sorted(
+            (e for e in parsed if isinstance(e, KeyFrame | Reference | SecondReference)),
+            key=lambda event: event.frame,
+        )
         self._held: dict[int, Held] = {}
         self._now: Held | None = None
+        self._next: Held | None = None  # what is mixed in
+        self._ramp = Ramp(0, 0)
         self._frame = 0
-        keys = [event for event in self._events if isinstance(event, KeyFrame)]
-        if not keys or keys[0].frame != 0:
+        first = self._events[0] if self._events else None
+        if not isinstance(first, KeyFrame) or first.frame != 0:
             raise StreamError("the stream begins without a key frame", field="key frame")
-        self.side = keys[0].side
+        self.side = first.side
+        layers = [e for e in parsed if isinstance(e, Layer)]
+        self._layers = LayerDecoder(layers, self.side)
 
     def picture(self, vectors: NDArray[np.float32]) -> Picture:
         """The next frame's vectors [2 N_F] -> [side, side, 3] RGB."""
         while self._events and self._events[0].frame <= self._frame:
             self._take(self._events.pop(0))
         assert self._now is not None
+        made = self._runtime.generate(self._now, vectors)
+        if self._next is not None:
+            later = self._runtime.generate(self._next, vectors)
+            made = mixed(made, later, *self._ramp.share(self._frame))
+        base = self._layers.at(self._frame)
         self._frame += 1
-        return self._runtime.generate(self._now, vectors)
+        return made if base is None else fused(made, base.picture, base.noise)
 
     def pictures(self, rows: Iterable[NDArray[np.float32]]) -> Iterator[Picture]:
         return (self.picture(row) for row in rows)
 
-    def _take(self, event: KeyFrame | Reference) -> None:
+    def _take(self, event: Event) -> None:
+        if isinstance(event, SecondReference):
+            later = next((e for e in self._events if not isinstance(e, SecondReference)), None)
+            if later is None:
+                raise StreamError("a second reference that nothing follows", field="frame")
+            self._ramp = Ramp(event.frame, later.frame)
+            self._next = self._reached(later)
+            return
+        self._now, self._next = self._next or self._reached(event), None
         if isinstance(event, KeyFrame):
-            if event.side != self.side or event.side not in self._runtime.settings.sides:
-                raise StreamError(f"a key frame of {event.side} pixels", field="side")
-            shown = decode_key(event.data, event.codec, event.side)
-            self._held[event.slot] = self._runtime.hold(shown)
-        elif event.slot not in self._held:
-            raise StreamError(f"slot {event.slot} holds no key frame", field="slot")
-        self._now = self._held[event.slot]
+            self._held[event.slot] = self._now
+
+    def _reached(self, event: KeyFrame | Reference) -> Held:
+        if isinstance(event, Reference):
+            if event.slot not in self._held:
+                raise StreamError(f"slot {event.slot} holds no key frame", field="slot")
+            return self._held[event.slot]
+        if event.side != self.side or event.side not in self._runtime.settings.sides:
+            raise StreamError(f"a key frame of {event.side} pixels", field="side")
+        return self._runtime.hold(decode_key(event.data, event.codec, event.side))
 
 
 def check_digest(header: StreamHeader, digest: str) -> None:
@@ -238,12 +270,3 @@ def check_digest(header: StreamHeader, digest: str) -> None:
             f"{digest[: 2 * DIGEST]}",
             "Decode it with the Facewire version that coded it, or name its weights.",
         )
-
-
-def _small(picture: Picture, side: int) -> Picture:
-    """To side x side, a whole fraction of the picture's: means."""
-    count = picture.shape[0] // side
-    if count == 1:
-        return picture
-    parts = picture.reshape(side, count, side, count, 3).astype(np.float32)
-    return np.rint(parts.mean(axis=(1, 3))).astype(np.uint8)

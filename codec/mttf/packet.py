@@ -5,6 +5,7 @@ The motion vectors travel in the container's face packets; these say which pictu
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import ClassVar
 
@@ -12,6 +13,8 @@ from codec.bits import ByteReader, varint
 
 MTTF_KEY = 16
 MTTF_REFERENCE = 17
+MTTF_SECOND = 20  # 18 and 19 are a call's: call_keys.py
+MTTF_LAYER = 21
 SLOTS = 4  # key frames that a receiver holds
 _FRAMES = 1 << 32
 _BODY = 1 << 16
@@ -21,8 +24,9 @@ _BODY = 1 << 16
 class KeyFrame:
     """A picture that frames from `frame` on (counted from the stream's first) are made from.
 
-    slot: 0 .. 3, where it is held, in the place of what was there.  codec: `keyframe.NUMBERS`.
-    side: its width and height.  data: one intra frame, an elementary stream.
+    slot: 0 .. 3, where it is held, in the place of what was there.  codec: `classic.NUMBERS`.
+    side: its width and height.  data: one intra frame, an elementary stream.  recovery: 0 .. 15,
+    how it was to be restored before use; 0 is not at all, and all that today's weights can.
     """
 
     frame: int
@@ -30,6 +34,7 @@ class KeyFrame:
     codec: int
     side: int
     data: bytes
+    recovery: int = 0
     kind: ClassVar[int] = MTTF_KEY
 
     @classmethod
@@ -37,15 +42,15 @@ class KeyFrame:
         reader = ByteReader(body, "key frame", base)
         frame = reader.varint("frame", _FRAMES)
         slot = _slot(reader)
-        codec = reader.integer(1, "codec")
+        recovery, codec = divmod(reader.integer(1, "codec"), 16)
         side = reader.varint("side", 1 << 14)
         if side == 0:
             raise reader.fail("a key frame without a size", "side")
-        return cls(frame, slot, codec, side, reader.take(reader.left, "data"))
+        return cls(frame, slot, codec, side, reader.take(reader.left, "data"), recovery)
 
     def __bytes__(self) -> bytes:
-        head = varint(self.frame) + bytes([self.slot, self.codec]) + varint(self.side)
-        return head + self.data
+        codec = 16 * self.recovery + self.codec
+        return varint(self.frame) + bytes([self.slot, codec]) + varint(self.side) + self.data
 
 
 @dataclass(frozen=True)
@@ -67,11 +72,88 @@ class Reference:
         return varint(self.frame) + bytes([self.slot])
 
 
-def parse(kind: int, body: bytes, base: int = 0) -> KeyFrame | Reference | None:
+@dataclass(frozen=True)
+class SecondReference:
+    """Frames from `frame` on, up to where the next key frame or reference takes over, are made
+    from both, ever more from the later one (`ramp.Ramp`)."""
+
+    frame: int
+    kind: ClassVar[int] = MTTF_SECOND
+
+    @classmethod
+    def parse(cls, body: bytes, base: int = 0) -> SecondReference:
+        reader = ByteReader(body, "second reference", base)
+        out = cls(reader.varint("frame", _FRAMES))
+        reader.end("second reference")
+        return out
+
+    def __bytes__(self) -> bytes:
+        return varint(self.frame)
+
+
+@dataclass(frozen=True)
+class Layer:
+    """Small pictures of `count` frames from `frame` on: of the first, of every `step`th after it,
+    and of the last.  codec: `classic.NUMBERS`.  side: their width and height.  noise: the root of
+    their mean squared error as the sender found it, in quarters of a level, those between them
+    included.  data: one elementary stream, its first picture intra."""
+
+    frame: int
+    count: int
+    step: int
+    codec: int
+    side: int
+    noise: int
+    data: bytes
+    kind: ClassVar[int] = MTTF_LAYER
+
+    @property
+    def pictures(self) -> int:
+        return 1 + -(-(self.count - 1) // self.step)
+
+    @classmethod
+    def parse(cls, body: bytes, base: int = 0) -> Layer:
+        reader = ByteReader(body, "layer", base)
+        frame = reader.varint("frame", _FRAMES)
+        count, step, codec = (reader.integer(1, n) for n in ("count", "step", "codec"))
+        side = reader.varint("side", 1 << 14)
+        noise = reader.integer(1, "noise")
+        if not (count and step and side):
+            raise reader.fail("a layer of nothing", "count")
+        return cls(frame, count, step, codec, side, noise, reader.take(reader.left, "data"))
+
+    def __bytes__(self) -> bytes:
+        head = varint(self.frame) + bytes([self.count, self.step, self.codec])
+        return head + varint(self.side) + bytes([self.noise]) + self.data
+
+
+Event = KeyFrame | Reference | SecondReference
+Sent = Event | Layer
+
+_CLASSES: tuple[type[Sent], ...] = (KeyFrame, Reference, SecondReference, Layer)
+
+
+def parse(kind: int, body: bytes, base: int = 0) -> Sent | None:
     """A chunk of the fallback's; None for a kind that this version does not know and skips."""
-    if kind == MTTF_KEY:
-        return KeyFrame.parse(body, base)
-    return Reference.parse(body, base) if kind == MTTF_REFERENCE else None
+    for one in _CLASSES:
+        if one.kind == kind:
+            return one.parse(body, base)
+    return None
+
+
+def in_order(chunks: Iterable[Sent]) -> list[tuple[int, Sent]]:
+    """As they stand in a stream, each with the frame that it has to stand before: that of its
+    own, or where two key frames are mixed the first that is."""
+    out: list[tuple[int, Sent]] = []
+    mixed = None
+    for chunk in chunks:
+        needed = chunk.frame
+        if isinstance(chunk, SecondReference):
+            mixed = chunk.frame
+        elif not isinstance(chunk, Layer) and mixed is not None:
+            needed, mixed = mixed, None
+        out.append((needed, chunk))
+    return sorted(out, key=lambda entry: entry[0])
 
 
 def _slot(reader: ByteReader) -> int:

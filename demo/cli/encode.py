@@ -41,6 +41,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="size of the quantiser's steps, 0.25 (fine) to 32; 1, the default, loses 0.1 dB",
     )
     parser.add_argument(
+        "--layer",
+        type=float,
+        metavar="R",
+        help="without an avatar: this many kbps more, for small pictures by a classic codec that "
+        "the generated ones are fused with (default: none)",
+    )
+    parser.add_argument(
         "--skip",
         type=int,
         metavar="N",
@@ -91,6 +98,8 @@ def run(arguments: argparse.Namespace) -> None:
         return
     if archive is None:
         raise InputError("--codec avatar needs --avatar", "Enrol first: facewire enroll VIDEO")
+    if arguments.layer is not None:
+        raise InputError("an avatar has no layer", "Leave --layer out, or choose --codec mttf.")
     from avatar.archive import read_avatar
     from service.sender import SenderSettings, encode_video
 
@@ -125,6 +134,7 @@ def _fallback(
         fps=arguments.fps,
         kbps=FallbackSettings.kbps if arguments.kbps is None else arguments.kbps,
         audio=not arguments.no_audio,
+        layer=arguments.layer,
     )
     weights = load_weights(find_weights())
     with bar("Encoding") as progress:

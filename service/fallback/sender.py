@@ -18,8 +18,11 @@ from avatar.storage import whole_file
 from codec.container import read_stream
 from codec.face_codec import encode_states
 from codec.header import StreamHeader
-from codec.mttf.codec import CodecSettings, Encoder, stream_header
-from codec.mttf.packet import KeyFrame, Reference
+from codec.mttf.codec import CodecSettings, stream_header
+from codec.mttf.layer import LayerEncoder, LayerSettings
+from codec.mttf.packet import Event, in_order
+from codec.mttf.packet import Sent as SentChunk
+from codec.mttf.recording import Recorder
 from codec.mttf.runtime import Runtime
 from codec.mttf.weights import Weights
 from codec.quantize import COARSEST
@@ -40,8 +43,10 @@ Progress = Callable[[float, float], None]
 
 @dataclass(frozen=True)
 class FallbackSettings:
-    """fps: None keeps the source's times.  kbps: every byte but sound.  side: pixels coded.
-    key_codec, qp: of the key frames; qp None has it chosen by the rate."""
+    """fps: None keeps the source's times.  kbps: every byte but sound and layer.  side: pixels
+    coded.  key_codec, qp: of the key frames; qp None has it chosen by the rate.  lookback: as
+    `CodecSettings`; 0 has every frame made from one key frame.  layer: kbps of a coded small
+    picture that the generated one is fused with; None sends none."""
 
     fps: float | None = None
     kbps: float = 5.0
@@ -49,6 +54,8 @@ class FallbackSettings:
     side: int = 256
     key_codec: str = "av1"
     qp: int | None = None
+    lookback: int = CodecSettings.lookback
+    layer: float | None = None
 
 
 def encode_fallback(
@@ -65,18 +72,30 @@ def encode_fallback(
     """
     if not settings.kbps > 0:
         raise InputError(f"--kbps {settings.kbps:g} sends nothing", "Give a rate above 0.")
+    layer = None
+    if settings.layer is not None:
+        layer = LayerEncoder(LayerSettings(settings.layer), settings.side)
     video = open_video(source, frames)
     warnings: list[str] = []
     window = head_square(video, warnings)
-    encoder = Encoder(
+    encoder = Recorder(
         Runtime(weights),
         weights.statistics,
-        CodecSettings(settings.side, settings.key_codec, settings.qp, settings.kbps * _KEYS),
+        CodecSettings(
+            settings.side,
+            settings.key_codec,
+            settings.qp,
+            settings.kbps * _KEYS,
+            lookback=settings.lookback,
+        ),
     )
     times, rows = [], []
     shown = video if settings.fps is None else paced(video, settings.fps)
     for frame in shown:
-        rows.append(encoder.encode(cut_window(frame.image, window, settings.side), frame.time))
+        picture = cut_window(frame.image, window, settings.side)
+        rows.append(encoder.encode(picture, frame.time))
+        if layer is not None:
+            layer.add(picture, frame.time)
         times.append(frame.time)
         if progress:
             progress(len(rows), max(video.info.frames, len(rows)))
@@ -90,6 +109,15 @@ def encode_fallback(
     quality, sizes = _fitting(head, time, values, weights.statistics, encoder.chunks, settings.kbps)
     if sizes > settings.kbps:
         warnings.append(f"{settings.kbps:g} kbps cannot be reached: this is {sizes:.2f} kbps.")
+    chunks: list[SentChunk] = [*encoder.chunks]
+    if layer is not None:
+        layer.close()
+        chunks += layer.chunks
+        if layer.missed:
+            warnings.append(
+                f"{settings.layer:g} kbps are too few for a layer: {layer.missed} of {len(time)} "
+                "frames have none."
+            )
     audio = None
     if settings.audio:
         clock = video.info.start
@@ -97,7 +125,7 @@ def encode_fallback(
         audio = audio.shifted(-clock) if audio else None
     head = replace(head, quality=quality, audio=audio.head if audio else None)
     with whole_file(out) as file:
-        write_fallback(file, head, time, values, weights.statistics, encoder.chunks, audio)
+        write_fallback(file, head, time, values, weights.statistics, chunks, audio)
     return Sent(read_stream(out, weights.statistics, weights.digest).summary(), tuple(warnings))
 
 
@@ -152,7 +180,7 @@ def _fitting(
     time: NDArray[np.int64],
     values: NDArray[np.float32],
     statistics: StateStatistics,
-    chunks: list[KeyFrame | Reference],
+    chunks: Sequence[Event],
     kbps: float,
 ) -> tuple[int, float]:
     """The finest quality of the vectors, from 1 on, that keeps the rate, and the rate."""
@@ -173,18 +201,18 @@ def write_fallback(
     time: NDArray[np.int64],
     values: NDArray[np.float32],
     statistics: StateStatistics,
-    chunks: Sequence[KeyFrame | Reference],
+    chunks: Sequence[SentChunk],
     audio: OpusTrack | None = None,
 ) -> None:
-    """Every key frame before the face packet that first needs it, sound before what it ends in."""
+    """Every chunk before the face packet that first needs it, sound before what it ends in."""
     states = FaceStates(time, values, np.ones(len(time), bool), head.layout)
     writer = StreamWriter(file, head)
-    waiting, sound = list(chunks), list(audio.packets) if audio else []
+    waiting, sound = in_order(chunks), list(audio.packets) if audio else []
     sent = 0
     for packet in encode_states(states, statistics, head):
         sent += packet.frames
-        while waiting and waiting[0].frame < sent:
-            chunk = waiting.pop(0)
+        while waiting and waiting[0][0] < sent:
+            chunk = waiting.pop(0)[1]
             writer.write_fallback(chunk.kind, bytes(chunk))
         writer.write(packet)
         until = int(time[sent]) if sent < len(time) else None

@@ -307,7 +307,8 @@ def test_the_base_picture_is_shown_by_any_decoder(name: str) -> None:
     pytest.importorskip("av")
     import numpy as np
 
-    from codec.mttf.keyframe import CODECS, decode_key, encode_key
+    from codec.mttf.classic import CODECS
+    from codec.mttf.keyframe import decode_key, encode_key
 
     if name == "vvc":
         pytest.importorskip("imageio_ffmpeg")

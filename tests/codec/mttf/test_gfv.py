@@ -41,7 +41,8 @@ def test_what_is_not_the_fallbacks() -> None:
 @pytest.mark.parametrize("codec", STREAMS)
 def test_any_decoder_shows_the_key_frame(codec: str, make_scene) -> None:
     pytest.importorskip("av")
-    from codec.mttf.keyframe import CODECS, decode_key, encode_key
+    from codec.mttf.classic import CODECS
+    from codec.mttf.keyframe import decode_key, encode_key
 
     if codec == "vvc":
         pytest.importorskip("imageio_ffmpeg")

@@ -7,7 +7,8 @@ import os
 import numpy as np
 import pytest
 
-from codec.mttf.keyframe import CODECS, encode_key
+from codec.mttf.classic import CODECS
+from codec.mttf.keyframe import encode_key
 from codec.mttf.scheduling import scheduling_kept
 
 pytestmark = pytest.mark.skipif(

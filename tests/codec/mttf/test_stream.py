@@ -13,10 +13,12 @@ from avatar.errors import FormatError, InputError, MismatchError, MissingError, 
 from avatar.face import FaceStates
 from codec.container import read_stream
 from codec.face_codec import encode_states
-from codec.mttf.keyframe import CODECS, decode_key, encode_key
-from codec.mttf.packet import MTTF_KEY, MTTF_REFERENCE, KeyFrame, Reference, parse
+from codec.mttf.classic import CODECS
+from codec.mttf.keyframe import decode_key, encode_key
+from codec.mttf.packet import KeyFrame, Layer, Reference, SecondReference, parse
 from codec.mttf.vectors import STEP, layout_of, statistics_of
 from codec.stream_writer import StreamWriter
+from tests.codec.mttf.untrained import untrained
 
 torch = pytest.importorskip("torch")
 av = pytest.importorskip("av")
@@ -58,12 +60,20 @@ def test_what_is_no_key_frame(make_scene) -> None:
 
 @given(st.integers(0, 1 << 32), st.integers(0, 3), st.integers(1, 4), st.binary(max_size=30))
 def test_chunks_are_inverses(frame: int, slot: int, codec: int, data: bytes) -> None:
-    for chunk in (KeyFrame(frame, slot, codec, 256, data), Reference(frame, slot)):
+    for chunk in (
+        KeyFrame(frame, slot, codec, 256, data),
+        KeyFrame(frame, slot, codec, 256, data, recovery=3 * slot),
+        Reference(frame, slot),
+        SecondReference(frame),
+        Layer(frame, 1 + slot, codec, codec, 128, 40, data),
+    ):
         assert parse(chunk.kind, bytes(chunk)) == chunk
+    # The level of recovery is where a zero was: key frames without it are as they always were.
+    assert bytes(KeyFrame(1, slot, codec, 4, data)) == bytes([1, slot, codec, 4]) + data
 
 
 @settings(max_examples=200)
-@given(st.sampled_from([MTTF_KEY, MTTF_REFERENCE]), st.binary(max_size=12))
+@given(st.sampled_from([16, 17, 20, 21]), st.binary(max_size=12))
 def test_arbitrary_chunks_raise_only_what_is_declared(kind: int, body: bytes) -> None:
     try:
         chunk = parse(kind, body)
@@ -81,10 +91,11 @@ def pictures_of(make_scene, count: int = 12) -> list[np.ndarray]:
 
 
 def coded(tiny, make_scene, frames: list[np.ndarray], **changes):
-    from codec.mttf.codec import CodecSettings, encode
+    from codec.mttf.codec import CodecSettings
+    from codec.mttf.recording import encode
     from codec.mttf.runtime import Runtime
 
-    weights = weights_of(tiny)
+    weights = untrained(tiny)
     runtime = Runtime(weights)
     choices = CodecSettings(**{"side": 64, "kbps": 40.0, "qp": 30, **changes})
     times = [n * 40_000 for n in range(len(frames))]
@@ -170,7 +181,7 @@ def test_damaged_fallbacks(tiny, make_scene) -> None:
     from codec.mttf.codec import Decoder
 
     frames = pictures_of(make_scene, 3)
-    weights, runtime, times, result = coded(tiny, make_scene, frames)
+    weights, runtime, times, result = coded(tiny, make_scene, frames, lookback=0)
     for damage, message in (
         (lambda c: KeyFrame(1, c.slot, c.codec, c.side, c.data), "begins without a key frame"),
         (lambda c: KeyFrame(0, c.slot, c.codec, 32, c.data), "32x32 was announced"),
@@ -215,7 +226,7 @@ def test_weights_on_disk(tmp_path, monkeypatch) -> None:
     from codec.mttf.settings import LITE
     from codec.mttf.weights import find_weights, load_weights, save_weights
 
-    weights = weights_of(LITE)
+    weights = untrained(LITE)
     path = tmp_path / "mttf-lite.safetensors"
     save_weights(path, LITE, weights.tensors, weights.statistics, {"steps": 3})
     assert path.stat().st_size < 12_000_000
@@ -240,13 +251,3 @@ def test_weights_on_disk(tmp_path, monkeypatch) -> None:
     save_weights(path, LITE, {"a": np.zeros(3)}, weights.statistics, {})
     with pytest.raises(FormatError, match="do not fit"):
         Runtime(load_weights(path))
-
-
-def weights_of(settings):
-    from codec.mttf.network import Mttf
-    from codec.mttf.weights import Weights
-
-    torch.manual_seed(0)
-    tensors = {n: t.numpy() for n, t in Mttf(settings).state_dict().items()}
-    rows = np.random.default_rng(0).normal(size=(9, settings.numbers))
-    return Weights(settings, tensors, statistics_of(rows), "ab" * 32, {})

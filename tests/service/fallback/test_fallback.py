@@ -89,6 +89,73 @@ def test_the_command_needs_no_avatar(make_video, tmp_path, weights, monkeypatch,
     assert code == 2 and "--avatar" in capsys.readouterr().err
 
 
+def test_a_layer_comes_on_top(make_video, tmp_path, weights, monkeypatch, capsys) -> None:
+    from codec.mttf.packet import Layer, parse
+    from demo.cli import main
+    from enroll.capture import open_video
+
+    monkeypatch.setenv("FACEWIRE_MODELS", str(weights.parent))
+    known = load_weights(weights)
+    texture = np.random.default_rng(0).integers(40, 216, (16, 16, 3))
+    texture = np.kron(texture, np.ones((8, 8, 1))).astype(np.uint8)
+    frames = [np.roll(texture, 3 * n, axis=1) for n in range(12)]
+    source = make_video(frames, name="talk.mkv")
+    errors, sizes = [], []
+    for layer in (None, 16.0, 40.0):
+        out, shown = tmp_path / "call.fw", tmp_path / "shown.mkv"
+        settings = FallbackSettings(kbps=3.0, side=128, qp=60, layer=layer)
+        encode_fallback(source, out, known, settings)
+        chunks = [parse(c.kind, c.body) for c in read_stream(out).fallback]
+        sizes.append(sum(len(bytes(c)) for c in chunks if isinstance(c, Layer)))
+        decode_fallback(out, known, shown)
+        pictures = np.stack([frame.image for frame in open_video(shown)]).astype(int)
+        errors.append(np.abs(pictures - np.stack(frames)).mean())
+    assert errors[0] > errors[1] > errors[2]
+    assert sizes[0] == 0 < sizes[1] <= 16.0 * 125 * 12 / 25 and sizes[1] < sizes[2]
+
+    settings = FallbackSettings(kbps=30.0, side=128, qp=50, layer=0.05)
+    (warning,) = encode_fallback(source, tmp_path / "none.fw", known, settings).warnings
+    assert "12 of 12 frames have none" in warning
+    command = ["encode", str(source), "-o", str(tmp_path / "cli.fw"), "--kbps", "60"]
+    assert main([*command, "--layer", "20"]) == 0
+    assert any(c.kind == Layer.kind for c in read_stream(tmp_path / "cli.fw").fallback)
+    capsys.readouterr()
+    assert main([*command, "--layer", "0"]) == 2
+    assert "rate above 0" in capsys.readouterr().err
+    avatar = tmp_path / "ada.avatar"
+    avatar.write_bytes(b"not looked at")
+    assert main([*command, "--layer", "4", "--avatar", str(avatar)]) == 2
+    assert "an avatar has no layer" in capsys.readouterr().err
+
+
+def test_a_second_key_frame_travels_before_what_it_is_mixed_into(tmp_path, weights) -> None:
+    """In the file, so that whoever reads it as it comes can show it."""
+    from codec.mttf.codec import stream_header
+    from codec.mttf.packet import KeyFrame, Reference, SecondReference
+    from service.fallback.sender import write_fallback
+
+    known = load_weights(weights)
+    time = np.arange(250, dtype=np.int64) * 40_000
+    sent = [KeyFrame(0, 0, 1, 128, b"a"), SecondReference(120), KeyFrame(240, 1, 1, 128, b"b")]
+    head = stream_header(known.digest, 40, 256)
+    path = tmp_path / "call.fw"
+    with path.open("wb") as file:
+        rows = np.zeros((250, 40), np.float32)
+        write_fallback(file, head, time, rows, known.statistics, [*sent, Reference(245, 0)])
+    data = path.read_bytes()
+    kinds = [(c.kind, c.body[0]) for c in all_chunks(data)]
+    # Face packets (1, 2) hold 100 frames.
+    assert [kind for kind, _ in kinds] == [16, 1, 20, 16, 2, 17, 2, 4]
+
+
+def all_chunks(data: bytes):
+    from codec.chunks import ChunkReader
+    from codec.header import StreamHeader
+
+    header, start = StreamHeader.parse(data)
+    return list(ChunkReader(data, header, start, False).chunks())
+
+
 def test_rates(make_video, tmp_path, weights) -> None:
     source = make_video(moving(6))
     known = load_weights(weights)

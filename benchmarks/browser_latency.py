@@ -11,9 +11,10 @@ shows, with the time that the browser expects it on the screen.  Both pages are 
 from __future__ import annotations
 
 import argparse
+import json
 import shutil
 import tempfile
-import time
+import time as clock
 from dataclasses import replace
 from itertools import islice
 from pathlib import Path
@@ -28,7 +29,7 @@ _BITS, _BLOCK = 8, 16  # of a filmed frame's number; pixels a side of a block
 _PARTS, _SHOWN_BITS, _SHOWN_BLOCK = 16, 12, 8  # of a frame; and the same of a rendered picture
 _WARM = 10.0  # seconds
 _PASSWORD = "correct horse battery"
-_PROGRAM = "from benchmarks.browser_latency import serve; serve()"
+_PROGRAM = "from benchmarks.browser_latency import serve; serve({!r})"
 
 
 def written(picture: Any, number: int, bits: int, block: int) -> Any:
@@ -72,13 +73,29 @@ _WATCH = """([id, bits, block, clock]) => {
 }"""
 
 
-def serve() -> None:
-    """`facewire serve` that reads and writes the numbers; what else it does is unchanged."""
+# Lines that a page makes, and what they count: frames a second and milliseconds a frame.
+_LINES = """window.fwLines = [];
+window.RTCPeerConnection = class extends RTCPeerConnection {
+    constructor(...given) { super(...given); window.fwLines.push(this); }
+};"""
+_COUNTS = """async () => {
+    const told = [...(await window.fwLines.at(-1).getStats()).values()];
+    const one = (type) => told.find((it) => it.type === type && it.kind === "video") ?? {};
+    const [come, gone] = [one("inbound-rtp"), one("outbound-rtp")];
+    return { decoded: come.framesDecoded, buffered: come.jitterBufferDelay,
+        emitted: come.jitterBufferEmittedCount, encoded: gone.framesEncoded };
+}"""
+
+
+def serve(notes: str) -> None:
+    """`facewire serve` that reads and writes the numbers; what else it does is unchanged.
+    notes: a file for the milliseconds that each frame and picture took."""
     from demo.cli import main
     from service.calls import gateway
     from service.calls.face_end import FaceEnd
     from service.calls.screen import Screen
 
+    took: dict[str, list[float]] = {"tracked": [], "drawn": [], "held back": []}
     times: list[float] = []
     numbers: list[float] = []
     period = 2 * (_FRAMES - 1)
@@ -91,11 +108,21 @@ def serve() -> None:
                 numbers.append(last + (number - last) % period)
                 times.append(frame.time)
                 del numbers[:-500], times[:-500]
-            return super().film(now, frame, tracker)
+            begun = clock.monotonic()
+            out = super().film(now, frame, tracker)
+            if self._mine is not None:
+                took["tracked"].append(1000 * (clock.monotonic() - begun))
+            return out
+
+        def scene(self, now: int) -> Any:
+            took["held back"].append(self.delay / 1000)
+            return super().scene(now)
 
     class Writing(Screen):
         def picture(self, scene: Any, time: int) -> Any:
+            begun = clock.monotonic()
             picture = super().picture(scene, time)
+            took["drawn"].append(1000 * (clock.monotonic() - begun))
             if scene.avatar is None or not times:
                 return picture
             number = np.interp(scene.avatar[1].time, times, numbers) % period
@@ -104,6 +131,7 @@ def serve() -> None:
     gateway.FaceEnd = Reading  # type: ignore[misc]
     gateway.Screen = Writing  # type: ignore[misc]
     main(["serve"])
+    Path(notes).write_text(json.dumps(took))
 
 
 def film(clip: Path, path: Path, fps: int) -> None:
@@ -129,36 +157,56 @@ def in_browsers(asked: argparse.Namespace) -> None:
     program = shutil.which("chromium") or shutil.which("chromium-browser")
     if program is None:
         raise SystemExit("no chromium here: apt-get install chromium")
-    with (
-        tempfile.TemporaryDirectory() as folder,
-        served(f"{folder}/data", _PROGRAM, pages=1) as (base, _),
-        sync_playwright() as playwright,
-    ):
-        camera = Path(folder) / "camera.y4m"
-        film(asked.clip, camera, round(asked.fps))
-        room = _people(base, asked.avatar)
-        browser = playwright.chromium.launch(
-            executable_path=program,
-            args=[
-                "--no-sandbox", "--disable-gpu", "--use-fake-device-for-media-stream",
-                "--use-fake-ui-for-media-stream", f"--use-file-for-fake-video-capture={camera}",
-            ],
-        )  # fmt: skip
-        pages = [_joined(browser, base, room, name, asked.size) for name in ("films", "looks")]
-        says = pages[1].locator("#fw-call-figures")
-        says.get_by_text("Receiving the avatar").wait_for(timeout=120_000)
-        time.sleep(_WARM)
-        pages[0].evaluate(_WATCH, ["fw-self", _BITS, _BLOCK, "captureTime"])
-        pages[1].evaluate(_WATCH, ["fw-other", _SHOWN_BITS, _SHOWN_BLOCK, "expectedDisplayTime"])
-        busy = Busy()
-        pages[0].wait_for_timeout(1000 * asked.seconds)
-        used, stolen = busy.cores()
-        filmed, seen = (np.array(page.evaluate("window.fwSeen")) for page in pages)
-        told = says.text_content()
-        browser.close()
+    with tempfile.TemporaryDirectory() as folder:
+        notes = Path(folder) / "notes.json"
+        with (
+            served(f"{folder}/data", _PROGRAM.format(str(notes)), pages=1) as (base, _),
+            sync_playwright() as playwright,
+        ):
+            _watched(base, Path(folder), playwright.chromium, program, asked)
+        for name, values in json.loads(notes.read_text()).items():
+            late = values[len(values) // 2 :]  # what warms up comes first
+            print(f"{name:12} {np.median(late):7.1f} {np.percentile(late, 95):7.1f}")
+
+
+def _watched(
+    base: str, folder: Path, chromium: Any, program: str, asked: argparse.Namespace
+) -> None:
+    camera = folder / "camera.y4m"
+    film(asked.clip, camera, round(asked.fps))
+    room = _people(base, asked.avatar)
+    browser = chromium.launch(
+        executable_path=program,
+        args=[
+            "--no-sandbox", "--disable-gpu", "--use-fake-device-for-media-stream",
+            "--use-fake-ui-for-media-stream", f"--use-file-for-fake-video-capture={camera}",
+        ],
+    )  # fmt: skip
+    pages = [_joined(browser, base, room, name, asked.size) for name in ("films", "looks")]
+    says = pages[1].locator("#fw-call-figures")
+    says.get_by_text("Receiving the avatar").wait_for(timeout=120_000)
+    clock.sleep(_WARM)
+    pages[0].evaluate(_WATCH, ["fw-self", _BITS, _BLOCK, "captureTime"])
+    pages[1].evaluate(_WATCH, ["fw-other", _SHOWN_BITS, _SHOWN_BLOCK, "expectedDisplayTime"])
+    busy, before = Busy(), [page.evaluate(_COUNTS) for page in pages]
+    pages[0].wait_for_timeout(1000 * asked.seconds)
+    used, stolen = busy.cores()
+    filmed, seen = (np.array(page.evaluate("window.fwSeen")) for page in pages)
+    after = [page.evaluate(_COUNTS) for page in pages]
+    told = says.text_content()
+    browser.close()
     _tell(filmed, seen, asked.seconds)
-    print(told)
+    (sent, seen_by), per = [_since(*both) for both in zip(before, after)], asked.seconds
+    buffered = 1000 * seen_by["buffered"] / max(1, seen_by["emitted"])
+    print(
+        f"frames a second: {sent['encoded'] / per:.1f} filmed, {seen_by['decoded'] / per:.1f} "
+        f"shown; {buffered:.0f} ms in the browser's buffer\n{told}"
+    )
     print(f"cores busy: {used:.2f}, stolen {stolen:.2f}; {machine()}")
+
+
+def _since(before: dict[str, Any], after: dict[str, Any]) -> dict[str, float]:
+    return {name: (value or 0) - (before.get(name) or 0) for name, value in after.items()}
 
 
 def _people(base: str, avatar: Path) -> str:
@@ -187,6 +235,7 @@ def _people(base: str, avatar: Path) -> str:
 def _joined(browser: Any, base: str, room: str, name: str, size: int) -> Any:
     page = browser.new_context(permissions=["camera", "microphone"]).new_page()
     page.set_default_timeout(120_000)
+    page.add_init_script(_LINES)
     page.goto(f"{base}/call?room={room}")
     page.wait_for_selector("#fw-register")
     page.fill("#fw-user :is(input, textarea)", name)

@@ -15,7 +15,7 @@ from avatar.avatar import Avatar
 from avatar.errors import AccessError, FacewireError, InputError
 from service.calls.connection import drain, face_channel, new_connection, send, wait_open
 from service.calls.face_end import FaceEnd
-from service.calls.screen import Scene
+from service.calls.screen import Scene, drawer
 
 _log = logging.getLogger("facewire.calls")
 _TICK = 0.01  # seconds between two looks at what is due
@@ -156,7 +156,7 @@ async def take_part(
 
     loop = asyncio.get_running_loop()
     # A thread each: a slow picture must not hold up what is filmed.
-    filmer, drawer = ThreadPoolExecutor(1, "film"), ThreadPoolExecutor(1, "draw")
+    filmer, drawing = ThreadPoolExecutor(1, "film"), drawer()
     tracker: Any = None
     if mine is not None and source is not None:
         prior = TrackPrior.of(mine)
@@ -182,7 +182,7 @@ async def take_part(
         due = time.monotonic()
         while going():
             now = line.now
-            picture = await loop.run_in_executor(drawer, draw, line.end.scene(now), now)
+            picture = await loop.run_in_executor(drawing, draw, line.end.scene(now), now)
             if picture is not None and not await show(picture, now):
                 leave.set()
                 return
@@ -197,4 +197,4 @@ async def take_part(
         if tracker is not None:
             filmer.submit(tracker.close)
         filmer.shutdown()
-        drawer.shutdown()
+        drawing.shutdown()

@@ -58,7 +58,11 @@ async function connect() {
   for (const track of stream.getTracks()) connection.addTrack(track, stream);
   const other = new MediaStream();
   at("fw-other").srcObject = other;
-  connection.ontrack = (event) => other.addTrack(event.track);
+  connection.ontrack = (event) => {
+    // What is rendered was held back already, as long as the network needs.
+    if ("jitterBufferTarget" in event.receiver) event.receiver.jitterBufferTarget = 0;
+    other.addTrack(event.track);
+  };
   connection.createDataChannel("status").onmessage = (event) => figures(JSON.parse(event.data));
   connection.onconnectionstatechange = () => changed(mine, connection);
   await connection.setLocalDescription(await connection.createOffer());

@@ -95,7 +95,9 @@ def serve(notes: str) -> None:
     from service.calls.face_end import FaceEnd
     from service.calls.screen import Screen
 
-    took: dict[str, list[float]] = {"tracked": [], "drawn": [], "held back": []}
+    took: dict[str, list[float]] = {
+        "tracked": [], "CPU of that": [], "drawn": [], "CPU of this": [], "held back": [],
+    }  # fmt: skip
     times: list[float] = []
     numbers: list[float] = []
     period = 2 * (_FRAMES - 1)
@@ -108,10 +110,11 @@ def serve(notes: str) -> None:
                 numbers.append(last + (number - last) % period)
                 times.append(frame.time)
                 del numbers[:-500], times[:-500]
-            begun = clock.monotonic()
+            begun, worked = clock.monotonic(), clock.thread_time()
             out = super().film(now, frame, tracker)
             if self._mine is not None:
                 took["tracked"].append(1000 * (clock.monotonic() - begun))
+                took["CPU of that"].append(1000 * (clock.thread_time() - worked))
             return out
 
         def scene(self, now: int) -> Any:
@@ -120,9 +123,10 @@ def serve(notes: str) -> None:
 
     class Writing(Screen):
         def picture(self, scene: Any, time: int) -> Any:
-            begun = clock.monotonic()
+            begun, worked = clock.monotonic(), clock.thread_time()
             picture = super().picture(scene, time)
             took["drawn"].append(1000 * (clock.monotonic() - begun))
+            took["CPU of this"].append(1000 * (clock.thread_time() - worked))
             if scene.avatar is None or not times:
                 return picture
             number = np.interp(scene.avatar[1].time, times, numbers) % period

@@ -9,7 +9,8 @@ shown lies between two frames, so its capture time does, too.  latency: from tha
 picture is drawn, badge and watermark on it.  --both: either films and is shown, as in a call of
 two; both ends and the server then share this machine.  --browser: both ends are the call page in
 Chromium (`benchmarks/browser_latency.py`).  Where the time goes: filmed is from capture until the
-datagrams are on the channel, waits is what playout holds a frame back, drawn is rendering.
+datagrams are on the channel, waits is what playout holds a frame back, drawn is rendering, and
+worked is the CPU's time of it, which holds where the machine has other work, too.
 """
 
 from __future__ import annotations
@@ -66,6 +67,7 @@ class Noted:
 
     latency: list[float] = field(default_factory=list)
     drawn: list[float] = field(default_factory=list)
+    worked: list[float] = field(default_factory=list)
     filmed: list[float] = field(default_factory=list)
     waits: list[float] = field(default_factory=list)
     at: list[float] = field(default_factory=list)
@@ -116,9 +118,10 @@ async def take(member: Member) -> Noted:
     def draw(scene: Any, now: int) -> Any:
         if scene is None or scene.avatar is None:
             return None
-        begun = time.monotonic()
+        begun, worked = time.monotonic(), time.thread_time()
         picture = screen.picture(scene, now)
         done = time.monotonic()
+        noted.worked.append(time.thread_time() - worked)
         noted.at.append(done)
         noted.drawn.append(done - begun)
         noted.latency.append(done - member.epoch - scene.avatar[1].time / 1e6)
@@ -186,7 +189,7 @@ def _tell(seen: list[Noted], filmed: list[Noted]) -> None:
         return np.array([v for v, at in zip(values, noted.at) if at >= noted.at[0] + _WARM])
 
     print(f"{'ms':12} {'p50':>7} {'p95':>7}")
-    for name in ("latency", "waits", "drawn"):
+    for name in ("latency", "waits", "drawn", "worked"):
         values = np.concatenate([counted(noted, getattr(noted, name)) for noted in seen])
         row(name, values)
     row("filmed", np.concatenate([n.filmed[len(n.filmed) // 3 :] for n in filmed if n.filmed]))

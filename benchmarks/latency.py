@@ -46,7 +46,7 @@ class Camera:
         self.warnings: list[str] = []
         self.info: VideoInfo = replace(video.info, live=True, fps=fps)
         there = [frame.image for frame, _ in zip(video, range(_FRAMES))]
-        self._images = there + there[-2:0:-1]
+        self.images = there + there[-2:0:-1]
         self._epoch, self._fps = epoch, fps
 
     def __iter__(self) -> Iterator[Frame]:
@@ -54,7 +54,7 @@ class Camera:
         while True:
             due = number / self._fps
             time.sleep(max(0.0, self._epoch + due - time.monotonic()))
-            yield Frame(self._images[number % len(self._images)], round(1e6 * due))
+            yield Frame(self.images[number % len(self.images)], round(1e6 * due))
             number += 1
 
     def close(self) -> None:

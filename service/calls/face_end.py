@@ -25,6 +25,7 @@ from enroll.identity import IdentityWatch
 from service.calls.fallback_end import FallbackEnd
 from service.calls.framing import Framing
 from service.calls.hand_over import HandOver
+from service.calls.pace import Pace, PaceSettings
 from service.calls.screen import Scene
 from service.states import states_of
 from service.traffic import Rate
@@ -49,7 +50,8 @@ class FaceEnd:
     """mine: the avatar of who is filmed, None for one who only looks.  theirs: avatars that are
     at hand for what comes.  watch: whether the face that is filmed is the enrolled one; without it
     that is taken for granted.  room: of the call.  seed: the signing key of `mine`'s owner.
-    fallback: shows a face while no avatar can."""
+    fallback: shows a face while no avatar can.  pace: how much is sent follows the network by
+    these; None sends the same whatever comes back."""
 
     def __init__(
         self,
@@ -59,8 +61,10 @@ class FaceEnd:
         room: str = "",
         seed: bytes = b"",
         fallback: FallbackEnd | None = None,
+        pace: PaceSettings | None = PaceSettings(),
     ) -> None:
         self._watch = watch
+        self._pacing = pace
         self._mine = mine
         self._avatars = {bytes.fromhex(a.digest)[:DIGEST]: a for a in theirs}
         signs = bytes.fromhex(mine.digest) if mine is not None and seed else b""
@@ -84,6 +88,7 @@ class FaceEnd:
         for avatar in self._avatars.values():
             self._receiver.hold(avatar.digest, avatar.statistics)
         self._sender: FaceSender | None = None
+        self._pace = None if self._pacing is None else Pace(self._pacing)
         if (mine := self._mine) is not None:
             digest = bytes.fromhex(mine.digest)[:DIGEST]
             header = StreamHeader(
@@ -148,6 +153,7 @@ class FaceEnd:
             states = states_of(tracked.row, self._mine)
             seen, riding = bool(states.visible[0]), self._receiver.riding
             self._faced = now if seen else self._faced
+            self._follow(now, sender)
             out = sender.send(now, frame.time, states.values[0], seen, riding)
         lost = now - self._faced > _LOST
         if fallback is not None and (sender is None or lost or FALLBACK in sender.carries):
@@ -155,6 +161,14 @@ class FaceEnd:
             window = self._framing.window(frame) if tracked is None else tracked.row.window
             out += bundled(fallback.film(now, frame, window))
         return self._sealed(now, out)
+
+    def _follow(self, now: int, sender: FaceSender) -> None:
+        """Sends as much as the network carries, and no finer than was chosen."""
+        if self._pace is None:
+            return
+        self._pace.step(now, sender.loss, sender.round_trip)
+        sender.choose(max(self._chosen, self._pace.level))
+        sender.bundle(self._pace.frames)
 
     def drive(self, owner: bool | None, now: int) -> None:
         """Says whether the face before the camera is the avatar's owner; None: nobody knows.  The
@@ -165,9 +179,10 @@ class FaceEnd:
 
     def choose(self, level: int) -> None:
         """Sends another of the offered qualities, 0 the finest, or a coarser one that is asked
-        for.  Raises InputError for one that is not there."""
+        for, or that the network needs.  Raises InputError for one that is not there."""
         if self._sender is not None:
-            self._sender.choose(level)
+            pace = 0 if self._pace is None else self._pace.level
+            self._sender.choose(max(level, pace))
             self._chosen = level
 
     def want(self, level: int) -> None:
@@ -180,6 +195,11 @@ class FaceEnd:
     def level(self) -> int:
         """The quality that is sent."""
         return 0 if self._sender is None else self._sender.level
+
+    @property
+    def saving(self) -> int:
+        """Steps down from what is sent on a free network."""
+        return 0 if self._pace is None else self._pace.place
 
     def receive(self, now: int, data: bytes) -> None:
         """What came over the line.  What is damaged is counted and dropped."""

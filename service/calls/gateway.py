@@ -173,6 +173,7 @@ class Gateway(Peer):
             "round_trip_ms": None if end.round_trip is None else round(end.round_trip / 1000),
             "loss": round(end.loss, 3),
             "pictures": self.pictures,
+            "saving": end.saving,
             "left_out": self._screen.left_out,
             "owner": end.owner,
             "identity": end.identity,

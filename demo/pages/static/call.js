@@ -120,6 +120,7 @@ function figures(now) {
     + `${now.kbps_out} kbit/s out, ${now.delay_ms} ms held back${trip}, `
     + `${(100 * now.loss).toFixed(1)} % lost.`
     + (now.left_out ? ` The picture is ${now.left_out} steps less fine, to keep up.` : "")
+    + (now.saving ? ` Your line is narrow: ${now.saving} steps less is sent.` : "")
     + (now.refused && now.carried !== "refused" ? " You have no permission to receive this avatar." : ""));
 }
 

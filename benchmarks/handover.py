@@ -53,11 +53,12 @@ def end_of(member: Member, weights: Path) -> tuple[Any, Any]:
     """The avatar and this member's end."""
     from avatar.archive import read_avatar
     from codec.mttf.weights import load_weights
-    from service.calls.face_end import FaceEnd
+    from service.calls.face_end import FaceEnd, get_ready
     from service.calls.fallback_end import FallbackEnd
     from service.signing import seed_for
 
     avatar = read_avatar(member.avatar)
+    get_ready(avatar)
     fallback = FallbackEnd(load_weights(weights))
     if not member.films:
         return avatar, FaceEnd(None, [], None, member.room, b"", fallback)
@@ -103,7 +104,7 @@ async def look(member: Member, weights: Path, done: Any) -> dict[str, Any]:
                 begun = time.monotonic()
             if begun is not None and given is None and time.monotonic() - begun > _SETTLE:
                 given = limit = time.monotonic()
-                end.hold(avatar)
+                end.hold(avatar)  # which is ready, as a member of the server has it
             if scene is not None and scene.share == 1 and whole is None and given is not None:
                 whole = time.monotonic()
             if whole is not None and time.monotonic() - whole > _AFTER:
@@ -121,7 +122,7 @@ async def look(member: Member, weights: Path, done: Any) -> dict[str, Any]:
 
 
 def _drawn(moments: list[tuple[float, int, Any]], took: float) -> dict[str, Any]:
-    """What was to be seen at each moment: share of the avatar, the film's time, the face's place."""
+    """What was seen at each moment: share of the avatar, the film's time, the face's place."""
     from service.calls.screen import Screen
     from service.view import View
 

@@ -158,8 +158,7 @@ class FaceReceiver:
         if statistics is None or not offer.versions[0] <= VERSION <= offer.versions[1]:
             return
         header = offer.header
-        self._codec = CallCodec(statistics, header)
-        self._codec.prepare()
+        self._codec = CallCodec.ready(statistics, header)
         self._playout = self._empty(offer)
         self._restart()
 

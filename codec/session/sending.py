@@ -80,8 +80,7 @@ class FaceSender:
         fallback: frozenset[int] = frozenset(),
     ) -> None:
         """header: of profile 1.  fallback: kinds of messages, 16 to 31, that it could send."""
-        self._codec = CallCodec(statistics, header)
-        self._codec.prepare()
+        self._codec = CallCodec.ready(statistics, header)
         self._chosen = 0
         self._turned: int | None = None  # when a key packet was last sent to change the quality
         self._settings = settings

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 
 from avatar.avatar import Avatar
 from avatar.errors import FormatError
+from codec.call_codec import CallCodec
 from codec.header import DIGEST, PROFILE_CALL, StreamHeader
 from codec.session import FaceReceiver, FaceSender, ReceiverSettings, SenderSettings
 from codec.session.datagram import Datagram, Message
@@ -34,6 +35,7 @@ from service.traffic import Rate
 _SENDING, _RECEIVING = SenderSettings(check=False), ReceiverSettings(check=False)
 _COARSER = (512, 1024, 2048)  # in 1/256, of the numbers' steps: what a call can go over to
 _LOST = 500_000  # us without a face before the camera, after which the fallback shows what is there
+_PACING = PaceSettings()
 _DATAGRAM = 1190  # bytes that any path carries, sealed
 
 
@@ -44,6 +46,22 @@ class Traffic:
     sent: Rate
     received: Rate
     damaged: int = 0
+
+
+def header_of(avatar: Avatar) -> StreamHeader:
+    """Of a call that its owner sends."""
+    return StreamHeader(
+        digest=bytes.fromhex(avatar.digest)[:DIGEST],
+        layout=avatar.layout,
+        profile=PROFILE_CALL,
+        coarser=_COARSER,
+    )
+
+
+def get_ready(avatar: Avatar) -> None:
+    """Learns what coding an avatar's calls takes: a good part of a second, in which a line that it
+    is first needed on would stand still.  On any thread."""
+    CallCodec.ready(avatar.statistics, header_of(avatar))
 
 
 class FaceEnd:
@@ -61,7 +79,7 @@ class FaceEnd:
         room: str = "",
         seed: bytes = b"",
         fallback: FallbackEnd | None = None,
-        pace: PaceSettings | None = PaceSettings(),
+        pace: PaceSettings | None = _PACING,
     ) -> None:
         self._watch = watch
         self._pacing = pace
@@ -90,11 +108,7 @@ class FaceEnd:
         self._sender: FaceSender | None = None
         self._pace = None if self._pacing is None else Pace(self._pacing)
         if (mine := self._mine) is not None:
-            digest = bytes.fromhex(mine.digest)[:DIGEST]
-            header = StreamHeader(
-                digest=digest, layout=mine.layout, profile=PROFILE_CALL, coarser=_COARSER
-            )
-            sender = FaceSender(mine.statistics, header, _SENDING)
+            sender = FaceSender(mine.statistics, header_of(mine), _SENDING)
             sender.choose(self._chosen)
             sender.drive(self._owner, now)
             self._sender = sender

@@ -20,7 +20,7 @@ from avatar.avatar import Avatar
 from avatar.errors import FacewireError
 from enroll.identity import IdentityWatch
 from service.calls.connection import drain, prompt_video
-from service.calls.face_end import FaceEnd
+from service.calls.face_end import FaceEnd, get_ready
 from service.calls.fallback_end import FallbackEnd
 from service.calls.hand_over import NOTHING
 from service.calls.peer import Peer
@@ -144,7 +144,14 @@ class Gateway(Peer):
 
     async def _get(self, digest: bytes) -> None:
         """Fetches an avatar while the call goes on."""
-        avatar = await asyncio.get_running_loop().run_in_executor(None, self._fetch, digest)
+
+        def fetch() -> Avatar | None:
+            found = self._fetch(digest)
+            if found is not None:
+                get_ready(found)
+            return found
+
+        avatar = await asyncio.get_running_loop().run_in_executor(None, fetch)
         if avatar is None:
             self._refused = digest
         else:

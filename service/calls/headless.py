@@ -13,7 +13,7 @@ from avatar.archive import read_avatar
 from avatar.errors import MissingError
 from enroll.identity import watch_beside
 from service.calls.client import Line, take_part
-from service.calls.face_end import FaceEnd
+from service.calls.face_end import FaceEnd, get_ready
 from service.calls.fallback_end import fallback_at_hand
 from service.calls.outputs import Output
 from service.calls.screen import Scene, Screen
@@ -96,6 +96,8 @@ async def attend(
         avatar = read_avatar(mine)
         seed, watch = seed_for(avatar, mine), watch_beside(mine)
     held = [read_avatar(path) for path in theirs]
+    for one in held:
+        get_ready(one)
     end = FaceEnd(avatar, held, watch, room, seed, fallback)
     video = open_video(source)
     screen, count = screen_of(size), 0

@@ -20,8 +20,10 @@ import multiprocessing
 import tempfile
 import time
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
+from queue import Empty
 from typing import Any
 
 import numpy as np
@@ -164,7 +166,10 @@ def one(asked: argparse.Namespace) -> dict[str, Any]:
         for process in running:
             process.start()
         try:
-            return given.get(timeout=4 * _PATIENCE)
+            while running[1].is_alive() or not given.empty():
+                with suppress(Empty):
+                    return given.get(timeout=1.0)
+            raise SystemExit("the one who looks ended early")
         finally:
             done.set()
             for process in running:
@@ -202,6 +207,7 @@ def main() -> None:
     parser.add_argument("clip", type=Path, metavar="CLIP", help="of the avatar's person")
     parser.add_argument("--weights", type=Path, required=True, help="of the fallback")
     parser.add_argument("--calls", type=int, default=3)
+    parser.add_argument("--save", type=Path, metavar="NPY", help="the last call's moments")
     parser.add_argument("--fps", type=float, default=25.0, help="of the camera")
     asked = parser.parse_args()
     film_times, film_places = filmed(asked)
@@ -210,6 +216,8 @@ def main() -> None:
         seen = one(asked)
         rows = seen["rows"]
         step = jumps(rows, film_times, film_places)
+        if asked.save:
+            np.save(asked.save, np.column_stack([rows, np.concatenate([[np.nan], step])]))
         share = rows[1:, 1]
         fade = ((share > 0) & (share < 1)) | ((rows[:-1, 1] < 1) & (share == 1))
         before, after = (share == 0), (share == 1) & ~fade

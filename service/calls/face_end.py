@@ -17,7 +17,7 @@ from codec.call_codec import CallCodec
 from codec.header import DIGEST, PROFILE_CALL, StreamHeader
 from codec.session import FaceReceiver, FaceSender, ReceiverSettings, SenderSettings
 from codec.session.datagram import Datagram, Message
-from codec.session.events import FALLBACK, FallbackData, Offered
+from codec.session.events import AVATAR, FALLBACK, FallbackData, Offered
 from codec.session.greeting import Greeting
 from codec.session.playout import Shown
 from codec.session.protection import ProtectedEnd
@@ -250,11 +250,17 @@ class FaceEnd:
         """What to show now, by avatar or fallback; None while nobody is seen.  Nothing is shown by
         an avatar whose stream is not its owner's, or while somebody else is before the other
         camera."""
-        shown, theirs, end = self._receiver.show(now), self.theirs, self._fallback
+        theirs, end = self.theirs, self._fallback
+        vectors = None if end is None else end.show(now)
+        if vectors is not None and self._hand_over.shown == FALLBACK:
+            # Each waits for as long as its own packets need; the face is not to leap in time.
+            self._receiver.meet(now, vectors.time)
+        shown = self._receiver.show(now)
         if theirs is None or self.stopped or self.identity == "mismatch":
             shown = None
         avatar = None if shown is None or theirs is None else (theirs, shown)
-        vectors = None if end is None else end.show(now)
+        if end is not None and shown is not None and self._hand_over.shown == AVATAR:
+            end.meet(now, shown.time)
         fallback = None if end is None or vectors is None else (end, vectors)
         share = self._hand_over.step(now, shown, vectors)
         return Scene(share, avatar, fallback) if avatar or fallback else None

@@ -199,6 +199,12 @@ class FaceEnd:
             self._sender.choose(max(level, pace))
             self._chosen = level
 
+    def bundle(self, frames: int) -> None:
+        """Sends so many frames a datagram, where nothing is followed.  Raises InputError as
+        `FaceSender.bundle`."""
+        if self._sender is not None:
+            self._sender.bundle(frames)
+
     def want(self, level: int) -> None:
         """Asks the other end for no finer quality than this one, 0 the finest.  Raises InputError
         for one that there cannot be."""

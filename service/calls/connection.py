@@ -101,8 +101,9 @@ def _prompt_buffer() -> Any:
 
         def _remove_frame(self, sequence_number: int) -> JitterFrame | None:
             packets: list[Any] = []
+            first = self._origin or 0
             for count in range(self.capacity):
-                packet = self._packets[(self._origin + count) % self._capacity]
+                packet = self._packets[(first + count) % self.capacity]
                 if packet is None or (packets and packet.timestamp != packets[0].timestamp):
                     break
                 packets.append(packet)

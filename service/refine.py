@@ -27,6 +27,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from avatar.avatar import Avatar
+from enroll.cuts import CutWatch
 from render.person import SamplingSettings
 from render.portrait import chosen_device
 from render.tensors import fields_of
@@ -87,6 +88,7 @@ class Refiner:
         self._steady = self._prior / settings.steady**2
         self._curvature: Array | None = None  # [D, D]
         self._last: Array | None = None  # correction [D] of the frame before
+        self._cuts = CutWatch()
 
     def refine(
         self,
@@ -96,10 +98,12 @@ class Refiner:
         visible: NDArray[np.bool_],  # [F]
     ) -> Array:  # [F, D] float32
         """The next frames of the call, better than tracked.  Frames without a face stay as they
-        are, and the next one starts anew."""
+        are, and the next one starts anew, as does the first after a cut: what the tracker was off
+        by before says nothing there."""
         out = np.array(values, np.float32)
-        for run in _runs(visible):
-            if run.start > 0:
+        cut = np.array([self._cuts.step(_grey(image)) for image in images], bool)
+        for run in _runs(visible, cut):
+            if run.start > 0 or cut[run.start]:
                 self._last = None
             pictures = _Pictures(images[run], masks[run], self._generator)
             out[run] += self._corrections(pictures, out[run])
@@ -214,8 +218,18 @@ def _uncertainty(avatar: Avatar, settings: RefineSettings) -> Array:
     return out
 
 
-def _runs(visible: NDArray[np.bool_]) -> Iterator[slice]:
-    """Stretches of frames with a face."""
-    edges = np.flatnonzero(np.diff(np.r_[False, visible, False].astype(np.int8)))
-    for start, stop in zip(edges[::2], edges[1::2], strict=True):
-        yield slice(int(start), int(stop))
+def _grey(image: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """[S, S, 3] -> about 64 x 64, means: what `CutWatch` looks at."""
+    step = max(1, len(image) // 64)
+    side = len(image) // step * step
+    parts = image[:side, :side].reshape(side // step, step, side // step, step, 3)
+    return np.asarray(parts.mean(axis=(1, 3, 4)), np.uint8)
+
+
+def _runs(visible: NDArray[np.bool_], cut: NDArray[np.bool_]) -> Iterator[slice]:
+    """Stretches of frames with a face and without a cut."""
+    stretch = np.where(visible, 1 + np.cumsum(cut), 0)
+    edges = np.flatnonzero(np.diff(np.r_[0, stretch, 0]))
+    for start, stop in zip(edges[:-1], edges[1:], strict=True):
+        if visible[start]:
+            yield slice(int(start), int(stop))

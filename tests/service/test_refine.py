@@ -154,6 +154,21 @@ def test_frames_without_a_face_stay_as_they_are(avatar, call):
     assert np.any(got[seen] != tracked[seen], axis=1).all()
 
 
+@pytest.mark.parametrize("same_take", [True, False])
+def test_nothing_goes_on_over_a_cut(avatar, call, same_take):
+    """Earlier frames learn from later ones of their own take alone."""
+    _, tracked, images, masks = call
+    alone = Refiner(avatar, SETTINGS, "cpu").refine(images, masks, tracked, np.ones(FRAMES, bool))
+    later = images[::-1] if same_take else 255 - images
+    whole = Refiner(avatar, SETTINGS, "cpu").refine(
+        np.concatenate([images, later]),
+        np.concatenate([masks, masks]),
+        np.concatenate([tracked, tracked[::-1] if same_take else tracked]),
+        np.ones(2 * FRAMES, bool),
+    )
+    assert np.allclose(whole[:FRAMES], alone, atol=1e-7) != same_take
+
+
 def test_a_video_is_looked_at_again(avatar, call, make_video):
     true, tracked, images, masks = call
     video = make_video(images)

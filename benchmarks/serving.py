@@ -14,10 +14,14 @@ from contextlib import contextmanager
 _START = 120.0  # seconds for a server to answer
 
 
+_SERVE = "from demo.cli import main; main(['serve'])"
+
+
 @contextmanager
-def served(data: str, **settings: object) -> Iterator[tuple[str, int]]:
+def served(data: str, program: str = _SERVE, **settings: object) -> Iterator[tuple[str, int]]:
     """Address and process id of a server without pages and workers, limits of rate far away.
-    settings: FACEWIRE_ variables by the settings' names."""
+    program: in its place, one that serves as it does.  settings: FACEWIRE_ variables by the
+    settings' names."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
@@ -26,7 +30,7 @@ def served(data: str, **settings: object) -> Iterator[tuple[str, int]]:
         "sign_in_rate": 100_000, **settings,
     }  # fmt: skip
     server = subprocess.Popen(
-        [sys.executable, "-c", "import sys; from demo.cli import main; main(['serve'])"],
+        [sys.executable, "-c", program],
         env=os.environ | {f"FACEWIRE_{name.upper()}": str(it) for name, it in given.items()},
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,  # a line a request would be measured, too

@@ -12,6 +12,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from hashlib import sha256
+from threading import Lock
 
 import numpy as np
 from numpy.typing import NDArray
@@ -116,6 +118,11 @@ class HeldStates:
         return content
 
 
+_KEPT = 8  # a megabyte or two each
+_lock = Lock()
+_ready: dict[bytes, CallCodec] = {}
+
+
 class CallCodec:
     """Encodes and decodes for one avatar and header; holds nothing of a call."""
 
@@ -131,10 +138,25 @@ class CallCodec:
         self._start(0)
         self._clock = Clock(header.rate, header.rounding)
 
-    def prepare(self) -> None:
-        """Makes at once what the first packet of every quality would wait for."""
-        for level in range(len(self.quantizers)):
-            self._start(level)
+    @classmethod
+    def ready(cls, statistics: StateStatistics, header: StreamHeader) -> CallCodec:
+        """One for which no packet has to wait.  To learn an avatar's history takes a good part of
+        a second; the last few are kept, for whichever thread asks."""
+        parts = (statistics.mean, statistics.scale, statistics.step, statistics.history)
+        arrays = [*parts, np.zeros(0) if statistics.basis is None else statistics.basis]
+        known = sha256(bytes(header) + b"".join(np.ascontiguousarray(a).tobytes() for a in arrays))
+        key = known.digest()
+        with _lock:
+            made = _ready.pop(key, None)
+        if made is None:
+            made = cls(statistics, header)
+            for level in range(len(made.quantizers)):
+                made._start(level)
+        with _lock:
+            _ready[key] = made  # the last asked for is the last to go
+            while len(_ready) > _KEPT:
+                del _ready[next(iter(_ready))]
+        return made
 
     def restated(self, symbols: Ints, level: int, other: int) -> Ints:
         """[D] symbols of one quality in steps of another."""

@@ -33,7 +33,7 @@ def side_by_side(
     torch.set_num_threads(1)  # what threads to come start with
     waiting: deque[Future[Result]] = deque()
     try:
-        with ThreadPoolExecutor(count, "render", _alone) as pool:
+        with ThreadPoolExecutor(count, "render", alone) as pool:
             try:
                 for item in items:
                     waiting.append(pool.submit(work, item))
@@ -48,7 +48,9 @@ def side_by_side(
         torch.set_num_threads(before)
 
 
-def _alone() -> None:
+def alone() -> None:
+    """What this thread draws from now on, it draws by itself; so several may at once, whatever
+    threads numba has."""
     import numba
     import torch
 

@@ -2,19 +2,15 @@
 
 from __future__ import annotations
 
-import os
-import sys
 import time as clock
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from avatar.avatar import Avatar
-from avatar.errors import InputError
 from avatar.face import Window
 from codec.face_codec import FaceDecoder, FaceEncoder, PacketSettings
 from codec.header import DIGEST, StreamHeader
@@ -24,6 +20,7 @@ from enroll.crops import cut_window
 from enroll.identity import IdentityWatch
 from enroll.scene import TrackPrior
 from enroll.track_live import CausalTracker
+from service.display import check_display, left, shown
 from service.latest import Latest
 from service.receiver import Renderer
 from service.refine import Refiner
@@ -168,7 +165,7 @@ def mirror(
     """
     settings = settings or MirrorSettings()
     if out is None:
-        _check_display()
+        check_display("Write it to a file: -o mirror.mp4")
     video = open_video(source)
     glass = Mirror(avatar, settings, watch, _DEADLINE if out is None else None)
     begun = clock.monotonic()
@@ -204,17 +201,13 @@ def _to_file(seen: Iterator[Reflection], out: Path, size: int, video: Video) -> 
 
 
 def _to_window(seen: Iterator[Reflection]) -> int:
-    import cv2
-
-    window: Any = cv2
     title = "Facewire: q to leave"
     count = 0
     for reflection in seen:
         count += 1
-        window.imshow(title, _labelled(reflection)[:, :, ::-1])
-        if window.waitKey(1) & 0xFF in (ord("q"), 27):
+        if not shown(title, _labelled(reflection)):
             break
-    window.destroyAllWindows()
+    left(title)
     return count
 
 
@@ -236,13 +229,3 @@ def _labelled(reflection: Reflection) -> NDArray[np.uint8]:
             max(1, round(width * scale)), cv2.LINE_AA,
         )  # fmt: skip
     return picture
-
-
-def _check_display() -> None:
-    shown = sys.platform in ("darwin", "win32") or any(
-        os.environ.get(name) for name in ("DISPLAY", "WAYLAND_DISPLAY")
-    )
-    if not shown:
-        raise InputError(
-            "there is no display to show the mirror on", "Write it to a file: -o mirror.mp4"
-        )

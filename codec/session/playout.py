@@ -110,6 +110,13 @@ class Playout:
                 self._rows.remove(row)
         insort(self._rows, _Row(time, values, visible, exact), key=lambda row: row.time)
 
+    def meet(self, now: int, time: int) -> None:
+        """Shows `time` now, as another of the same sender does, where that is longer ago than what
+        it would show; from there it goes to its own lag as ever.  For one that nobody looks at:
+        what it shows may fall."""
+        if self._lag is not None and now - time > self._lag:
+            self._lag, self._asked, self._shown = float(now - time), now, time
+
     @property
     def delay(self) -> int:
         """Microseconds between the quickest packets' arrival and their showing."""

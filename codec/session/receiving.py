@@ -134,6 +134,11 @@ class FaceReceiver:
         """What to show at `now`; None before the first frame of the avatar."""
         return None if self._playout is None else self._playout.show(now)
 
+    def meet(self, now: int, time: int) -> None:
+        """`Playout.meet`: before a hand-over, so that no moment is left out or shown twice."""
+        if self._playout is not None:
+            self._playout.meet(now, time)
+
     @property
     def delay(self) -> int:
         """Microseconds that frames wait to be shown, beyond the quickest way here."""
@@ -158,8 +163,7 @@ class FaceReceiver:
         if statistics is None or not offer.versions[0] <= VERSION <= offer.versions[1]:
             return
         header = offer.header
-        self._codec = CallCodec(statistics, header)
-        self._codec.prepare()
+        self._codec = CallCodec.ready(statistics, header)
         self._playout = self._empty(offer)
         self._restart()
 

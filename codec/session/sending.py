@@ -80,10 +80,7 @@ class FaceSender:
         fallback: frozenset[int] = frozenset(),
     ) -> None:
         """header: of profile 1.  fallback: kinds of messages, 16 to 31, that it could send."""
-        if not 1 <= settings.frames <= CALL_FRAMES:
-            raise InputError(f"call: {settings.frames} frames a packet; 1 to {CALL_FRAMES} are")
-        self._codec = CallCodec(statistics, header)
-        self._codec.prepare()
+        self._codec = CallCodec.ready(statistics, header)
         self._chosen = 0
         self._turned: int | None = None  # when a key packet was last sent to change the quality
         self._settings = settings
@@ -92,10 +89,8 @@ class FaceSender:
         self._answer: Answer | None = None
         self._driver = True
         self._mode = FALLBACK
-        period = header.rate[1] * 1_000_000 / header.rate[0]
-        self._period = period
-        marks = round(settings.marks / (period * settings.frames))
-        self._mark_period = max(1, min(((1 << BACK_BITS) - 1) // SPREAD, marks))
+        self._period = header.rate[1] * 1_000_000 / header.rate[0]
+        self.bundle(settings.frames)
         self._waiting: list[tuple[int, NDArray[np.floating] | None]] = []
         self._last = -MAX_TIME - 1
         self._number = 0
@@ -139,6 +134,14 @@ class FaceSender:
             )
         self._chosen = level
 
+    def bundle(self, frames: int) -> None:
+        """Sends so many frames a packet from the next one on, 1 to 5: fewer headers, later."""
+        if not 1 <= frames <= CALL_FRAMES:
+            raise InputError(f"call: {frames} frames a packet; 1 to {CALL_FRAMES} are")
+        self._frames = frames
+        marks = round(self._settings.marks / (self._period * frames))
+        self._mark_period = max(1, min(((1 << BACK_BITS) - 1) // SPREAD, marks))
+
     def send(
         self,
         now: int,
@@ -168,7 +171,7 @@ class FaceSender:
             return []
         self._last = self._snapped(int(time))
         self._waiting.append((self._last, values.copy() if visible else None))
-        return self.flush(now, along) if len(self._waiting) >= self._settings.frames else []
+        return self.flush(now, along) if len(self._waiting) >= self._frames else []
 
     def flush(self, now: int, along: Along = nothing) -> list[bytes]:
         """Sends the frames that wait for their packet to fill."""

@@ -5,7 +5,8 @@ from __future__ import annotations
 import argparse
 import asyncio
 import os
-from pathlib import Path
+from contextlib import ExitStack
+from typing import Any
 
 from avatar.errors import InputError
 from demo.cli.paths import input_file, output_file
@@ -22,7 +23,17 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--theirs", action="append", default=[], metavar="AVATAR", help="one that you may be shown"
     )
-    parser.add_argument("-o", dest="output", required=True, metavar="VIDEO", help="what was seen")
+    parser.add_argument(
+        "-o", dest="output", metavar="VIDEO", help="writes what was seen (.mp4); else a window"
+    )
+    parser.add_argument(
+        "--virtual-camera",
+        nargs="?",
+        const="",
+        metavar="DEVICE",
+        help="shows it to other programs as a camera, such as /dev/video9",
+    )
+    parser.add_argument("--window", action="store_true", help="a window as well")
     parser.add_argument("--size", type=int, default=256, metavar="N", help="pixels a side")
     parser.add_argument(
         "--seconds", type=float, default=60.0, metavar="S", help="then leave; Ctrl-C is sooner"
@@ -42,29 +53,31 @@ def run(arguments: argparse.Namespace) -> None:
     theirs = [input_file(path, "avatar") for path in arguments.theirs]
     camera = arguments.camera
     source = camera if camera.isdigit() else input_file(camera, "video")
-    target = output_file(arguments.output, ".mp4", inputs=tuple(filter(None, (mine, *theirs))))
-    from service.calls.recording import record_call
+    inputs = tuple(filter(None, (mine, *theirs)))
+    target = output_file(arguments.output, ".mp4", inputs=inputs) if arguments.output else None
+    from service.calls.headless import attend
+    from service.calls.outputs import CameraOutput, WindowOutput, closed, file_output
 
-    told = asyncio.run(
-        record_call(
-            base,
-            room,
-            token,
-            source,
-            mine,
-            theirs,
-            Path(target),
-            arguments.size,
-            arguments.seconds,
-            say,
+    size = arguments.size
+    with ExitStack() as stack:
+        outputs: list[Any] = []
+        if arguments.virtual_camera is not None:
+            camera_out = CameraOutput(size, arguments.virtual_camera)
+            outputs.append(stack.enter_context(closed(camera_out)))
+            say(f"What is seen goes to the camera {camera_out.device}")
+        if arguments.window or not (outputs or target):
+            outputs.append(stack.enter_context(closed(WindowOutput())))
+        if target is not None:
+            outputs.append(stack.enter_context(file_output(target, size)))
+        told = asyncio.run(
+            attend(base, room, token, source, mine, theirs, outputs, size, arguments.seconds, say)
         )
-    )
     if told.identity == "unverified":
         say("The other's avatar names no signing key: nothing proves that it was moved by them.")
     elif not told.pictures and told.identity == "unknown":
         say("Nobody was seen: they were not there, or their avatar is not among --theirs.")
     print(
-        f"{target}: {told.pictures} pictures; sent {told.sent:.2f} kbit/s, received "
+        f"{target or 'Seen'}: {told.pictures} pictures; sent {told.sent:.2f} kbit/s, received "
         f"{told.received:.2f} kbit/s, {100 * told.loss:.1f} % lost; the other is {told.identity}"
     )
 

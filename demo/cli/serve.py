@@ -5,12 +5,14 @@ from __future__ import annotations
 import argparse
 import os
 import signal
+import sys
 from pathlib import Path
 from typing import Any
 
 from service.api.settings import ServiceSettings, described, settings_from
 from service.log import write_log
 
+_SWITCH = 0.0005  # seconds
 HELP = "serve accounts, avatars, enrolments and calls over HTTP"
 EXAMPLE = "facewire serve --port 8710"
 
@@ -64,6 +66,9 @@ def run(arguments: argparse.Namespace) -> None:
 def _serve(app: Any, settings: ServiceSettings) -> None:
     import uvicorn
 
+    # A thread that draws gives Python's lock away many times a picture, and would wait 5 ms to
+    # get it back each time that another is at work.
+    sys.setswitchinterval(_SWITCH)
     # Uvicorn raises the signal again once it has ended, which would keep the crew from ending.
     signal.signal(signal.SIGTERM, lambda *_: None)
     print(f"http://{settings.host}:{settings.port}/", flush=True)

@@ -19,6 +19,7 @@ from service.api.context import Context, Shared, asking
 from service.api.mirror import own, watch_of
 from service.api.problems import refuse
 from service.api.shapes import Asked, Id
+from service.calls.face_end import get_ready
 from service.calls.fallback_end import fallback_at_hand
 from service.calls.gateway import Gateway
 from service.calls.peer import Peer
@@ -131,6 +132,7 @@ def _who(
     if avatar is None:
         return name, None, None, b""
     mine = own(context, user, avatar)
+    get_ready(mine)
     if not mine.signer:
         return name, mine, watch_of(context, user, avatar), b""
     if mine.signer != public_key(seed):

@@ -5,7 +5,8 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any
@@ -14,7 +15,7 @@ from avatar.avatar import Avatar
 from avatar.errors import AccessError, FacewireError, InputError
 from service.calls.connection import drain, face_channel, new_connection, send, wait_open
 from service.calls.face_end import FaceEnd
-from service.calls.screen import Scene
+from service.calls.screen import Scene, drawer
 
 _log = logging.getLogger("facewire.calls")
 _TICK = 0.01  # seconds between two looks at what is due
@@ -138,50 +139,62 @@ async def take_part(
     line: Line,
     source: Any,
     mine: Avatar | None,
-    seen: Callable[[Scene, int], None],
+    draw: Callable[[Scene | None, int], Any],
+    show: Callable[[Any, int], Awaitable[bool]],
     seconds: float,
     leave: asyncio.Event,
     fps: float = 25.0,
 ) -> None:
-    """Films and shows for some seconds, or until `leave` is set.  source: a `Video`; a file plays
-    at its own pace.  seen: given what there is to show and the time, for every picture that is
-    due."""
+    """Films and shows for some seconds, until `leave` is set, or until nobody looks any more.
+
+    source: a `Video`, None to look only; a file plays at its own pace.  draw: of what there is to
+    show and the time makes a picture, or None, beside what goes on.  show: takes that picture and
+    its time; False from it ends the call."""
     from enroll.scene import TrackPrior
     from enroll.track_live import CausalTracker
     from service.latest import Latest
 
     loop = asyncio.get_running_loop()
+    # A thread each: a slow picture must not hold up what is filmed.
+    filmer, drawing = ThreadPoolExecutor(1, "film"), drawer()
     tracker: Any = None
-    if mine is not None:
+    if mine is not None and source is not None:
         prior = TrackPrior.of(mine)
-        tracker = await loop.run_in_executor(None, lambda: CausalTracker(prior=prior))
-    frames = iter(Latest(source))
+        tracker = await loop.run_in_executor(filmer, lambda: CausalTracker(prior=prior))
+    frames = iter(Latest(source)) if source is not None else None
     end = time.monotonic() + seconds
 
     def going() -> bool:
         return time.monotonic() < end and not leave.is_set()
 
     def film() -> list[bytes] | None:
-        frame = next(frames, None)
+        frame = next(frames, None) if frames is not None else None
         return None if frame is None else line.end.film(line.now, frame, tracker)
 
     async def filming() -> None:
-        while going():
-            datagrams = await loop.run_in_executor(None, film)
+        while frames is not None and going():
+            datagrams = await loop.run_in_executor(filmer, film)
             if datagrams is None:
                 return
             line.send(datagrams)
 
     async def showing() -> None:
+        due = time.monotonic()
         while going():
             now = line.now
-            scene = line.end.scene(now)
-            if scene is not None:
-                await loop.run_in_executor(None, seen, scene, now)
-            await asyncio.sleep(1.0 / fps)
+            picture = await loop.run_in_executor(drawing, draw, line.end.scene(now), now)
+            if picture is not None and not await show(picture, now):
+                leave.set()
+                return
+            # At a steady pace, but not faster afterwards where a picture came late.
+            due = max(due + 1.0 / fps, time.monotonic())
+            await asyncio.sleep(due - time.monotonic())
 
     try:
         await asyncio.gather(filming(), showing())
     finally:
+        leave.set()
         if tracker is not None:
-            tracker.close()
+            filmer.submit(tracker.close)
+        filmer.shutdown()
+        drawing.shutdown()

@@ -13,10 +13,11 @@ from dataclasses import dataclass
 
 from avatar.avatar import Avatar
 from avatar.errors import FormatError
+from codec.call_codec import CallCodec
 from codec.header import DIGEST, PROFILE_CALL, StreamHeader
 from codec.session import FaceReceiver, FaceSender, ReceiverSettings, SenderSettings
 from codec.session.datagram import Datagram, Message
-from codec.session.events import FALLBACK, FallbackData, Offered
+from codec.session.events import AVATAR, FALLBACK, FallbackData, Offered
 from codec.session.greeting import Greeting
 from codec.session.playout import Shown
 from codec.session.protection import ProtectedEnd
@@ -25,6 +26,7 @@ from enroll.identity import IdentityWatch
 from service.calls.fallback_end import FallbackEnd
 from service.calls.framing import Framing
 from service.calls.hand_over import HandOver
+from service.calls.pace import Pace, PaceSettings
 from service.calls.screen import Scene
 from service.states import states_of
 from service.traffic import Rate
@@ -33,6 +35,7 @@ from service.traffic import Rate
 _SENDING, _RECEIVING = SenderSettings(check=False), ReceiverSettings(check=False)
 _COARSER = (512, 1024, 2048)  # in 1/256, of the numbers' steps: what a call can go over to
 _LOST = 500_000  # us without a face before the camera, after which the fallback shows what is there
+_PACING = PaceSettings()
 _DATAGRAM = 1190  # bytes that any path carries, sealed
 
 
@@ -45,11 +48,28 @@ class Traffic:
     damaged: int = 0
 
 
+def header_of(avatar: Avatar) -> StreamHeader:
+    """Of a call that its owner sends."""
+    return StreamHeader(
+        digest=bytes.fromhex(avatar.digest)[:DIGEST],
+        layout=avatar.layout,
+        profile=PROFILE_CALL,
+        coarser=_COARSER,
+    )
+
+
+def get_ready(avatar: Avatar) -> None:
+    """Learns what coding an avatar's calls takes: a good part of a second, in which a line that it
+    is first needed on would stand still.  On any thread."""
+    CallCodec.ready(avatar.statistics, header_of(avatar))
+
+
 class FaceEnd:
     """mine: the avatar of who is filmed, None for one who only looks.  theirs: avatars that are
     at hand for what comes.  watch: whether the face that is filmed is the enrolled one; without it
     that is taken for granted.  room: of the call.  seed: the signing key of `mine`'s owner.
-    fallback: shows a face while no avatar can."""
+    fallback: shows a face while no avatar can.  pace: how much is sent follows the network by
+    these; None sends the same whatever comes back."""
 
     def __init__(
         self,
@@ -59,8 +79,10 @@ class FaceEnd:
         room: str = "",
         seed: bytes = b"",
         fallback: FallbackEnd | None = None,
+        pace: PaceSettings | None = _PACING,
     ) -> None:
         self._watch = watch
+        self._pacing = pace
         self._mine = mine
         self._avatars = {bytes.fromhex(a.digest)[:DIGEST]: a for a in theirs}
         signs = bytes.fromhex(mine.digest) if mine is not None and seed else b""
@@ -84,12 +106,9 @@ class FaceEnd:
         for avatar in self._avatars.values():
             self._receiver.hold(avatar.digest, avatar.statistics)
         self._sender: FaceSender | None = None
+        self._pace = None if self._pacing is None else Pace(self._pacing)
         if (mine := self._mine) is not None:
-            digest = bytes.fromhex(mine.digest)[:DIGEST]
-            header = StreamHeader(
-                digest=digest, layout=mine.layout, profile=PROFILE_CALL, coarser=_COARSER
-            )
-            sender = FaceSender(mine.statistics, header, _SENDING)
+            sender = FaceSender(mine.statistics, header_of(mine), _SENDING)
             sender.choose(self._chosen)
             sender.drive(self._owner, now)
             self._sender = sender
@@ -148,6 +167,7 @@ class FaceEnd:
             states = states_of(tracked.row, self._mine)
             seen, riding = bool(states.visible[0]), self._receiver.riding
             self._faced = now if seen else self._faced
+            self._follow(now, sender)
             out = sender.send(now, frame.time, states.values[0], seen, riding)
         lost = now - self._faced > _LOST
         if fallback is not None and (sender is None or lost or FALLBACK in sender.carries):
@@ -155,6 +175,14 @@ class FaceEnd:
             window = self._framing.window(frame) if tracked is None else tracked.row.window
             out += bundled(fallback.film(now, frame, window))
         return self._sealed(now, out)
+
+    def _follow(self, now: int, sender: FaceSender) -> None:
+        """Sends as much as the network carries, and no finer than was chosen."""
+        if self._pace is None:
+            return
+        self._pace.step(now, sender.loss, sender.round_trip)
+        sender.choose(max(self._chosen, self._pace.level))
+        sender.bundle(self._pace.frames)
 
     def drive(self, owner: bool | None, now: int) -> None:
         """Says whether the face before the camera is the avatar's owner; None: nobody knows.  The
@@ -165,10 +193,17 @@ class FaceEnd:
 
     def choose(self, level: int) -> None:
         """Sends another of the offered qualities, 0 the finest, or a coarser one that is asked
-        for.  Raises InputError for one that is not there."""
+        for, or that the network needs.  Raises InputError for one that is not there."""
         if self._sender is not None:
-            self._sender.choose(level)
+            pace = 0 if self._pace is None else self._pace.level
+            self._sender.choose(max(level, pace))
             self._chosen = level
+
+    def bundle(self, frames: int) -> None:
+        """Sends so many frames a datagram, where nothing is followed.  Raises InputError as
+        `FaceSender.bundle`."""
+        if self._sender is not None:
+            self._sender.bundle(frames)
 
     def want(self, level: int) -> None:
         """Asks the other end for no finer quality than this one, 0 the finest.  Raises InputError
@@ -180,6 +215,11 @@ class FaceEnd:
     def level(self) -> int:
         """The quality that is sent."""
         return 0 if self._sender is None else self._sender.level
+
+    @property
+    def saving(self) -> int:
+        """Steps down from what is sent on a free network."""
+        return 0 if self._pace is None else self._pace.place
 
     def receive(self, now: int, data: bytes) -> None:
         """What came over the line.  What is damaged is counted and dropped."""
@@ -216,11 +256,17 @@ class FaceEnd:
         """What to show now, by avatar or fallback; None while nobody is seen.  Nothing is shown by
         an avatar whose stream is not its owner's, or while somebody else is before the other
         camera."""
-        shown, theirs, end = self._receiver.show(now), self.theirs, self._fallback
+        theirs, end = self.theirs, self._fallback
+        vectors = None if end is None else end.show(now)
+        if vectors is not None and self._hand_over.shown == FALLBACK:
+            # Each waits for as long as its own packets need; the face is not to leap in time.
+            self._receiver.meet(now, vectors.time)
+        shown = self._receiver.show(now)
         if theirs is None or self.stopped or self.identity == "mismatch":
             shown = None
         avatar = None if shown is None or theirs is None else (theirs, shown)
-        vectors = None if end is None else end.show(now)
+        if end is not None and shown is not None and self._hand_over.shown == AVATAR:
+            end.meet(now, shown.time)
         fallback = None if end is None or vectors is None else (end, vectors)
         share = self._hand_over.step(now, shown, vectors)
         return Scene(share, avatar, fallback) if avatar or fallback else None

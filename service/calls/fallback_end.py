@@ -143,6 +143,10 @@ class FallbackEnd:
         shown = self._receiver.show(now)
         return None if shown is None or self._keys_in.at(shown.time) is None else shown
 
+    def meet(self, now: int, time: int) -> None:
+        """As `FaceReceiver.meet`."""
+        self._receiver.meet(now, time)
+
     def picture(self, shown: Shown) -> Picture | None:
         """[side, side, 3] RGB, as coded; None where its key frame does not decode."""
         found = self._keys_in.at(shown.time)

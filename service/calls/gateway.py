@@ -19,12 +19,12 @@ from numpy.typing import NDArray
 from avatar.avatar import Avatar
 from avatar.errors import FacewireError
 from enroll.identity import IdentityWatch
-from service.calls.connection import drain
-from service.calls.face_end import FaceEnd
+from service.calls.connection import drain, prompt_video
+from service.calls.face_end import FaceEnd, get_ready
 from service.calls.fallback_end import FallbackEnd
 from service.calls.hand_over import NOTHING
 from service.calls.peer import Peer
-from service.calls.screen import Screen
+from service.calls.screen import Screen, drawer
 from service.view import View
 
 STATUS = "status"
@@ -65,7 +65,7 @@ class Gateway(Peer):
         self._status: Any = None
         # A thread each: a slow picture must not hold up what is filmed.
         self._filming = ThreadPoolExecutor(1, thread_name_prefix="film")
-        self._rendering = ThreadPoolExecutor(1, thread_name_prefix="render")
+        self._rendering = drawer()
         self.pictures = 0
 
     @property
@@ -81,6 +81,9 @@ class Gateway(Peer):
     def _give_tracks(self) -> None:
         super()._give_tracks()
         self.connection.addTrack(_rendered(self))
+        for line in self.connection.getTransceivers():
+            if line.kind == "video" and not self._films:
+                line.direction = "sendonly"  # a camera that nobody looks at need not be sent
 
     def _channel_came(self, channel: Any) -> None:
         if channel.label == STATUS:
@@ -88,6 +91,7 @@ class Gateway(Peer):
 
     def _track_came(self, track: Any) -> None:
         if track.kind == "video" and self._films:
+            prompt_video(self.connection)
             self.begin(drain(track, self._filmed))
             self.begin(self._film())
         else:
@@ -140,7 +144,14 @@ class Gateway(Peer):
 
     async def _get(self, digest: bytes) -> None:
         """Fetches an avatar while the call goes on."""
-        avatar = await asyncio.get_running_loop().run_in_executor(None, self._fetch, digest)
+
+        def fetch() -> Avatar | None:
+            found = self._fetch(digest)
+            if found is not None:
+                get_ready(found)
+            return found
+
+        avatar = await asyncio.get_running_loop().run_in_executor(None, fetch)
         if avatar is None:
             self._refused = digest
         else:
@@ -169,6 +180,7 @@ class Gateway(Peer):
             "round_trip_ms": None if end.round_trip is None else round(end.round_trip / 1000),
             "loss": round(end.loss, 3),
             "pictures": self.pictures,
+            "saving": end.saving,
             "left_out": self._screen.left_out,
             "owner": end.owner,
             "identity": end.identity,
@@ -209,12 +221,13 @@ def _rendered(gateway: Gateway) -> Any:
                 await asyncio.sleep(wait)
             self._next = max(self._next, time.monotonic() - 1.0 / _RATE) + 1.0 / _RATE
             try:
-                now = gateway.now
-                picture = await gateway.picture(now)
+                picture = await gateway.picture(gateway.now)
             except (FacewireError, RuntimeError) as error:
                 raise MediaStreamError(type(error).__name__) from None
             frame = VideoFrame.from_ndarray(picture, format="rgb24")
-            frame.pts, frame.time_base = now * 9 // 100, Fraction(1, 90_000)
+            # As of now that it is sent: what one picture takes longer than another to draw would
+            # be jitter to a browser, which would hold all of them back by the longest.
+            frame.pts, frame.time_base = gateway.now * 9 // 100, Fraction(1, 90_000)
             return frame
 
     return Rendered()

@@ -35,9 +35,16 @@ class HandOver:
 
     def __init__(self, settings: HandOverSettings = HandOverSettings()) -> None:
         self._settings = settings
-        self._share: float | None = None
+        self._share: float | None = None  # of the avatar; None while neither is there
         self._at = 0
         self.carried = NOTHING
+
+    @property
+    def shown(self) -> str:
+        """The one that is seen alone, AVATAR or FALLBACK; NOTHING during a cross-fade, too."""
+        return {0.0: FALLBACK, 1.0: AVATAR}.get(
+            -1.0 if self._share is None else self._share, NOTHING
+        )
 
     def step(self, now: int, avatar: Shown | None, fallback: Shown | None) -> float:
         """avatar, fallback: what either has to show now."""

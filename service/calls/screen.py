@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from importlib.util import find_spec
 from typing import Any
 
 import numpy as np
@@ -30,6 +32,19 @@ class Scene:
     share: float
     avatar: tuple[Avatar, Shown] | None = None
     fallback: tuple[FallbackEnd, Shown] | None = None
+
+
+def drawer() -> ThreadPoolExecutor:
+    """The thread that a call's pictures are drawn on, by itself: threads that share a picture wait
+    for each other at every step of it, and beside tracking, coding and other calls for long."""
+    return ThreadPoolExecutor(1, "draw", _by_itself)
+
+
+def _by_itself() -> None:
+    if find_spec("torch") and find_spec("numba"):
+        from render.side_by_side import alone
+
+        alone()
 
 
 class Screen:

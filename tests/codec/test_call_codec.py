@@ -180,3 +180,19 @@ def test_a_recorded_call_is_a_stream(name: str) -> None:
     assert summary["keys"] == {"call": 3, "marks": 5}[name]
     cut = read_stream(data[: len(data) * 2 // 3], recover=True)
     assert 0 < cut.frames < stream.frames
+
+
+def test_what_is_ready_is_made_once_and_codes_the_same() -> None:
+    """For one avatar and header; another avatar of the same header is another."""
+    states, wanted = talking(8, SMALL), call_header()
+    ready = CallCodec.ready(STATISTICS, wanted)
+    assert CallCodec.ready(replace(STATISTICS), wanted) is ready
+    other = replace(STATISTICS, mean=STATISTICS.mean + 1)
+    assert CallCodec.ready(other, wanted) is not ready
+    symbols = symbols_of(states)
+    for codec in (ready, CallCodec(STATISTICS, wanted)):
+        first, held = codec.encode(0, [(0, symbols[0])])
+        second, _ = codec.encode(1, [(40_000, symbols[1])], held)
+        if codec is ready:
+            sent = bytes(first), bytes(second)
+    assert (bytes(first), bytes(second)) == sent

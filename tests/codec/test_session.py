@@ -298,6 +298,37 @@ def test_concealment_holds_and_then_goes_to_neutral() -> None:
     assert last is not None and last.how == "exact" and last.values[0] == 4.0
 
 
+def test_who_takes_over_begins_where_the_other_stands_and_catches_up() -> None:
+    playout = Playout(np.zeros(1, np.float32), 40_000)
+    playout.meet(0, -500_000)  # there is nothing to show yet: nothing happens
+    for i in range(100):
+        playout.add(40_000 * i, np.full(1, i, np.float32), True)
+        playout.arrived(40_000 * i, 40_000 * i, 1, 0.0)
+    end = 40_000 * 99
+    assert playout.show(end).time == end - 40_000  # type: ignore[union-attr]
+    playout.meet(end, end - 20_000)  # sooner than it can: it stays
+    assert playout.show(end).time == end - 40_000  # type: ignore[union-attr]
+    playout.meet(end, end - 440_000)
+    shown = playout.show(end)
+    assert shown is not None and shown.time == end - 440_000 and shown.values[0] == 88.0
+    later = [playout.show(end + t) for t in range(0, 12_000_000, 500_000)]
+    lags = [end + t - s.time for t, s in zip(range(0, 12_000_000, 500_000), later) if s]
+    assert lags == sorted(lags, reverse=True) and lags[-1] == 40_000
+    assert max(a - b for a, b in zip(lags, lags[1:])) <= 25_000  # a twentieth faster
+
+
+def test_frames_a_packet_change_during_a_call() -> None:
+    sender = FaceSender(STATISTICS, HEAD, SenderSettings(acknowledged=False))
+    sent = []
+    for i in range(24):
+        if i in (4, 16):
+            sender.bundle(3 if i == 4 else 1)
+        sent.append(len(sender.send(40_000 * i, 40_000 * i, np.asarray(STATISTICS.mean))))
+    assert sent == [1] * 4 + [0, 0, 1] * 4 + [1] * 8
+    with pytest.raises(InputError, match="6 frames"):
+        sender.bundle(6)
+
+
 def test_a_face_that_goes_is_not_bridged() -> None:
     playout = Playout(np.zeros(1, np.float32), 40_000)
     for i, seen in enumerate((True, False, True)):

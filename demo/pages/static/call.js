@@ -58,7 +58,11 @@ async function connect() {
   for (const track of stream.getTracks()) connection.addTrack(track, stream);
   const other = new MediaStream();
   at("fw-other").srcObject = other;
-  connection.ontrack = (event) => other.addTrack(event.track);
+  connection.ontrack = (event) => {
+    // What is rendered was held back already, as long as the network needs.
+    if ("jitterBufferTarget" in event.receiver) event.receiver.jitterBufferTarget = 0;
+    other.addTrack(event.track);
+  };
   connection.createDataChannel("status").onmessage = (event) => figures(JSON.parse(event.data));
   connection.onconnectionstatechange = () => changed(mine, connection);
   await connection.setLocalDescription(await connection.createOffer());
@@ -116,6 +120,7 @@ function figures(now) {
     + `${now.kbps_out} kbit/s out, ${now.delay_ms} ms held back${trip}, `
     + `${(100 * now.loss).toFixed(1)} % lost.`
     + (now.left_out ? ` The picture is ${now.left_out} steps less fine, to keep up.` : "")
+    + (now.saving ? ` Your line is narrow: ${now.saving} steps less is sent.` : "")
     + (now.refused && now.carried !== "refused" ? " You have no permission to receive this avatar." : ""));
 }
 

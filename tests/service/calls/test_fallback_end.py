@@ -19,7 +19,7 @@ from codec.mttf.vectors import statistics_of  # noqa: E402
 from codec.mttf.weights import Weights  # noqa: E402
 from codec.signature import public_key  # noqa: E402
 from enroll.capture import Frame  # noqa: E402
-from service.calls import face_end, screen  # noqa: E402
+from service.calls import face_end, fallback_end, screen  # noqa: E402
 from service.calls.face_end import FaceEnd  # noqa: E402
 from service.calls.fallback_end import CallFallback, FallbackEnd  # noqa: E402
 from service.calls.hand_over import blended  # noqa: E402
@@ -221,6 +221,26 @@ def test_the_avatar_takes_over_without_a_gap_or_a_jump(ada, tracker, weights, mo
     call.run(60)
     assert call.sender.traffic.sent.now < before  # the fallback is not sent any more
     assert call.sender._sender.carries == {"avatar"}
+
+
+def test_a_hand_over_leaves_out_no_moment(ada, tracker, weights, monkeypatch) -> None:
+    """The fallback is shown 300 ms later than the avatar has to be."""
+    playout = replace(fallback_end._RECEIVING.playout, least=300 * MS)
+    monkeypatch.setattr(
+        fallback_end, "_RECEIVING", replace(fallback_end._RECEIVING, playout=playout)
+    )
+    here, there = fallback(weights), fallback(weights)
+    call = Call(FaceEnd(ada, fallback=here), FaceEnd(None, fallback=there), tracker)
+    call.run(25)
+    call.receiver.hold(ada)
+    times, apart = [], []
+    for each in call.run(90):
+        ways = [way[1].time for way in (each.fallback, each.avatar) if way is not None]
+        times.append(ways[0] if each.share == 0 else ways[-1])
+        apart += [abs(ways[1] - ways[0])] if 0 < each.share < 1 else []
+    assert call.receiver.carried == "avatar" and len(apart) >= 8 and max(apart) < TICK
+    assert 0 < min(np.diff(times)) and max(np.diff(times)) < 1.5 * TICK
+    assert call.receiver.delay < 300 * MS  # it has begun to catch up
 
 
 def places(pictures, base) -> np.ndarray:

@@ -144,3 +144,26 @@ def test_a_rooms_id_tells_the_process_that_has_it():
     assert not Rooms().is_elsewhere(room.id)
     with pytest.raises(InputError):
         Rooms(shard=256)
+
+
+def test_a_frame_is_given_out_when_it_is_whole():
+    """aiortc waits for the next frame's first packet; what comes out of order still waits."""
+    from aiortc.rtp import RtpPacket
+
+    from service.calls.connection import _prompt_buffer
+
+    def packet(number, time, data, last):
+        made = RtpPacket(payload_type=96, marker=last, sequence_number=number, timestamp=time)
+        made._data = data
+        return made
+
+    buffer = _prompt_buffer()
+    assert buffer.add(packet(65534, 100, b"a", 0))[1] is None
+    assert buffer.add(packet(65535, 100, b"b", 1))[1].data == b"ab"
+    assert buffer.add(packet(1, 200, b"d", 1))[1] is None  # its first packet is late
+    whole = buffer.add(packet(0, 200, b"c", 0))[1]
+    assert (whole.data, whole.timestamp) == (b"cd", 200)
+    # One whose last packet carries no mark ends where the next begins, as ever.
+    assert buffer.add(packet(2, 300, b"e", 0))[1] is None
+    assert buffer.add(packet(3, 400, b"f", 0))[1].data == b"e"
+    assert buffer.add(packet(4, 400, b"g", 1))[1].data == b"fg"

@@ -1,4 +1,4 @@
-"""A call whose pictures go into a video file."""
+"""A call without a browser, whole: avatars, keys and fallback found, filmed, and shown."""
 
 from __future__ import annotations
 
@@ -7,25 +7,27 @@ import signal
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from avatar.archive import read_avatar
 from avatar.errors import MissingError
 from enroll.identity import watch_beside
 from service.calls.client import Line, take_part
-from service.calls.face_end import FaceEnd
+from service.calls.face_end import FaceEnd, get_ready
 from service.calls.fallback_end import fallback_at_hand
+from service.calls.outputs import Output
 from service.calls.screen import Scene, Screen
 from service.signing import seed_for
-from service.video_out import video_file
 from service.view import View
 
 _LEAVE = (signal.SIGINT, signal.SIGTERM)
 _LOOK = 0.25  # seconds between two looks at what is to be told
-_PERIOD = 40_000  # us that the last picture is shown for
+_RATE = 25.0  # pictures a second
+_SHARE = 0.9  # of a picture's time that may go into rendering it
 
 
 @dataclass(frozen=True)
-class Recorded:
+class Attended:
     """sent, received: kbit/s over the whole call.  identity: of the other, as `FaceEnd` has it."""
 
     pictures: int
@@ -33,6 +35,11 @@ class Recorded:
     received: float
     loss: float
     identity: str
+
+
+def screen_of(size: int) -> Screen:
+    """What draws such a call: in time, for a late picture is worse than a coarse one."""
+    return Screen(View(size, size), deadline=_SHARE / _RATE)
 
 
 async def _tell(line: Line, tell: Callable[[str], None]) -> None:
@@ -54,19 +61,20 @@ async def _tell(line: Line, tell: Callable[[str], None]) -> None:
         await asyncio.sleep(_LOOK)
 
 
-async def record_call(
+async def attend(
     base: str,
     room: str,
     token: str,
     source: str | Path,
     mine: Path | None,
     theirs: Sequence[Path],
-    out: Path,
+    outputs: Sequence[Output],
     size: int,
     seconds: float,
     tell: Callable[[str], None],
-) -> Recorded:
-    """Takes part and writes what was seen; SIGINT and SIGTERM end the call, not the file.
+) -> Attended:
+    """Takes part and shows what is seen on all outputs; SIGINT and SIGTERM end the call, and so
+    does whoever closes one of them.
 
     mine: None sends by the fallback alone.  tell: is given, in plain words, what stops an avatar
     or the call while it does.
@@ -88,32 +96,38 @@ async def record_call(
         avatar = read_avatar(mine)
         seed, watch = seed_for(avatar, mine), watch_beside(mine)
     held = [read_avatar(path) for path in theirs]
+    for one in held:
+        get_ready(one)
     end = FaceEnd(avatar, held, watch, room, seed, fallback)
     video = open_video(source)
-    screen = Screen(View(size, size))
-    count, first = 0, -1
+    screen, count = screen_of(size), 0
+    live = [output for output in outputs if output.live]
     leave, loop = asyncio.Event(), asyncio.get_running_loop()
     for number in _LEAVE:
         loop.add_signal_handler(number, leave.set)
-    with video_file(out, size, size, 25.0) as file:
 
-        def seen(scene: Scene, time: int) -> None:
-            nonlocal count, first
-            first = time if first < 0 else first
-            at = time - first
-            file.picture(screen.picture(scene, at), at, _PERIOD)
-            count += 1
+    def draw(scene: Scene | None, now: int) -> Any:
+        if scene is not None:
+            return screen.picture(scene, now), True
+        return (screen.blank(), False) if live else None
 
-        try:
-            async with Line(base, room, token, end) as line:
-                telling = asyncio.create_task(_tell(line, tell))
-                try:
-                    await take_part(line, video, avatar, seen, seconds, leave)
-                finally:
-                    telling.cancel()
-        finally:
-            video.close()
-            for number in _LEAVE:
-                loop.remove_signal_handler(number)
+    async def show(drawn: Any, now: int) -> bool:
+        nonlocal count
+        picture, somebody = drawn
+        count += somebody
+        asked = outputs if somebody else live
+        return all([await output.show(picture, now) for output in asked])
+
+    try:
+        async with Line(base, room, token, end) as line:
+            telling = asyncio.create_task(_tell(line, tell))
+            try:
+                await take_part(line, video, avatar, draw, show, seconds, leave, _RATE)
+            finally:
+                telling.cancel()
+    finally:
+        video.close()
+        for number in _LEAVE:
+            loop.remove_signal_handler(number)
     traffic = end.traffic
-    return Recorded(count, traffic.sent.overall, traffic.received.overall, end.loss, end.identity)
+    return Attended(count, traffic.sent.overall, traffic.received.overall, end.loss, end.identity)

@@ -59,6 +59,7 @@ class NetworkCodec:
         from codec.mttf.codec import CodecSettings, Decoder, stream_header
         from codec.mttf.measure import work
         from codec.mttf.recording import encode
+        from codec.mttf.recovery_file import recovery_at_hand
         from codec.mttf.runtime import Runtime
         from codec.mttf.weights import find_file, load_weights
         from codec.timing import rate_of
@@ -82,7 +83,10 @@ class NetworkCodec:
             settings = replace(settings, lookback=0)
         if not self.refreshed:
             settings = replace(settings, patience=_NEVER)
-        coded = encode(clip.frames, times.tolist(), runtime, weights.statistics, settings)
+        recovery = recovery_at_hand()
+        coded = encode(
+            clip.frames, times.tolist(), runtime, weights.statistics, settings, recovery=recovery
+        )
         head = stream_header(weights.digest, weights.settings.numbers, settings.quality)
         head = replace(head, rate=rate, rounding=rounding)
         with tempfile.TemporaryDirectory() as folder:
@@ -91,7 +95,7 @@ class NetworkCodec:
                 write_fallback(file, head, times, coded.vectors, weights.statistics, coded.chunks)
             sent = time.perf_counter()
             stream = read_stream(path, weights.statistics, weights.digest)
-        decoder = Decoder(runtime, stream.fallback)
+        decoder = Decoder(runtime, stream.fallback, recovery)
         shown = np.stack([decoder.picture(row) for row in stream.states.values])
         end = time.perf_counter()
         keys = sum(chunk.size for chunk in stream.fallback)
@@ -100,6 +104,7 @@ class NetworkCodec:
             {"header": head_size, "key frames": keys, "vectors": stream.size - head_size - keys},
             shown,
             f"key frames by {KEY_CODEC} at QP {int(point)}, "
+            + ("restored, " if recovery else "")
             + ("as many as are needed within 3 kbit/s" if self.refreshed else "the first alone")
             + (", two-sided between them" if self.two_sided else "")
             + f", {weights.settings.numbers} numbers a frame",

@@ -3,6 +3,8 @@
     Encoder(runtime, statistics, settings).encode(picture, time) -> vectors
     Decoder(runtime, stream.fallback).picture(vectors)
 
+Both restore key frames where they are given a `Recovery`.
+
 Dynamic key frames after A. Tang et al.: the sender runs the receiver's generator, at the smallest
 resolution, and where it no longer explains the picture it goes back to a better key frame or sends
 another.
@@ -35,6 +37,7 @@ from codec.mttf.packet import (
     parse,
 )
 from codec.mttf.ramp import Ramp, mixed
+from codec.mttf.recovery import Recovery, receive
 from codec.mttf.reduced import reduced
 from codec.mttf.runtime import Runtime
 from codec.mttf.vectors import layout_of
@@ -99,7 +102,9 @@ class Encoder:
         runtime: Runtime,
         statistics: StateStatistics,
         settings: CodecSettings = CodecSettings(),
+        recovery: Recovery | None = None,
     ) -> None:
+        """Raises InputError for settings that nothing can be coded with."""
         if settings.key_codec not in CODECS:
             raise InputError(
                 f"no key frames by {settings.key_codec!r}", f"Choose from {', '.join(CODECS)}."
@@ -108,7 +113,7 @@ class Encoder:
         self.settings = settings
         self.chunks: list[KeyFrame | Reference] = []
         self.errors: list[float] = []
-        self._runtime = runtime
+        self._runtime, self._recovery = runtime, recovery
         self._quantizer = Quantizer(statistics, settings.quality)
         self._proxy = runtime.settings.sides[-1]  # at which the sender watches the generator
         self._held: dict[int, Held] = {}  # by slot, at that side
@@ -164,35 +169,38 @@ class Encoder:
         self, picture: Picture, small: Picture, rounded: NDArray[np.float32], frame: int
     ) -> Seen:
         codec = CODECS[self.settings.key_codec]
-        data = self._coded(picture)
+        data, qp = self._coded(picture)
         free = [s for s in range(SLOTS) if s not in self._held]
         slot = free[0] if free else min(self._used, key=self._used.__getitem__)
-        self.chunks.append(KeyFrame(frame, slot, codec.number, self.settings.side, data))
-        self._paid += len(data)
+        key = KeyFrame(frame, slot, codec.number, self.settings.side, data)
         shown = decode_key(data, codec.number, self.settings.side)
+        if self._recovery is not None:
+            key, shown = self._recovery.measured(key, shown, picture, qp)
+        self.chunks.append(key)
+        self._paid += len(data)
         self._held[slot] = self._runtime.hold(reduced(shown, self._proxy))
         self._slot = slot
         seen = self._look(slot, small, rounded)
         self._fresh = seen.error
         return seen
 
-    def _coded(self, picture: Picture) -> bytes:
+    def _coded(self, picture: Picture) -> tuple[bytes, int]:
         """The finest key frame that takes no more than a third of ten seconds' bytes, by halving
-        the interval of QPs."""
+        the interval of QPs; and its QP."""
         codec = CODECS[self.settings.key_codec]
         if self.settings.qp is not None:
-            return encode_key(picture, codec.name, self.settings.qp)
+            return encode_key(picture, codec.name, self.settings.qp), self.settings.qp
         most = self.settings.kbps * 1250 / 3
         low, high = codec.worst // 2, codec.worst
-        best = b""
+        best, qp = b"", codec.worst
         for _ in range(_TRIES):
             middle = (low + high) // 2
             data = encode_key(picture, codec.name, middle)
             if len(data) <= most:
-                best, high = data, middle
+                best, qp, high = data, middle, middle
             else:
                 low = middle + 1
-        return best or encode_key(picture, codec.name, codec.worst)
+        return best or encode_key(picture, codec.name, qp), qp
 
     def _look(self, slot: int, small: Picture, rounded: NDArray[np.float32]) -> Seen:
         return Seen(small, self.made_from(slot, rounded), rounded)
@@ -203,10 +211,16 @@ class Decoder:
 
     chunks: the container's, of the fallback's kinds.  Raises StreamError where no key frame
     comes before a frame, or a frame is made from a slot that was never filled.
+
+    unrestored: key frames so far that were to be restored by weights that are not here, and are
+    used as they decode.
     """
 
-    def __init__(self, runtime: Runtime, chunks: Sequence[Chunk]) -> None:
-        self._runtime = runtime
+    def __init__(
+        self, runtime: Runtime, chunks: Sequence[Chunk], recovery: Recovery | None = None
+    ) -> None:
+        self.unrestored = 0
+        self._runtime, self._recovery = runtime, recovery
         parsed = [parse(c.kind, c.body, c.offset) for c in chunks]
         self._events = sorted(
             (e for e in parsed if isinstance(e, KeyFrame | Reference | SecondReference)),
@@ -259,7 +273,9 @@ class Decoder:
             return self._held[event.slot]
         if event.side != self.side or event.side not in self._runtime.settings.sides:
             raise StreamError(f"a key frame of {event.side} pixels", field="side")
-        return self._runtime.hold(decode_key(event.data, event.codec, event.side))
+        received = receive(event, self._recovery)
+        self.unrestored += not received.restored
+        return self._runtime.hold(received.picture)
 
 
 def check_digest(header: StreamHeader, digest: str) -> None:

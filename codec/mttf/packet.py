@@ -16,6 +16,7 @@ MTTF_REFERENCE = 17
 MTTF_SECOND = 20  # 18 and 19 are a call's: call_keys.py
 MTTF_LAYER = 21
 SLOTS = 4  # key frames that a receiver holds
+RESTORER = 4  # bytes by which a key frame names the weights that restore it
 _FRAMES = 1 << 32
 _BODY = 1 << 16
 
@@ -26,7 +27,8 @@ class KeyFrame:
 
     slot: 0 .. 3, where it is held, in the place of what was there.  codec: `classic.NUMBERS`.
     side: its width and height.  data: one intra frame, an elementary stream.  recovery: 0 .. 15,
-    how it was to be restored before use; 0 is not at all, and all that today's weights can.
+    how coarse it is for what restores it before use (`recovery.py`); 0 is not at all.  restorer:
+    the first bytes of the digest of that one's weights.
     """
 
     frame: int
@@ -35,6 +37,7 @@ class KeyFrame:
     side: int
     data: bytes
     recovery: int = 0
+    restorer: bytes = bytes(RESTORER)
     kind: ClassVar[int] = MTTF_KEY
 
     @classmethod
@@ -46,11 +49,14 @@ class KeyFrame:
         side = reader.varint("side", 1 << 14)
         if side == 0:
             raise reader.fail("a key frame without a size", "side")
-        return cls(frame, slot, codec, side, reader.take(reader.left, "data"), recovery)
+        restorer = reader.take(RESTORER, "restorer") if recovery else bytes(RESTORER)
+        data = reader.take(reader.left, "data")
+        return cls(frame, slot, codec, side, data, recovery, restorer)
 
     def __bytes__(self) -> bytes:
         codec = 16 * self.recovery + self.codec
-        return varint(self.frame) + bytes([self.slot, codec]) + varint(self.side) + self.data
+        head = varint(self.frame) + bytes([self.slot, codec]) + varint(self.side)
+        return head + (self.restorer if self.recovery else b"") + self.data
 
 
 @dataclass(frozen=True)

@@ -19,6 +19,7 @@ from avatar.avatar import StateStatistics
 from avatar.errors import InputError
 from codec.mttf.codec import CodecSettings, Encoder, Picture, Seen
 from codec.mttf.packet import Event, KeyFrame, Reference, SecondReference
+from codec.mttf.recovery import Recovery
 from codec.mttf.ramp import Evidence, best_ramp, mixed
 from codec.mttf.runtime import Runtime
 
@@ -44,9 +45,10 @@ class Recorder:
         runtime: Runtime,
         statistics: StateStatistics,
         settings: CodecSettings = _DEFAULT,
+        recovery: Recovery | None = None,
     ) -> None:
         """Raises as `Encoder`."""
-        self._encoder = Encoder(runtime, statistics, settings)
+        self._encoder = Encoder(runtime, statistics, settings, recovery)
         self._past: list[Seen] = []  # since the last key frame, that one's own not among them
         self._known = 0  # of the encoder's chunks
         self.chunks: list[Event] = []
@@ -89,9 +91,10 @@ def encode(
     statistics: StateStatistics,
     settings: CodecSettings = _DEFAULT,
     progress: Callable[[float, float], None] | None = None,
+    recovery: Recovery | None = None,
 ) -> Coded:
     """All of a recording: pictures [side, side, 3], times in microseconds."""
-    recorder = Recorder(runtime, statistics, settings)
+    recorder = Recorder(runtime, statistics, settings, recovery)
     rows = []
     for picture, time in zip(pictures, times):
         rows.append(recorder.encode(picture, time))

@@ -66,4 +66,6 @@ def _fallback(arguments: argparse.Namespace, source: Path, target: Path) -> None
     device = "cpu" if arguments.device == "auto" else arguments.device
     with bar("Rendering") as progress:
         shown = decode_fallback(source, weights, target, width, height, device, progress)
+    for warning in shown.warnings:
+        say(warning)
     print(f"{target}: {shown.frames} frames of {shown.width}x{shown.height}")

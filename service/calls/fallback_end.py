@@ -18,8 +18,9 @@ from avatar.face import Window
 from codec.header import PROFILE_CALL
 from codec.mttf.call_keys import MTTF_REPORT, MTTF_SESSION, KeyReceiver, KeyReport, KeySender
 from codec.mttf.codec import CodecSettings, Encoder, stream_header
-from codec.mttf.keyframe import decode_key
 from codec.mttf.network import Held
+from codec.mttf.recovery import Recovery, receive
+from codec.mttf.recovery_file import recovery_at_hand
 from codec.mttf.runtime import Runtime
 from codec.mttf.weights import Weights, find_weights, load_weights
 from codec.session import FaceReceiver, FaceSender, ReceiverSettings, SenderSettings
@@ -62,28 +63,35 @@ def _weights_at_hand() -> Weights | None:
 def fallback_at_hand() -> FallbackEnd | None:
     """One more end, where there are weights for it."""
     weights = _weights_at_hand()
-    return None if weights is None else FallbackEnd(weights)
+    return None if weights is None else FallbackEnd(weights, recovery=recovery_at_hand())
 
 
 class FallbackEnd:
     """Both directions of the fallback.  Both ends need the same weights; where the other has none
-    nothing is sent but offers."""
+    nothing is sent but offers.
+
+    damaged: key frames that did not decode.  unrestored: those that are shown as they decode,
+    because the weights that restore them are not here.
+    """
 
     def __init__(
         self,
         weights: Weights,
         settings: CallFallback = CallFallback(),
         runtime: Runtime | None = None,
+        recovery: Recovery | None = None,
     ) -> None:
-        """runtime: of these weights, if there is one already.  Raises InputError, FormatError for
+        """runtime: of these weights, if there is one already.  recovery: restores key frames of
+        both directions.  Raises InputError, FormatError for
         weights that fit no network, MissingError without torch."""
         self._weights, self._settings = weights, settings
-        self._runtime = runtime or Runtime(weights)
+        self._runtime, self._recovery = runtime or Runtime(weights), recovery
         head = stream_header(weights.digest, weights.settings.numbers, 256)
         self._encoder = Encoder(
             self._runtime,
             weights.statistics,
             CodecSettings(settings.side, settings.key_codec, settings.qp, settings.kbps),
+            recovery,
         )
         self._sender = FaceSender(weights.statistics, replace(head, profile=PROFILE_CALL), _SENDING)
         self._receiver = FaceReceiver(_RECEIVING)
@@ -92,12 +100,12 @@ class FallbackEnd:
         self._chunks = 0  # of the encoder's that were taken
         self._last = -(1 << 62)
         self._held: dict[int, tuple[bytes, Held]] = {}  # by slot, what was made of its key frame
-        self.damaged = 0
+        self.damaged = self.unrestored = 0
 
     def anew(self) -> FallbackEnd:
         """An end of the same weights that knows nothing of anybody; what is being filmed or drawn
         by this one meanwhile goes on undisturbed."""
-        return FallbackEnd(self._weights, self._settings, self._runtime)
+        return FallbackEnd(self._weights, self._settings, self._runtime, self._recovery)
 
     @property
     def ready(self) -> bool:
@@ -157,11 +165,13 @@ class FallbackEnd:
         if known is None or known[0] != key.data:
             try:
                 self._runtime.settings.samplings(key.side)
-                made = self._runtime.hold(decode_key(key.data, key.codec, key.side))
+                received = receive(key, self._recovery)
+                made = self._runtime.hold(received.picture)
             except StreamError:
                 self.damaged += 1
                 self._keys_in.drop(number)
                 return None
+            self.unrestored += not received.restored
             known = self._held[key.slot] = key.data, made
         return self._runtime.generate(known[1], shown.values)
 

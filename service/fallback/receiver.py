@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from codec.container import read_stream
 from codec.header import CODEC_MTTF
 from codec.mttf.codec import Decoder, check_digest
+from codec.mttf.recovery_file import recovery_at_hand
 from codec.mttf.runtime import Runtime
 from codec.mttf.weights import Weights
 from render.lanczos import lanczos
@@ -39,7 +40,7 @@ def decode_fallback(
     stream = read_stream(path, weights.statistics)
     check_digest(stream.header, weights.digest)
     states = stream.states
-    decoder = Decoder(Runtime(weights, device), stream.fallback)
+    decoder = Decoder(Runtime(weights, device), stream.fallback, recovery_at_hand(device))
     width, height = playable_size(out, width or decoder.side, height or decoder.side)
     times = (states.time - states.time[0]).tolist()
     period = int(np.median(np.diff(times))) if len(times) > 1 else 40_000
@@ -52,7 +53,13 @@ def decode_fallback(
             video.picture(picture, times[index], until[index] - times[index])
             if progress:
                 progress(index + 1, len(times))
-    return Shown(len(times), width, height)
+    warnings = ()
+    if decoder.unrestored:
+        warnings = (
+            f"{decoder.unrestored} key frames are shown as they were coded: the weights that "
+            "restore them are not here. Decode with the Facewire version that coded the file.",
+        )
+    return Shown(len(times), width, height, warnings)
 
 
 def placed(picture: NDArray[np.uint8], width: int, height: int) -> NDArray[np.uint8]:

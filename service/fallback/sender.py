@@ -23,6 +23,7 @@ from codec.mttf.layer import LayerEncoder, LayerSettings
 from codec.mttf.packet import Event, in_order
 from codec.mttf.packet import Sent as SentChunk
 from codec.mttf.recording import Recorder
+from codec.mttf.recovery_file import recovery_at_hand
 from codec.mttf.runtime import Runtime
 from codec.mttf.weights import Weights
 from codec.quantize import COARSEST
@@ -88,6 +89,7 @@ def encode_fallback(
             settings.kbps * _KEYS,
             lookback=settings.lookback,
         ),
+        recovery_at_hand(),
     )
     times, rows = [], []
     shown = video if settings.fps is None else paced(video, settings.fps)

@@ -8,12 +8,13 @@ from pathlib import Path
 from avatar.errors import InputError
 from bench.generative.settings import METHODS
 from codec.mttf.kind import NetworkKind
+from codec.mttf.recovery_training import RecoveryTraining
 from codec.mttf.settings import SETTINGS
 from codec.mttf.train import TrainSettings
 from demo.cli.paths import output_file
 from demo.cli.progress import bar, say
 
-HELP = "train the fallback's network on a folder of clips of many people"
+HELP = "train the fallback's networks on a folder of clips of many people"
 EXAMPLE = "facewire train-mttf clips -o mttf-lite.safetensors --steps 20000"
 
 
@@ -21,15 +22,23 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("clips", metavar="CLIPS", help="a folder of videos, or of prepared crops")
     parser.add_argument("-o", dest="output", required=True, metavar="WEIGHTS")
     parser.add_argument(
+        "--part",
+        choices=("generator", "recovery"),
+        default="generator",
+        help="recovery restores key frames of a low quality",
+    )
+    parser.add_argument(
         "--method",
         choices=("mttf", *(kind.method for kind in METHODS.values())),
         default="mttf",
         help="the fallback's own, or one that the lab compares it with",
     )
     parser.add_argument("--size", choices=("lite", "full"), default="lite")
-    parser.add_argument("--steps", type=int, default=20_000, metavar="N")
+    parser.add_argument("--steps", type=int, metavar="N", help="20000, of recovery 6000")
     parser.add_argument("--batch", type=int, default=8, metavar="N", help="pictures of 128 a step")
-    parser.add_argument("--rate", type=float, default=2e-4, metavar="R", help="Adam's, at first")
+    parser.add_argument(
+        "--rate", type=float, metavar="R", help="Adam's, at first: 2e-4, of recovery 1e-3"
+    )
     parser.add_argument(
         "--sides",
         type=_sides,
@@ -52,8 +61,14 @@ def run(arguments: argparse.Namespace) -> None:
         raise InputError(f"{clips} is no folder", "Give a folder of clips of people.")
     out = output_file(arguments.output, ".safetensors")
     for name in ("steps", "batch", "every"):
-        if getattr(arguments, name) < 1:
+        if getattr(arguments, name) is not None and getattr(arguments, name) < 1:
             raise InputError(f"--{name} {getattr(arguments, name)} is too small", "Give 1 or more.")
+    recovery = arguments.part == "recovery"
+    if recovery and (arguments.method != "mttf" or arguments.resume):
+        raise InputError(
+            "--part recovery is one network, and trains in one go",
+            "Leave --method and --resume out.",
+        )
     network = _network(arguments.method, arguments.size)
     from service.fallback.training import crops_of, train
 
@@ -61,11 +76,14 @@ def run(arguments: argparse.Namespace) -> None:
         crops, left_out = crops_of(clips, out.parent, progress)
     for line in left_out:
         say(line)
+    if recovery:
+        _recovery(arguments, crops, out)
+        return
     settings = TrainSettings(
-        steps=arguments.steps,
+        steps=arguments.steps or TrainSettings.steps,
         seed=arguments.seed,
         batch=arguments.batch,
-        rate=arguments.rate,
+        rate=arguments.rate or TrainSettings.rate,
         sides=arguments.sides,
     )
     with bar("Training") as progress:
@@ -83,6 +101,33 @@ def run(arguments: argparse.Namespace) -> None:
             lambda c: say(f"step {c.step}: {c.psnr:.2f} dB, the key frame {c.still_psnr:.2f} dB"),
         )
     print(f"{out}: {card['steps']} steps on {card['people']} people, {card['crops']} pictures")
+
+
+def _recovery(arguments: argparse.Namespace, crops: Path, out: Path) -> None:
+    from service.fallback.recovery_training import lessons_of, train_recovery
+
+    settings = RecoveryTraining(
+        steps=arguments.steps or RecoveryTraining.steps,
+        seed=arguments.seed,
+        batch=arguments.batch,
+        rate=arguments.rate or RecoveryTraining.rate,
+    )
+    with bar("Coding key frames") as progress:
+        lessons = lessons_of(crops, out.parent, progress=progress)
+    with bar("Training") as progress:
+        card = train_recovery(
+            lessons,
+            out,
+            settings,
+            threads=arguments.threads,
+            device=arguments.device,
+            every=arguments.every,
+            progress=progress,
+            checked=lambda c: say(
+                f"step {c.step}: {c.restored:.2f} dB, as decoded {c.decoded:.2f} dB"
+            ),
+        )
+    print(f"{out}: {card['steps']} steps on {card['people']} people, {card['pairs']} key frames")
 
 
 def _network(method: str, size: str) -> NetworkKind:

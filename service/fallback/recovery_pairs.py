@@ -9,13 +9,11 @@ import hashlib
 import io
 import zipfile
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from avatar.storage import write_whole
 from codec.mttf.classic import CODECS
@@ -25,6 +23,7 @@ from codec.mttf.recovery import COARSE, level_of
 from codec.mttf.recovery_training import Pairs
 
 Progress = Callable[[float, float], None]
+_EVERY = 20  # pairs are kept on disk
 
 
 @dataclass(frozen=True)
@@ -32,8 +31,8 @@ class PairSettings:
     """count: of pairs.  shares: how often each codec is drawn; VVC's encoder takes seconds a
     picture.  worst: the QP up to which a codec is drawn, from `COARSE` on, each alike."""
 
-    count: int = 1200
-    shares: tuple[tuple[str, float], ...] = (("av1", 0.66), ("hevc", 0.3), ("vvc", 0.04))
+    count: int = 600
+    shares: tuple[tuple[str, float], ...] = (("av1", 0.67), ("hevc", 0.3), ("vvc", 0.03))
     worst: tuple[tuple[str, int], ...] = (("av1", 63), ("hevc", 51), ("vvc", 57))
     seed: int = 0
 
@@ -44,68 +43,65 @@ def pairs_of(
     settings: PairSettings = PairSettings(),
     progress: Progress | None = None,
 ) -> Pairs:
-    """Coded and source pictures.  `path` keeps the streams; what it holds of other pictures or
-    settings is made again.
+    """Coded and source pictures.  `path` keeps the streams, also of a run that was stopped; what
+    it holds of other pictures or settings is made again.
 
     Raises InputError for pictures of odd sides, MissingError without an encoder, StorageError.
     """
+    draws = _drawn(len(portraits.pictures), settings)
     seal = _seal(portraits, settings)
-    kept = _kept(path, seal)
-    if kept is None:
-        kept = _coded(portraits, settings, progress)
-        file = io.BytesIO()
-        np.savez(file, seal=np.array(seal), **kept)
-        write_whole(path, file.getvalue())
+    streams = _kept(path, seal)[: settings.count]
+    for index in range(len(streams), len(draws)):
+        row, name, qp = draws[index]
+        streams.append(encode_key(portraits.pictures[row], name, qp))
+        if progress:
+            progress(index + 1, len(draws))
+        if (index + 1) % _EVERY == 0 or index + 1 == len(draws):
+            _keep(path, seal, streams)
     side = portraits.pictures.shape[1]
-    ends = np.cumsum(kept["sizes"])
-    coded = np.empty((len(ends), side, side, 3), np.uint8)
-    for index, (size, end) in enumerate(zip(kept["sizes"], ends, strict=True)):
-        stream = kept["streams"][end - size : end].tobytes()
-        coded[index] = decode_key(stream, int(kept["codecs"][index]), side)
-    names = {codec.number: codec.name for codec in CODECS.values()}
-    levels = [level_of(names[int(c)], int(q)) for c, q in zip(kept["codecs"], kept["qps"])]
-    return Pairs(coded, portraits.pictures[kept["rows"]], np.array(levels))
+    coded = [
+        decode_key(stream, CODECS[name].number, side)
+        for stream, (_, name, _) in zip(streams, draws, strict=True)
+    ]
+    rows = [row for row, _, _ in draws]
+    levels = [level_of(name, qp) for _, name, qp in draws]
+    return Pairs(np.stack(coded), portraits.pictures[rows], np.array(levels))
 
 
-def _coded(
-    portraits: Portraits, settings: PairSettings, progress: Progress | None
-) -> dict[str, NDArray[Any]]:
-    rng = np.random.default_rng(settings.seed)
-    shares = dict(settings.shares)
+def _drawn(count: int, settings: PairSettings) -> list[tuple[int, str, int]]:
+    """Row, codec and QP of each pair; the first ones are the same however many there are."""
+    shares, worst = dict(settings.shares), dict(settings.worst)
     if find_spec("imageio_ffmpeg") is None:
         shares.pop("vvc", None)
-    worst = dict(settings.worst)
     chances = np.array(list(shares.values())) / sum(shares.values())
-    turns = -(-settings.count // len(portraits.pictures))
-    rows = np.concatenate([rng.permutation(len(portraits.pictures)) for _ in range(turns)])
-    rows = rows[: settings.count]
-    codecs, qps, streams = [], [], []
-    for index, row in enumerate(rows):
+    out = []
+    for index in range(settings.count):
+        rng = np.random.default_rng([settings.seed, index])
         name = str(rng.choice(list(shares), p=chances))
-        qp = int(rng.integers(COARSE, worst[name] + 1))
-        streams.append(encode_key(portraits.pictures[row], name, qp))
-        codecs.append(CODECS[name].number)
-        qps.append(qp)
-        if progress:
-            progress(index + 1, len(rows))
-    return {
-        "rows": rows,
-        "codecs": np.array(codecs),
-        "qps": np.array(qps),
-        "sizes": np.array([len(stream) for stream in streams]),
-        "streams": np.frombuffer(b"".join(streams), np.uint8),
-    }
+        out.append((int(rng.integers(count)), name, int(rng.integers(COARSE, worst[name] + 1))))
+    return out
 
 
-def _kept(path: Path, seal: str) -> dict[str, NDArray[Any]] | None:
+def _keep(path: Path, seal: str, streams: list[bytes]) -> None:
+    file = io.BytesIO()
+    sizes = np.array([len(stream) for stream in streams])
+    np.savez(file, seal=seal, sizes=sizes, data=np.frombuffer(b"".join(streams), np.uint8))
+    write_whole(path, file.getvalue())
+
+
+def _kept(path: Path, seal: str) -> list[bytes]:
     try:
         with np.load(path) as file:
-            return dict(file) if str(file["seal"]) == seal else None
+            if str(file["seal"]) != seal:
+                return []
+            data, ends = file["data"].tobytes(), np.cumsum(file["sizes"]).tolist()
+            return [data[a:b] for a, b in zip([0, *ends], ends)]
     except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile):
-        return None
+        return []
 
 
 def _seal(portraits: Portraits, settings: PairSettings) -> str:
-    seal = hashlib.sha256(repr(settings).encode())
+    """Of all that the streams depend on but how many they are."""
+    seal = hashlib.sha256(repr(replace(settings, count=0)).encode())
     seal.update(np.ascontiguousarray(portraits.pictures))
     return seal.hexdigest()

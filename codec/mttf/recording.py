@@ -19,8 +19,8 @@ from avatar.avatar import StateStatistics
 from avatar.errors import InputError
 from codec.mttf.codec import CodecSettings, Encoder, Picture, Seen
 from codec.mttf.packet import Event, KeyFrame, Reference, SecondReference
-from codec.mttf.recovery import Recovery
 from codec.mttf.ramp import Evidence, best_ramp, mixed
+from codec.mttf.recovery import Recovery
 from codec.mttf.runtime import Runtime
 
 _DEFAULT = CodecSettings()

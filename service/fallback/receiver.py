@@ -53,13 +53,17 @@ def decode_fallback(
             video.picture(picture, times[index], until[index] - times[index])
             if progress:
                 progress(index + 1, len(times))
-    warnings = ()
-    if decoder.unrestored:
-        warnings = (
-            f"{decoder.unrestored} key frames are shown as they were coded: the weights that "
-            "restore them are not here. Decode with the Facewire version that coded the file.",
-        )
+    warnings = (unrestored(decoder.unrestored),) if decoder.unrestored else ()
     return Shown(len(times), width, height, warnings)
+
+
+def unrestored(count: int) -> str:
+    """What to say of so many key frames whose Portrait Recovery is not here."""
+    which = "key frames are shown as they were" if count > 1 else "key frame is shown as it was"
+    return (
+        f"{count} {which} coded: the weights that restore it are not here. "
+        "Decode with the Facewire version that coded the file."
+    )
 
 
 def placed(picture: NDArray[np.uint8], width: int, height: int) -> NDArray[np.uint8]:

@@ -19,6 +19,7 @@ from service.fallback.portraits import read_portraits, split
 from service.fallback.recovery_pairs import PairSettings, pairs_of
 
 _CHECK = 48  # pairs of people whom it does not learn from
+_PAIRS, _TRAINING, _NETWORK = PairSettings(), RecoveryTraining(), RecoverySettings()
 
 
 @dataclass(frozen=True)
@@ -33,7 +34,7 @@ class Lessons:
 def lessons_of(
     crops: Path,
     work: Path,
-    pairs: PairSettings = PairSettings(),
+    pairs: PairSettings = _PAIRS,
     progress: Callable[[float, float], None] | None = None,
 ) -> Lessons:
     """Codes crops, split as for the generator's training, into files in `work`, once.  Raises
@@ -50,8 +51,8 @@ def lessons_of(
 def train_recovery(
     lessons: Lessons,
     out: Path,
-    settings: RecoveryTraining = RecoveryTraining(),
-    network: RecoverySettings = RecoverySettings(),
+    settings: RecoveryTraining = _TRAINING,
+    network: RecoverySettings = _NETWORK,
     threads: int | None = None,
     device: str = "cpu",
     every: int = 500,

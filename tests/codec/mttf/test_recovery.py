@@ -123,7 +123,7 @@ def darkened(tiny, make_scene):
     codec shows."""
     weights = untrained(tiny)
     runtime = Runtime(weights)
-    recovery = Recovery(weights_of(1 / 255))
+    recovery = Recovery(weights_of(8 / 255))
     frames = [make_scene(0.02 * n) for n in range(6)]
     choices = CodecSettings(side=64, kbps=40.0, qp=60)
     times = [n * 40_000 for n in range(len(frames))]
@@ -134,7 +134,7 @@ def darkened(tiny, make_scene):
 
 
 def _darker(picture: np.ndarray, name: str, qp: int) -> bytes:
-    return encode_key(np.clip(picture.astype(int) - 1, 0, 255).astype(np.uint8), name, 20)
+    return encode_key(np.clip(picture.astype(int) - 8, 0, 255).astype(np.uint8), name, 20)
 
 
 def test_a_stream_with_restored_key_frames(tiny, make_scene) -> None:

@@ -62,7 +62,8 @@ def test_what_is_no_key_frame(make_scene) -> None:
 def test_chunks_are_inverses(frame: int, slot: int, codec: int, data: bytes) -> None:
     for chunk in (
         KeyFrame(frame, slot, codec, 256, data),
-        KeyFrame(frame, slot, codec, 256, data, recovery=3 * slot),
+        KeyFrame(frame, slot, codec, 256, data, recovery=5 * slot),
+        KeyFrame(frame, slot, codec, 256, data, 15, bytes([slot, codec, 0, 255])),
         Reference(frame, slot),
         SecondReference(frame),
         Layer(frame, 1 + slot, codec, codec, 128, 40, data),

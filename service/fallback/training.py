@@ -11,6 +11,7 @@ import numpy as np
 
 from avatar.errors import InputError
 from codec.mttf.kind import NetworkKind
+from codec.mttf.portraits import Portraits
 from codec.mttf.settings import LITE
 from codec.mttf.train import Check, Trainer, TrainSettings
 from codec.mttf.vectors import statistics_of
@@ -51,8 +52,8 @@ def train(
     progress: Callable[[float, float], None] | None = None,
     checked: Callable[[Check], None] | None = None,
 ) -> dict[str, Any]:
-    """Trains, with a checkpoint and a sheet in `work` at every check; writes `out`, and returns
-    its card.  Raises InputError, MissingError, StorageError."""
+    """Trains; at every check writes `out`, and a checkpoint and a sheet in `work`.  Returns the
+    last card.  Raises InputError, MissingError, StorageError."""
     import torch
     from PIL import Image
 
@@ -64,12 +65,14 @@ def train(
     trainer = Trainer(network, learned, check, settings, device)
     stem = Path(network.file).stem
     checkpoint = work / f"{stem}.checkpoint"
+    people_checked = len(set(check.person.tolist()))
     if resume:
         trainer.load(checkpoint)
 
     def at_check(result: Check) -> None:
         trainer.save(checkpoint)
         Image.fromarray(trainer.sheet()).save(work / f"{stem}.png")
+        _write(out, network, trainer, learned, people_checked)
         if checked:
             checked(result)
 
@@ -78,13 +81,23 @@ def train(
             progress(done, settings.steps)
 
     trainer.run(every=every, told=told, checked=at_check)
+    return _write(out, network, trainer, learned, people_checked)
+
+
+def _write(
+    out: Path, network: NetworkKind, trainer: Trainer, learned: Portraits, people_checked: int
+) -> dict[str, Any]:
+    """The weights as they are now, usable long before the last step, and their card."""
+    import torch
+
+    settings = trainer.settings
     card = {
         "steps": trainer.done,
         "seed": settings.seed,
         "people": len(set(learned.person.tolist())),
         "crops": len(learned.pictures),
-        "checked_on": len(set(check.person.tolist())),
-        "checks": [asdict(c) for c in trainer.checks[-20:]],
+        "checked_on": people_checked,
+        "checks": [asdict(c) for c in trainer.checks],
         "settings": asdict(settings),
         "torch": torch.__version__,
     }

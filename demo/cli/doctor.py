@@ -26,8 +26,9 @@ def run(arguments: argparse.Namespace) -> None:
 def _networks() -> None:
     from avatar.errors import MissingError
     from codec.mttf.measure import measure
+    from codec.mttf.recovery_file import FILE
     from codec.mttf.settings import SETTINGS
-    from codec.mttf.weights import find_weights
+    from codec.mttf.weights import find_file, find_weights
 
     print("size  side  parameters  what        kMAC/pixel  ms (wall)  ms (processor)")
     for name, settings in sorted(SETTINGS.items(), reverse=True):
@@ -43,3 +44,7 @@ def _networks() -> None:
             print(f"{name}: weights at {find_weights(name)}")
         except MissingError as error:
             print(f"{name}: {error.message} {error.cure}")
+    try:
+        print(f"Portrait Recovery: weights at {find_file(FILE)}")
+    except MissingError as error:
+        print(f"Portrait Recovery: {error.message} {error.cure}")

@@ -46,6 +46,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="S:P,...",
         help="pixels of a picture's side and how often: 128:0.6,256:0.35,512:0.05",
     )
+    parser.add_argument(
+        "--pairs", type=int, default=600, metavar="N", help="key frames that recovery learns from"
+    )
     parser.add_argument("--seed", type=int, default=0, metavar="N")
     parser.add_argument("--every", type=int, default=500, metavar="N", help="steps between checks")
     parser.add_argument("--threads", type=int, metavar="N", help="of the CPU")
@@ -60,7 +63,7 @@ def run(arguments: argparse.Namespace) -> None:
     if not clips.is_dir():
         raise InputError(f"{clips} is no folder", "Give a folder of clips of people.")
     out = output_file(arguments.output, ".safetensors")
-    for name in ("steps", "batch", "every"):
+    for name in ("steps", "batch", "every", "pairs"):
         if getattr(arguments, name) is not None and getattr(arguments, name) < 1:
             raise InputError(f"--{name} {getattr(arguments, name)} is too small", "Give 1 or more.")
     recovery = arguments.part == "recovery"
@@ -104,6 +107,7 @@ def run(arguments: argparse.Namespace) -> None:
 
 
 def _recovery(arguments: argparse.Namespace, crops: Path, out: Path) -> None:
+    from service.fallback.recovery_pairs import PairSettings
     from service.fallback.recovery_training import lessons_of, train_recovery
 
     settings = RecoveryTraining(
@@ -113,7 +117,8 @@ def _recovery(arguments: argparse.Namespace, crops: Path, out: Path) -> None:
         rate=arguments.rate or RecoveryTraining.rate,
     )
     with bar("Coding key frames") as progress:
-        lessons = lessons_of(crops, out.parent, progress=progress)
+        pairs = PairSettings(arguments.pairs)
+        lessons = lessons_of(crops, out.parent, pairs, progress)
     with bar("Training") as progress:
         card = train_recovery(
             lessons,

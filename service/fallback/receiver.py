@@ -61,7 +61,7 @@ def unrestored(count: int) -> str:
     """What to say of so many key frames whose Portrait Recovery is not here."""
     which = "key frames are shown as they were" if count > 1 else "key frame is shown as it was"
     return (
-        f"{count} {which} coded: the weights that restore it are not here. "
+        f"{count} {which} coded: the weights of Portrait Recovery are not here. "
         "Decode with the Facewire version that coded the file."
     )
 

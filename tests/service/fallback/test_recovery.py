@@ -92,13 +92,15 @@ def test_a_file_says_what_it_lacks(make_video, tmp_path, monkeypatch) -> None:
     settings = sender.FallbackSettings(kbps=60.0, side=64, qp=30)
     monkeypatch.setattr(recovery, "measured", _always(recovery))
     sender.encode_fallback(source, out, weights, settings)
-    (key,) = (KeyFrame.parse(c.body) for c in read_stream(out).fallback)
-    assert key.recovery == 5 and key.restorer == recovery.name
+    chunks = read_stream(out).fallback
+    keys = [KeyFrame.parse(c.body) for c in chunks if c.kind == KeyFrame.kind]
+    assert all(key.recovery == 5 and key.restorer == recovery.name for key in keys)
     for here, count in ((recovery, 0), (None, 1)):
         monkeypatch.setattr(receiver, "recovery_at_hand", lambda device, here=here: here)
         shown = receiver.decode_fallback(out, weights, tmp_path / "shown.mkv")
         assert len(shown.warnings) == count
-    assert "1 key frame is shown as it was coded" in shown.warnings[0]
+    assert shown.warnings == (receiver.unrestored(len(keys)),)
+    assert "1 key frame is shown as it was coded" in receiver.unrestored(1)
 
 
 def _always(recovery: Recovery):

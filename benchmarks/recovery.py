@@ -1,6 +1,6 @@
 """Portrait Recovery: key frames of people whom nothing was trained on, as decoded and as restored.
 
-    python -m benchmarks.recovery CROPS [--weights FILE] [--each N]
+    python -m benchmarks.recovery CROPS [--weights FILE] [--each N] [--work FOLDER]
 
 CROPS is a folder of prepared crops (`facewire train-mttf` makes one); of every clip that
 `codec/mttf/data/held_out.txt` names, N crops spread over it are coded.  PSNR and MS-SSIM are means
@@ -27,17 +27,30 @@ from render.metrics import ms_ssim, psnr
 POINTS = (("av1", 42), ("av1", 52), ("av1", 60), ("vvc", 42), ("vvc", 52))
 
 
-def crops_of(folder: Path, each: int) -> list[Picture]:
+def crops_of(folder: Path, each: int) -> dict[str, Picture]:
+    """By clip and number."""
     from PIL import Image
 
-    out = []
+    out = {}
     for name in held_out_clips():
         paths = sorted((folder / name).glob("*.jpg"))
         rows = np.linspace(0, len(paths) - 1, each + 2)[1:-1] if paths else []
-        out += [np.asarray(Image.open(paths[round(row)]).convert("RGB")) for row in rows]
+        for path in (paths[round(row)] for row in rows):
+            out[f"{name}-{path.stem}"] = np.asarray(Image.open(path).convert("RGB"))
     if not out:
         raise SystemExit(f"{folder} holds no crops of the test people")
     return out
+
+
+def coded(picture: Picture, name: str, qp: int, kept: Path | None) -> bytes:
+    """kept: where it is looked for first."""
+    if kept is not None and kept.is_file():
+        return kept.read_bytes()
+    data = encode_key(picture, name, qp)
+    if kept is not None:
+        kept.parent.mkdir(parents=True, exist_ok=True)
+        kept.write_bytes(data)
+    return data
 
 
 def cost(recovery: Recovery, side: int) -> float:
@@ -56,6 +69,7 @@ def main() -> None:
     parser.add_argument("crops", type=Path, metavar="CROPS")
     parser.add_argument("--weights", type=Path, metavar="FILE", help="in place of those at hand")
     parser.add_argument("--each", type=int, default=2, metavar="N", help="crops of a clip")
+    parser.add_argument("--work", type=Path, metavar="FOLDER", help="keeps the coded key frames")
     asked = parser.parse_args()
     import torch
 
@@ -69,9 +83,10 @@ def main() -> None:
     print("codec  QP  bytes  PSNR: decoded  restored  MS-SSIM: decoded  restored  nearer")
     for name, qp in POINTS:
         rows, nearer = [], 0
-        for picture in pictures:
+        for crop, picture in pictures.items():
             side, number = picture.shape[0], CODECS[name].number
-            data = encode_key(picture, name, qp)
+            kept = asked.work / f"{crop}-{name}-{qp}" if asked.work else None
+            data = coded(picture, name, qp, kept)
             shown = decode_key(data, number, side)
             made = recovery.restored(shown, level_of(name, qp))
             sent, _ = recovery.measured(KeyFrame(0, 0, number, side, data), shown, picture, qp)

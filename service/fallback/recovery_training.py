@@ -59,26 +59,33 @@ def train_recovery(
     progress: Callable[[float, float], None] | None = None,
     checked: Callable[[RecoveryCheck], None] | None = None,
 ) -> dict[str, Any]:
-    """Trains; writes `out`, and returns its card.  Raises MissingError, StorageError."""
+    """Trains; writes `out` at every check, and returns its card.  Raises MissingError,
+    StorageError."""
     import torch
 
     if threads:
         torch.set_num_threads(threads)
     trainer = RecoveryTrainer(network, lessons.learned, lessons.check, settings, device)
 
+    card: dict[str, Any] = {}
+
+    def at_check(result: RecoveryCheck) -> None:
+        card.update(
+            steps=trainer.done,
+            people=lessons.people,
+            pairs=len(lessons.learned.coded),
+            checks=[asdict(c) for c in trainer.checks[-20:]],
+            settings=asdict(settings),
+            torch=torch.__version__,
+        )
+        tensors = {name: t.cpu().numpy() for name, t in trainer.kept.state_dict().items()}
+        save_recovery(out, network, tensors, card)
+        if checked:
+            checked(result)
+
     def told(done: int) -> None:
         if progress:
             progress(done, settings.steps)
 
-    trainer.run(every, told, checked)
-    card = {
-        "steps": trainer.done,
-        "people": lessons.people,
-        "pairs": len(lessons.learned.coded),
-        "checks": [asdict(c) for c in trainer.checks[-20:]],
-        "settings": asdict(settings),
-        "torch": torch.__version__,
-    }
-    tensors = {name: t.cpu().numpy() for name, t in trainer.kept.state_dict().items()}
-    save_recovery(out, network, tensors, card)
+    trainer.run(every, told, at_check)
     return card

@@ -11,7 +11,7 @@ from codec.mttf.kind import NetworkKind
 from codec.mttf.recovery_training import RecoveryTraining
 from codec.mttf.settings import SETTINGS
 from codec.mttf.train import TrainSettings
-from demo.cli.paths import output_file
+from demo.cli.paths import input_file, output_file
 from demo.cli.progress import bar, say
 
 HELP = "train the fallback's networks on a folder of clips of many people"
@@ -53,7 +53,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--every", type=int, default=500, metavar="N", help="steps between checks")
     parser.add_argument("--threads", type=int, metavar="N", help="of the CPU")
     parser.add_argument("--device", choices=("cpu", "cuda"), default="cpu")
-    parser.add_argument(
+    more = parser.add_mutually_exclusive_group()
+    more.add_argument(
+        "--from",
+        dest="start",
+        metavar="WEIGHTS",
+        help="go on from trained weights, without a teacher, as for a network that moves already",
+    )
+    more.add_argument(
         "--resume", action="store_true", help="go on from the checkpoint beside WEIGHTS"
     )
 
@@ -73,6 +80,11 @@ def run(arguments: argparse.Namespace) -> None:
             "Leave --method and --resume out.",
         )
     network = _network(arguments.method, arguments.size)
+    start = None
+    if arguments.start:
+        from codec.mttf.weights import load_weights
+
+        start = load_weights(input_file(arguments.start, "weights"), {network.name: network})
     from service.fallback.training import crops_of, train
 
     with bar("Preparing crops") as progress:
@@ -88,6 +100,7 @@ def run(arguments: argparse.Namespace) -> None:
         batch=arguments.batch,
         rate=arguments.rate or TrainSettings.rate,
         sides=arguments.sides,
+        taught=TrainSettings.taught if start is None else 0.0,
     )
     with bar("Training") as progress:
         card = train(
@@ -97,6 +110,7 @@ def run(arguments: argparse.Namespace) -> None:
             network,
             settings,
             arguments.resume,
+            start,
             arguments.threads,
             arguments.device,
             arguments.every,

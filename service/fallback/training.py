@@ -15,7 +15,7 @@ from codec.mttf.portraits import Portraits
 from codec.mttf.settings import LITE
 from codec.mttf.train import Check, Trainer, TrainSettings
 from codec.mttf.vectors import statistics_of
-from codec.mttf.weights import save_weights
+from codec.mttf.weights import Weights, save_weights
 from service.fallback.crops import prepare_crops
 from service.fallback.portraits import read_portraits, split
 
@@ -46,6 +46,7 @@ def train(
     network: NetworkKind = LITE,
     settings: TrainSettings | None = None,
     resume: bool = False,
+    start: Weights | None = None,
     threads: int | None = None,
     device: str = "cpu",
     every: int = 500,
@@ -53,7 +54,7 @@ def train(
     checked: Callable[[Check], None] | None = None,
 ) -> dict[str, Any]:
     """Trains; at every check writes `out`, and a checkpoint and a sheet in `work`.  Returns the
-    last card.  Raises InputError, MissingError, StorageError."""
+    last card.  start: weights to go on from.  Raises InputError, MissingError, StorageError."""
     import torch
     from PIL import Image
 
@@ -68,11 +69,14 @@ def train(
     people_checked = len(set(check.person.tolist()))
     if resume:
         trainer.load(checkpoint)
+    elif start is not None:
+        trainer.start_from(start.tensors)
+    origin = None if start is None else {"digest": start.digest, "card": start.card}
 
     def at_check(result: Check) -> None:
         trainer.save(checkpoint)
         Image.fromarray(trainer.sheet()).save(work / f"{stem}.png")
-        _write(out, network, trainer, learned, people_checked)
+        _write(out, network, trainer, learned, people_checked, origin)
         if checked:
             checked(result)
 
@@ -81,11 +85,16 @@ def train(
             progress(done, settings.steps)
 
     trainer.run(every=every, told=told, checked=at_check)
-    return _write(out, network, trainer, learned, people_checked)
+    return _write(out, network, trainer, learned, people_checked, origin)
 
 
 def _write(
-    out: Path, network: NetworkKind, trainer: Trainer, learned: Portraits, people_checked: int
+    out: Path,
+    network: NetworkKind,
+    trainer: Trainer,
+    learned: Portraits,
+    people_checked: int,
+    origin: dict[str, Any] | None,
 ) -> dict[str, Any]:
     """The weights as they are now, usable long before the last step, and their card."""
     import torch
@@ -93,6 +102,7 @@ def _write(
     settings = trainer.settings
     card = {
         "steps": trainer.done,
+        "from": origin,
         "seed": settings.seed,
         "people": len(set(learned.person.tolist())),
         "crops": len(learned.pictures),

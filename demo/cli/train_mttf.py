@@ -74,10 +74,10 @@ def run(arguments: argparse.Namespace) -> None:
         if getattr(arguments, name) is not None and getattr(arguments, name) < 1:
             raise InputError(f"--{name} {getattr(arguments, name)} is too small", "Give 1 or more.")
     recovery = arguments.part == "recovery"
-    if recovery and (arguments.method != "mttf" or arguments.resume):
+    if recovery and (arguments.method != "mttf" or arguments.resume or arguments.start):
         raise InputError(
             "--part recovery is one network, and trains in one go",
-            "Leave --method and --resume out.",
+            "Leave --method, --from and --resume out.",
         )
     network = _network(arguments.method, arguments.size)
     start = None

@@ -139,7 +139,8 @@ class RecoveryTrainer:
         whole = self._learned.coded.shape[1]
         side = min(self.settings.side, whole)
         rows = rng.integers(len(self._learned.coded), size=self.settings.batch)
-        coded, wanted = [], []
+        coded: list[NDArray[np.uint8]] = []
+        wanted: list[NDArray[np.uint8]] = []
         for row in rows:
             top, left = self._fold * rng.integers((whole - side) // self._fold + 1, size=2)
             turn = -1 if rng.random() < 0.5 else 1

@@ -103,5 +103,5 @@ def _kept(path: Path, seal: str) -> list[bytes]:
 def _seal(portraits: Portraits, settings: PairSettings) -> str:
     """Of all that the streams depend on but how many they are."""
     seal = hashlib.sha256(repr(replace(settings, count=0)).encode())
-    seal.update(np.ascontiguousarray(portraits.pictures))
+    seal.update(np.ascontiguousarray(portraits.pictures).data)
     return seal.hexdigest()

@@ -24,7 +24,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--theirs", action="append", default=[], metavar="AVATAR", help="one that you may be shown"
     )
     parser.add_argument(
-        "-o", dest="output", metavar="VIDEO", help="writes what was seen and heard (.mp4); else a window, silent"
+        "-o",
+        dest="output",
+        metavar="VIDEO",
+        help="writes what was seen and heard (.mp4); else a window, which is silent",
     )
     parser.add_argument(
         "--virtual-camera",
@@ -65,7 +68,7 @@ def run(arguments: argparse.Namespace) -> None:
     from service.calls.headless import attend
     from service.calls.outputs import CameraOutput, WindowOutput, closed, file_output
 
-    size, sound = arguments.size, not arguments.no_audio
+    size, sound, seconds = arguments.size, not arguments.no_audio, arguments.seconds
     with ExitStack() as stack:
         outputs: list[Any] = []
         if arguments.virtual_camera is not None:
@@ -77,9 +80,7 @@ def run(arguments: argparse.Namespace) -> None:
         if target is not None:
             outputs.append(stack.enter_context(file_output(target, size, sound)))
         told = asyncio.run(
-            attend(
-                base, room, token, source, mine, theirs, outputs, size, arguments.seconds, say, sound
-            )
+            attend(base, room, token, source, mine, theirs, outputs, size, seconds, say, sound)
         )
     if told.identity == "unverified":
         say("The other's avatar names no signing key: nothing proves that it was moved by them.")

@@ -13,7 +13,7 @@ from typing import Any
 
 from avatar.avatar import Avatar
 from avatar.errors import AccessError, FacewireError, InputError
-from service.calls.connection import drain, face_channel, new_connection, send, wait_open
+from service.calls.connection import drain, face_channel, new_connection, prompt, send, wait_open
 from service.calls.face_end import FaceEnd
 from service.calls.screen import Scene, drawer
 from service.calls.spoken import Spoken
@@ -116,6 +116,7 @@ class Line:
             self.end.receive(self.now, data)
 
     def _track(self, track: Any) -> None:
+        prompt(self._connection, "audio")
         self._listening = asyncio.create_task(
             drain(track) if self.heard is None else drain(track, self.heard)
         )

@@ -22,7 +22,6 @@ from service.video_out import VideoWriter, video_file
 Picture = NDArray[np.uint8]
 _PERIOD = 40_000  # us that the last picture is shown for
 _RATE = 25.0  # pictures a second
-_HELD = 0  # us
 _TITLE = "Facewire: q to leave"
 _NO_CAMERA = (
     "Linux: modprobe v4l2loopback (package v4l2loopback-dkms). macOS and Windows: install OBS, "
@@ -66,7 +65,7 @@ class FileOutput:
     def hear(self, frame: Any, now: int) -> None:
         """A frame of sound as aiortc's Opus decoder gives it, that came at `now`, on the clock of
         the pictures.  What comes before the first picture is not kept."""
-        time = self._clock.time(now, frame.pts) - _HELD
+        time = self._clock.time(now, frame.pts)
         if self._first is not None:
             self._sounding.append(self._coding.submit(self._sound, frame, time - self._first))
 

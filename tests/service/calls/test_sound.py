@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import wave
 from dataclasses import dataclass
 from types import SimpleNamespace
 
@@ -11,63 +10,19 @@ import numpy as np
 import pytest
 
 pytest.importorskip("aiortc")
-av = pytest.importorskip("av")
+pytest.importorskip("av")
 
 from enroll.capture import Frame
-from service.audio import BLOCK, RATE
+from service.audio import BLOCK
 from service.calls.client import Line, take_part
 from service.calls.face_end import FaceEnd
 from service.calls.heard import HeardClock, SoundLine
 from service.calls.outputs import file_output
 from service.calls.spoken import FilmSound, framed
+from tests.service.tones import heard_in, moments, write_tones
 
 SECONDS = 8
 MS = 1000
-
-
-def pitch(second: int) -> float:
-    """Hz, another for each second: which one is heard tells which second it is."""
-    return 400.0 + 100.0 * second
-
-
-def tones(path, seconds=SECONDS, rate=RATE):
-    """A sound file: in the second half of each second its tone."""
-    t = np.arange(seconds * rate) / rate
-    tone = 0.5 * np.sin(2 * np.pi * (400.0 + 100.0 * np.floor(t)) * t) * (t % 1 >= 0.5)
-    with wave.open(str(path), "wb") as out:
-        out.setnchannels(1)
-        out.setsampwidth(2)
-        out.setframerate(rate)
-        out.writeframes((tone * 32767).astype("<i2").tobytes())
-    return path
-
-
-def heard_in(path) -> np.ndarray:
-    """The sound of a file on its pictures' clock, mono."""
-    with av.open(str(path)) as file:
-        first = float(next(file.decode(video=0)).time)
-    with av.open(str(path)) as file:
-        frames = [(float(f.time) - first, f.to_ndarray()[0]) for f in file.decode(audio=0)]
-    sound = np.zeros(round((frames[-1][0] + 1) * RATE), np.float32)
-    for time, samples in frames:
-        skip = max(0, round(-time * RATE))
-        at = max(0, round(time * RATE))
-        sound[at : at + len(samples) - skip] = samples[skip:]
-    return sound
-
-
-def moments(sound: np.ndarray) -> dict[int, float]:
-    """Second of the film -> the middle of its tone in the file.  A busy machine tears holes into a
-    tone; its middle stays about where it was."""
-    blocks = sound[: len(sound) // 960 * 960].reshape(-1, 960)
-    spectrum = np.abs(np.fft.rfft(blocks * np.hanning(960), 9600, axis=1))  # 5 Hz apart
-    hertz, loud = spectrum.argmax(axis=1) * 5.0, np.abs(blocks).max(axis=1) > 0.2
-    found = {}
-    for second in range(SECONDS):
-        at = np.flatnonzero(loud & (np.abs(hertz - pitch(second)) < 20))
-        if len(at) >= 10:
-            found[second] = float(np.median(at)) * 0.02 + 0.01
-    return found
 
 
 @dataclass
@@ -84,6 +39,8 @@ class Film:
 
 def test_a_films_sound_is_heard_with_its_pictures(live, ada, moving, monkeypatch, tmp_path):
     """Through a real server, from one end's film into the other's file."""
+    import av
+
     from enroll import scene, track_live
 
     monkeypatch.setattr(track_live, "CausalTracker", lambda prior: moving)
@@ -99,7 +56,7 @@ def test_a_films_sound_is_heard_with_its_pictures(live, ada, moving, monkeypatch
         return np.full((64, 64, 3), round(40 + 20 * seconds), np.uint8)
 
     async def call(output):
-        film = FilmSound(tones(tmp_path / "tones.wav"), 0, SECONDS)
+        film = FilmSound(write_tones(tmp_path / "tones.wav", SECONDS), 0, SECONDS)
         one = Line(server.base, room, tokens[0], FaceEnd(ada, room=room), film)
         two = Line(server.base, room, tokens[1], FaceEnd(None, [ada], room=room))
         two.heard = lambda frame: output.hear(frame, two.now)
@@ -131,7 +88,7 @@ def test_a_films_sound_is_heard_with_its_pictures(live, ada, moving, monkeypatch
 
 
 def test_a_films_sound_follows_the_clock_of_its_pictures(tmp_path):
-    film = FilmSound(tones(tmp_path / "tones.wav", 2), 0, 2)
+    film = FilmSound(write_tones(tmp_path / "tones.wav", 2), 0, 2)
     try:
         assert not film.block(5.0).any()  # the pictures have not begun
         film._begun = 10.0
@@ -174,7 +131,7 @@ def test_sound_has_no_holes_and_no_overlaps():
 
 def test_a_file_has_what_was_heard_beside_what_was_seen(tmp_path):
     async def call(output):
-        film = FilmSound(tones(tmp_path / "tones.wav", 3), 0, 3)
+        film = FilmSound(write_tones(tmp_path / "tones.wav", 3), 0, 3)
         film._begun = 0.0
         try:
             for n in range(75):
@@ -197,6 +154,8 @@ def test_a_file_has_what_was_heard_beside_what_was_seen(tmp_path):
 
 
 def test_a_file_of_a_call_without_sound_has_none(tmp_path):
+    import av
+
     async def call(output):
         await output.show(np.zeros((64, 64, 3), np.uint8), 0)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import sys
 import threading
 import time
@@ -21,9 +22,11 @@ from service.calls.connection import forwarded_audio
 
 _LONGEST = 3600.0  # seconds of sound, of a film that does not tell how long it is
 _STEP = BLOCK / RATE  # seconds
-# The system's first microphone, by the name of FFmpeg's input.  dshow of Windows has no name for
-# "the first", so that there it must be named.
-_INPUTS = {"linux": ("alsa", "default"), "darwin": ("avfoundation", ":default")}
+# The system's first microphone, by the names of FFmpeg's inputs, as PyAV's wheels have them.  The
+# sound server's device of Linux may need a plugin that they lack; the first card needs none.
+# dshow of Windows has no name for "the first".
+_INPUTS = {"linux": ("alsa", "default", "plughw:0"), "darwin": ("avfoundation", ":default")}
+_ALSA = "/usr/share/alsa/alsa.conf"  # where it is; PyAV's own ALSA looks in its builder's folder
 _NO_MICROPHONE = "You are not heard.  Connect one, or send a file: --camera VIDEO"
 
 Block = NDArray[np.int16]  # [960, 2]
@@ -106,20 +109,11 @@ class FilmSound:
 
 
 class MicrophoneSound:
-    """What a microphone hears, from `begin` on.  device: FFmpeg's name of it, "" for the system's
-    first.  Raises InputError where there is none, or no way to it here."""
+    """What the system's first microphone hears.  Raises InputError where there is none, or no way
+    to it here."""
 
-    def __init__(self, device: str = "") -> None:
-        import av
-
-        kind, first = _INPUTS.get(sys.platform, ("", ""))
-        if not kind:
-            raise InputError(f"a microphone cannot be opened on {sys.platform}", _NO_MICROPHONE)
-        try:
-            self._input: Any = av.open(device or first, format=kind)
-        except (av.FFmpegError, OSError, ValueError) as error:
-            said = getattr(error, "strerror", None) or str(error)
-            raise InputError(f"the microphone does not open: {said}", _NO_MICROPHONE) from None
+    def __init__(self) -> None:
+        self._input = _microphone()
         self._track: Any = None
         self._loop: asyncio.AbstractEventLoop | None = None
         self._closed = False
@@ -145,6 +139,7 @@ class MicrophoneSound:
             for heard in self._input.decode(audio=0):
                 if self._closed:
                     break
+                heard.pts = None  # of another clock; samples are counted
                 for frame in even.resample(heard):
                     if self._loop is not None and not self._loop.is_closed():
                         self._loop.call_soon_threadsafe(self._track.push, frame)
@@ -152,6 +147,21 @@ class MicrophoneSound:
             pass  # it was pulled out, or the call has ended
         finally:
             self._input.close()
+
+
+def _microphone() -> Any:
+    import av
+
+    kind, *devices = _INPUTS.get(sys.platform, ("",))
+    if kind == "alsa" and Path(_ALSA).is_file():
+        os.environ.setdefault("ALSA_CONFIG_PATH", _ALSA)
+    said = f"there is no way to one on {sys.platform}"
+    for device in devices:
+        try:
+            return av.open(device, format=kind)
+        except (av.FFmpegError, OSError, ValueError) as error:
+            said = getattr(error, "strerror", None) or str(error)
+    raise InputError(f"no microphone opens: {said}", _NO_MICROPHONE)
 
 
 def framed(block: Block) -> Any:

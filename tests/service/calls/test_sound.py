@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import sys
 from dataclasses import dataclass
 from types import SimpleNamespace
 
@@ -12,14 +13,15 @@ import pytest
 pytest.importorskip("aiortc")
 pytest.importorskip("av")
 
+from avatar.errors import InputError
 from enroll.capture import Frame
 from service.audio import BLOCK
 from service.calls.client import Line, take_part
 from service.calls.face_end import FaceEnd
 from service.calls.heard import HeardClock, SoundLine
 from service.calls.outputs import file_output
-from service.calls.spoken import FilmSound, framed
-from tests.service.tones import heard_in, moments, write_tones
+from service.calls.spoken import FilmSound, MicrophoneSound, framed
+from tests.service.tones import RATE, heard_in, moments, write_tones
 
 SECONDS = 8
 MS = 1000
@@ -100,6 +102,41 @@ def test_a_films_sound_follows_the_clock_of_its_pictures(tmp_path):
         assert not film.block(12.1).any() and not film.block(12.2).any()  # the end
     finally:
         film.close()
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="ALSA is of Linux")
+def test_a_microphone_is_heard(monkeypatch, tmp_path):
+    """ALSA's device that reads a file stands for one; it does not wait, so blocks are missing."""
+    raw, device = tmp_path / "tone.raw", tmp_path / "alsa.conf"
+    tone = 16000 * np.sin(2 * np.pi * 700 * np.arange(60 * RATE) / RATE)
+    np.repeat(tone.astype("<i2"), 2).tofile(raw)
+    device.write_text(
+        f'pcm.!default {{ type file slave.pcm nothing file /dev/null infile "{raw}" format raw }}\n'
+        "pcm.nothing { type null }\n"
+    )
+    monkeypatch.setenv("ALSA_CONFIG_PATH", str(device))
+
+    async def listen():
+        microphone = MicrophoneSound()
+        try:
+            track = microphone.track()
+            async with asyncio.timeout(60):
+                while not (block := (await track.recv()).to_ndarray()).any():
+                    pass
+        finally:
+            microphone.close()
+        return block
+
+    block = asyncio.run(listen())
+    assert block.shape == (1, 2 * BLOCK)
+    assert np.abs(np.fft.rfft(block[0, ::2] * np.hanning(BLOCK))).argmax() * 50 == 700
+
+
+def test_no_microphone_is_said_and_how_to_do_without(monkeypatch):
+    monkeypatch.setattr(sys, "platform", "plan9")
+    with pytest.raises(InputError, match="plan9") as said:
+        MicrophoneSound()
+    assert "--camera VIDEO" in said.value.cure
 
 
 def test_what_is_heard_lies_where_the_quickest_packets_say():

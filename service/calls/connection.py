@@ -13,6 +13,7 @@ from typing import Any
 CHANNEL = "face"
 _SOUND, _BLOCK = 48_000, 960  # samples a second, and in 20 ms
 _HELD = 10  # blocks of sound that may wait: 200 ms
+_LATEST = 0.5  # seconds that sound may be late before some of it is left out
 _LOOKED = 50  # blocks given out between two looks at whether some always wait: a second
 _SPARE = 1  # blocks that may always wait
 _AWAITED = 3  # packets of sound that come before one is given up that is missing: 60 ms
@@ -40,6 +41,28 @@ def send(channel: Any, data: bytes) -> bool:
     return True
 
 
+class SoundPace:
+    """When each block of 20 ms of a track is due.  A machine that is too slow for all of them
+    leaves some out, rather than be heard later and later."""
+
+    def __init__(self) -> None:
+        self._begun = 0.0
+        self._samples = -_BLOCK
+
+    async def next(self) -> tuple[int, float]:
+        """Waits; gives the block's first sample, and the moment of the monotonic clock."""
+        self._begun = self._begun or time.monotonic()
+        self._samples += _BLOCK
+        late = time.monotonic() - self._moment()
+        if late > _LATEST:
+            self._samples += int(late * _SOUND) // _BLOCK * _BLOCK
+        await asyncio.sleep(self._moment() - time.monotonic())
+        return self._samples, self._moment()
+
+    def _moment(self) -> float:
+        return self._begun + self._samples / _SOUND
+
+
 def forwarded_audio() -> Any:
     """A track of the frames that are pushed to it, steady whatever their pace: where none has
     come it is silent, and where too many have, the oldest are left out; so are those that a second
@@ -53,8 +76,7 @@ def forwarded_audio() -> Any:
         def __init__(self) -> None:
             super().__init__()
             self._blocks: deque[Any] = deque(maxlen=_HELD)
-            self._begun = 0.0
-            self._samples = 0
+            self._pace = SoundPace()
             self._given, self._least = 0, _HELD
 
         def push(self, frame: Any) -> None:
@@ -62,8 +84,7 @@ def forwarded_audio() -> Any:
             self._blocks.append(frame)
 
         async def recv(self) -> Any:
-            self._begun = self._begun or time.monotonic()
-            await asyncio.sleep(self._begun + self._samples / _SOUND - time.monotonic())
+            pts, _ = await self._pace.next()
             if self._blocks:
                 frame = self._blocks.popleft()
             else:
@@ -72,8 +93,7 @@ def forwarded_audio() -> Any:
                     plane.update(bytes(plane.buffer_size))
             self._catch_up()
             frame.sample_rate, frame.time_base = _SOUND, Fraction(1, _SOUND)
-            frame.pts = self._samples
-            self._samples += frame.samples
+            frame.pts = pts
             return frame
 
         def _catch_up(self) -> None:

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from avatar.errors import InputError
 from service.audio import BLOCK, RATE, sound_blocks
-from service.calls.connection import forwarded_audio
+from service.calls.connection import SoundPace, forwarded_audio
 
 _LONGEST = 3600.0  # seconds of sound, of a film that does not tell how long it is
 _STEP = BLOCK / RATE  # seconds
@@ -89,17 +89,13 @@ class FilmSound:
 
             def __init__(self) -> None:
                 super().__init__()
-                self._begun = 0.0
-                self._samples = 0
+                self._pace = SoundPace()
 
             async def recv(self) -> Any:
-                self._begun = self._begun or time.monotonic()
-                due = self._begun + self._samples / RATE
-                await asyncio.sleep(due - time.monotonic())
+                pts, due = await self._pace.next()
                 loop = asyncio.get_running_loop()
                 frame = framed(await loop.run_in_executor(film._reading, film.block, due))
-                frame.pts = self._samples
-                self._samples += BLOCK
+                frame.pts = pts
                 return frame
 
         return Played()

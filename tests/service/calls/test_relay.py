@@ -144,6 +144,28 @@ def test_a_forwarded_track_uses_up_what_always_waits():
     assert delays[:50] == [4] * 50 and delays[50:] == [1] * 55
 
 
+def test_a_track_that_is_too_late_leaves_some_out(monkeypatch):
+    from service.calls import connection
+
+    clock = iter([10.0, 10.0, 10.0, 10.7, 10.7, 10.7, 10.7])  # 0.7 s go by after the first block
+    monkeypatch.setattr(connection.time, "monotonic", lambda: next(clock))
+    waited = []
+
+    async def sleep(seconds):
+        waited.append(seconds)
+
+    monkeypatch.setattr(connection.asyncio, "sleep", sleep)
+    pace = connection.SoundPace()
+    work = [pace.next(), pace.next()]
+    given = []
+    for each in work:
+        with pytest.raises(StopIteration) as ended:
+            each.send(None)
+        given.append(ended.value.value)
+    assert given == [(0, 10.0), (35 * 960, pytest.approx(10.7))]
+    assert all(seconds <= 1e-6 for seconds in waited)
+
+
 def test_rooms_that_nobody_uses_go():
     rooms = Rooms(most=2, idle=10.0)
     first = rooms.make("ada", 0.0)

@@ -43,24 +43,23 @@ def send(channel: Any, data: bytes) -> bool:
 
 class SoundPace:
     """When each block of 20 ms of a track is due.  A machine that is too slow for all of them
-    leaves some out, rather than be heard later and later."""
+    leaves some out, rather than be heard later and later.  clock: seconds."""
 
-    def __init__(self) -> None:
-        self._begun = 0.0
+    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+        self._clock = clock
+        self._begun: float | None = None
         self._samples = -_BLOCK
 
     async def next(self) -> tuple[int, float]:
-        """Waits; gives the block's first sample, and the moment of the monotonic clock."""
-        self._begun = self._begun or time.monotonic()
+        """Waits; gives the block's first sample, and the moment of the clock."""
+        begun = self._begun = self._clock() if self._begun is None else self._begun
         self._samples += _BLOCK
-        late = time.monotonic() - self._moment()
+        late = self._clock() - (begun + self._samples / _SOUND)
         if late > _LATEST:
             self._samples += int(late * _SOUND) // _BLOCK * _BLOCK
-        await asyncio.sleep(self._moment() - time.monotonic())
-        return self._samples, self._moment()
-
-    def _moment(self) -> float:
-        return self._begun + self._samples / _SOUND
+        due = begun + self._samples / _SOUND
+        await asyncio.sleep(due - self._clock())
+        return self._samples, due
 
 
 def forwarded_audio() -> Any:

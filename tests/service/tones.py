@@ -37,7 +37,8 @@ def heard_in(path: Path) -> np.ndarray:
     with av.open(str(path)) as file:
         first = float(next(file.decode(video=0)).time)
     with av.open(str(path)) as file:
-        frames = [(float(f.time) - first, f.to_ndarray()[0]) for f in file.decode(audio=0)]
+        decoded = file.decode(audio=0) if file.streams.audio else ()
+        frames = [(float(f.time) - first, f.to_ndarray()[0]) for f in decoded]
     sound = np.zeros(round((frames[-1][0] + 1) * RATE) if frames else 0, np.float32)
     for time, samples in frames:
         skip, at = max(0, round(-time * RATE)), max(0, round(time * RATE))

@@ -56,6 +56,6 @@ def moments(sound: np.ndarray) -> dict[int, float]:
     found = {}
     for second in range(60):
         at = np.flatnonzero(loud & (np.abs(hertz - pitch(second)) < 20))
-        if len(at) >= 10:
+        if len(at) >= 6:
             found[second] = float(np.median(at)) * 0.02 + 0.01
     return found

@@ -23,7 +23,7 @@ from service.calls.outputs import file_output
 from service.calls.spoken import FilmSound, MicrophoneSound, framed
 from tests.service.tones import RATE, heard_in, moments, write_tones
 
-SECONDS = 12
+SECONDS = 50  # a free machine needs a tenth of them
 MS = 1000
 
 
@@ -41,8 +41,6 @@ class Film:
 
 def test_a_films_sound_is_heard_with_its_pictures(live, ada, moving, monkeypatch, tmp_path):
     """Through a real server, from one end's film into the other's file."""
-    import av
-
     from enroll import scene, track_live
 
     monkeypatch.setattr(track_live, "CausalTracker", lambda prior: moving)
@@ -51,42 +49,49 @@ def test_a_films_sound_is_heard_with_its_pictures(live, ada, moving, monkeypatch
     tokens = [server.user("ada"), server.user("bob")]
     room = server.call("POST", "/v1/rooms", tokens[0]).json()["id"]
 
+    begins, loud = [], []  # of the film by each picture; blocks of a tone
+
     def draw(scene, now):
         if scene is None or scene.avatar is None:
             return None
-        seconds = scene.avatar[1].time / 1e6  # of the film
-        return np.full((64, 64, 3), round(40 + 15 * seconds), np.uint8)
+        begins.append(now - scene.avatar[1].time)
+        return np.zeros((64, 64, 3), np.uint8)
 
     async def call(output):
         film = FilmSound(write_tones(tmp_path / "tones.wav", SECONDS), 0, SECONDS)
         one = Line(server.base, room, tokens[0], FaceEnd(ada, room=room), film)
         two = Line(server.base, room, tokens[1], FaceEnd(None, [ada], room=room))
-        two.heard = lambda frame: output.hear(frame, two.now)
-        leave = asyncio.Event()
+        enough, first = asyncio.Event(), []
 
-        async def unseen(picture, now):
-            return True
+        def hear(frame):
+            output.hear(frame, two.now)
+            if first and np.abs(frame.to_ndarray()).max() > 6000:
+                loud.append(frame.pts)
 
+        async def show(picture, now):
+            first.append(now)
+            if len(begins) >= 50 and len(loud) >= 100:
+                enough.set()
+            return await output.show(picture, now)
+
+        two.heard = hear
+        source = Film(ada.layout.width)
         async with one, two:
-            looking = take_part(two, None, None, draw, output.show, 60, leave)
-            looks = asyncio.create_task(looking)
-            await asyncio.sleep(1)
-            source = Film(ada.layout.width)
-            await take_part(one, source, ada, lambda *_: None, unseen, SECONDS + 1, asyncio.Event())
-            leave.set()
-            await looks
+            await asyncio.gather(
+                take_part(two, None, None, draw, show, SECONDS, enough),
+                take_part(one, source, ada, lambda *_: None, show, SECONDS, enough),
+            )
         film.close()
+        return first[0]
 
     with file_output(tmp_path / "seen.mp4", 64, sound=True) as output:
-        asyncio.run(call(output))
-    with av.open(str(tmp_path / "seen.mp4")) as file:
-        frames = [(f.time, f.to_ndarray(format="gray").mean()) for f in file.decode(video=0)]
-    pictures = np.median([time - (level - 40) / 15 for time, level in frames])
+        first = asyncio.run(call(output))
     tone = moments(heard_in(tmp_path / "seen.mp4"))
-    assert len(frames) > 10 and len(tone) >= 2, (len(frames), tone)
+    assert len(begins) > 2 and len(tone) >= 2, (len(begins), len(loud), tone)
+    pictures = (np.median(begins) - first) / 1e6
     sound = np.median([time - (second + 0.75) for second, time in tone.items()])
     print(f"the film begins at {pictures:.3f} s by its pictures, {sound:.3f} s by its sound")
-    assert abs(sound - pictures) < 0.4
+    assert abs(sound - pictures) < 0.5
 
 
 def test_a_films_sound_follows_the_clock_of_its_pictures(tmp_path):

@@ -37,7 +37,7 @@ def lesson(key: Tensor, wanted: Tensor, side: int) -> Lesson:
     distance; away from them those of the affine motion that fits all landmarks best.
     """
     grid = (identity_grid(side, key)[0].reshape(-1, 2) + 1) / 2  # [g g, 2]
-    squares = ((grid[None, :, None] - wanted[:, None]) ** 2).sum(-1)  # [B, g g, P]
+    squares = _squares(grid, wanted)
     nearest = squares.amin(-1)
     weights = torch.softmax(-squares / (2 * _BLUR * _BLUR), dim=-1)
     moved = weights @ (key - wanted)
@@ -50,6 +50,15 @@ def lesson(key: Tensor, wanted: Tensor, side: int) -> Lesson:
     weight = torch.maximum(near, _SAID * far)[..., 0]
     shape = (len(key), side, side)
     return Lesson(2 * motion.reshape(*shape, 2) - 1, weight.reshape(shape))
+
+
+def _squares(places: Tensor, marks: Tensor) -> Tensor:
+    """[N, 2] and [B, P, 2] -> their distances squared, [B, N, P].
+
+    As |a|^2 + |b|^2 - 2 a b: a matrix product makes no [B, N, P, 2]."""
+    centred, marks = places - 0.5, marks - 0.5  # so that float32 loses nothing that matters
+    norms = (centred**2).sum(-1)[None, :, None] + (marks**2).sum(-1)[:, None]
+    return (norms - 2 * (centred @ marks.transpose(1, 2))).clamp_min(0)
 
 
 def motion_loss(motion: Tensor, taught: Lesson) -> Tensor:

@@ -231,6 +231,19 @@ class Trainer:
                 else:
                     kept.copy_(new)
 
+    def start_from(self, tensors: dict[str, Any]) -> None:
+        """Weights of this network, arrays by name, in the place of random ones; Adam begins anew.
+
+        Raises InputError for those of another network."""
+        found = {name: torch.from_numpy(np.array(value)) for name, value in tensors.items()}
+        try:
+            self.net.load_state_dict(found)
+            self.kept.load_state_dict(found)
+        except RuntimeError:
+            raise InputError(
+                "the weights to go on from are of another network", "Choose its --method, --size."
+            ) from None
+
     def save(self, path: Path) -> None:
         """Replaces the file as a whole."""
         state = {

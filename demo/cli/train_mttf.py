@@ -10,7 +10,7 @@ from bench.generative.settings import METHODS
 from codec.mttf.kind import NetworkKind
 from codec.mttf.settings import SETTINGS
 from codec.mttf.train import TrainSettings
-from demo.cli.paths import output_file
+from demo.cli.paths import input_file, output_file
 from demo.cli.progress import bar, say
 
 HELP = "train the fallback's network on a folder of clips of many people"
@@ -41,7 +41,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--every", type=int, default=500, metavar="N", help="steps between checks")
     parser.add_argument("--threads", type=int, metavar="N", help="of the CPU")
     parser.add_argument("--device", choices=("cpu", "cuda"), default="cpu")
-    parser.add_argument(
+    more = parser.add_mutually_exclusive_group()
+    more.add_argument(
+        "--from",
+        dest="start",
+        metavar="WEIGHTS",
+        help="go on from trained weights, without a teacher, as for a network that moves already",
+    )
+    more.add_argument(
         "--resume", action="store_true", help="go on from the checkpoint beside WEIGHTS"
     )
 
@@ -55,6 +62,11 @@ def run(arguments: argparse.Namespace) -> None:
         if getattr(arguments, name) < 1:
             raise InputError(f"--{name} {getattr(arguments, name)} is too small", "Give 1 or more.")
     network = _network(arguments.method, arguments.size)
+    start = None
+    if arguments.start:
+        from codec.mttf.weights import load_weights
+
+        start = load_weights(input_file(arguments.start, "weights"), {network.name: network})
     from service.fallback.training import crops_of, train
 
     with bar("Preparing crops") as progress:
@@ -67,6 +79,7 @@ def run(arguments: argparse.Namespace) -> None:
         batch=arguments.batch,
         rate=arguments.rate,
         sides=arguments.sides,
+        taught=TrainSettings.taught if start is None else 0.0,
     )
     with bar("Training") as progress:
         card = train(
@@ -76,6 +89,7 @@ def run(arguments: argparse.Namespace) -> None:
             network,
             settings,
             arguments.resume,
+            start,
             arguments.threads,
             arguments.device,
             arguments.every,

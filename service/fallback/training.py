@@ -11,10 +11,11 @@ import numpy as np
 
 from avatar.errors import InputError
 from codec.mttf.kind import NetworkKind
+from codec.mttf.portraits import Portraits
 from codec.mttf.settings import LITE
 from codec.mttf.train import Check, Trainer, TrainSettings
 from codec.mttf.vectors import statistics_of
-from codec.mttf.weights import save_weights
+from codec.mttf.weights import Weights, save_weights
 from service.fallback.crops import prepare_crops
 from service.fallback.portraits import read_portraits, split
 
@@ -45,14 +46,15 @@ def train(
     network: NetworkKind = LITE,
     settings: TrainSettings | None = None,
     resume: bool = False,
+    start: Weights | None = None,
     threads: int | None = None,
     device: str = "cpu",
     every: int = 500,
     progress: Callable[[float, float], None] | None = None,
     checked: Callable[[Check], None] | None = None,
 ) -> dict[str, Any]:
-    """Trains, with a checkpoint and a sheet in `work` at every check; writes `out`, and returns
-    its card.  Raises InputError, MissingError, StorageError."""
+    """Trains; at every check writes `out`, and a checkpoint and a sheet in `work`.  Returns the
+    last card.  start: weights to go on from.  Raises InputError, MissingError, StorageError."""
     import torch
     from PIL import Image
 
@@ -64,12 +66,17 @@ def train(
     trainer = Trainer(network, learned, check, settings, device)
     stem = Path(network.file).stem
     checkpoint = work / f"{stem}.checkpoint"
+    people_checked = len(set(check.person.tolist()))
     if resume:
         trainer.load(checkpoint)
+    elif start is not None:
+        trainer.start_from(start.tensors)
+    origin = None if start is None else {"digest": start.digest, "card": start.card}
 
     def at_check(result: Check) -> None:
         trainer.save(checkpoint)
         Image.fromarray(trainer.sheet()).save(work / f"{stem}.png")
+        _write(out, network, trainer, learned, people_checked, origin)
         if checked:
             checked(result)
 
@@ -78,13 +85,29 @@ def train(
             progress(done, settings.steps)
 
     trainer.run(every=every, told=told, checked=at_check)
+    return _write(out, network, trainer, learned, people_checked, origin)
+
+
+def _write(
+    out: Path,
+    network: NetworkKind,
+    trainer: Trainer,
+    learned: Portraits,
+    people_checked: int,
+    origin: dict[str, Any] | None,
+) -> dict[str, Any]:
+    """The weights as they are now, usable long before the last step, and their card."""
+    import torch
+
+    settings = trainer.settings
     card = {
         "steps": trainer.done,
+        "from": origin,
         "seed": settings.seed,
         "people": len(set(learned.person.tolist())),
         "crops": len(learned.pictures),
-        "checked_on": len(set(check.person.tolist())),
-        "checks": [asdict(c) for c in trainer.checks[-20:]],
+        "checked_on": people_checked,
+        "checks": [asdict(c) for c in trainer.checks],
         "settings": asdict(settings),
         "torch": torch.__version__,
     }

@@ -86,6 +86,18 @@ def test_stopped_and_resumed_it_is_the_same(tiny, portraits, tmp_path) -> None:
     )
 
 
+def test_trained_weights_are_a_start(tiny, portraits) -> None:
+    first = Trainer(tiny, portraits, portraits.of([2]), SMALL)
+    first.run(until=3)
+    tensors = {name: value.numpy() for name, value in first.kept.state_dict().items()}
+    second = Trainer(tiny, portraits, portraits.of([2]), SMALL)
+    assert second.check().psnr != pytest.approx(first.check().psnr, abs=1e-4)
+    second.start_from(tensors)
+    assert second.done == 0 and second.check().psnr == pytest.approx(first.check().psnr, abs=1e-4)
+    with pytest.raises(InputError, match="another network"):
+        second.start_from({"factors": np.zeros(3, np.float32)})
+
+
 def test_checkpoints_of_something_else(tiny, portraits, tmp_path) -> None:
     trainer = Trainer(tiny, portraits, portraits, SMALL)
     trainer.save(tmp_path / "one")

@@ -7,7 +7,7 @@ import signal
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 from avatar.archive import read_avatar
 from avatar.errors import InputError, MissingError
@@ -16,7 +16,7 @@ from enroll.identity import watch_beside
 from service.calls.client import Line, take_part
 from service.calls.face_end import FaceEnd, get_ready
 from service.calls.fallback_end import fallback_at_hand
-from service.calls.outputs import Output
+from service.calls.outputs import Hearing, Output
 from service.calls.screen import Scene, Screen
 from service.calls.spoken import FilmSound, MicrophoneSound, Spoken
 from service.signing import seed_for
@@ -116,7 +116,7 @@ async def attend(
     video = open_video(source)
     spoken = _spoken(source, video.info, tell) if sound else None
     screen, count = screen_of(size), 0
-    listening = [output for output in outputs if output.hears]
+    listening = [cast(Hearing, output) for output in outputs if output.hears]
     live = [output for output in outputs if output.live]
     leave, loop = asyncio.Event(), asyncio.get_running_loop()
     for number in _LEAVE:

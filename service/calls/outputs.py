@@ -40,6 +40,14 @@ class Output(Protocol):
         looked has closed it."""
 
 
+class Hearing(Output, Protocol):
+    """An output that hears."""
+
+    def hear(self, frame: Any, now: int) -> None:
+        """A frame of sound as aiortc's Opus decoder gives it, that came at `now`, on the clock of
+        the pictures."""
+
+
 class FileOutput:
     """Into a video that begins with the first picture.  coder: of its sound, None for none."""
 

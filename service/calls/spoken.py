@@ -70,7 +70,7 @@ class FilmSound:
             wanted = self._next  # the rounding of one clock against another
         if wanted < self._next:
             return silence
-        samples = None
+        samples: Any = None
         for _ in range(self._next, wanted + 1):  # more than one after a line was lost
             samples = next(self._blocks, None)
             if samples is None:

@@ -22,6 +22,7 @@ BLOCK = 960  # samples in a packet of 20 ms
 RUN_UP = 80_000  # us that a decoder needs to converge (RFC 7845 section 4.6)
 _SLACK = 480  # samples of jitter in the source's timestamps that are not a gap: 10 ms
 _BITS = {1: 24_000, 2: 32_000}  # a second, by channels: clear speech
+_LAYOUTS = {1: "mono", 2: "stereo"}
 
 Samples = NDArray[np.float32]
 
@@ -75,6 +76,57 @@ def read_audio(path: str | Path, start: int, end: int) -> OpusTrack | None:
         else:
             track = _transcoded(container, stream, start, end)
     return track if track.packets else None
+
+
+def sound_blocks(path: str | Path, start: int, end: int) -> Iterator[Samples]:
+    """The sound of a video between two times of its clock (us), in stereo: [960, 2] of 20 ms after
+    one another, in -1 to 1, as they are asked for.  None where there is no sound; silence for what
+    does not decode."""
+    import av
+
+    try:
+        container = av.open(str(path))
+    except (av.FFmpegError, OSError):
+        return
+    with container:
+        if container.streams.audio:
+            stream = container.streams.audio[0]
+            yield from _blocks(_sound(container, stream, 2), start, end, 2)
+
+
+class OpusCoder:
+    """Blocks [960, channels] in -1 to 1, after one another, as Opus.  start: us, of the first."""
+
+    def __init__(self, channels: int, start: int = 0) -> None:
+        import av
+
+        coder: Any = av.CodecContext.create("libopus", "w")
+        coder.sample_rate, coder.layout, coder.format = RATE, _LAYOUTS[channels], "flt"
+        coder.bit_rate = _BITS[channels]
+        coder.options = {"frame_duration": "20"}
+        coder.open()
+        self._av, self._coder = av, coder
+        self._layout, self._start, self._coded = _LAYOUTS[channels], start, 0
+
+    @property
+    def head(self) -> bytes:
+        """The OpusHead structure."""
+        return bytes(self._coder.extradata or b"")
+
+    def code(self, block: Samples) -> list[OpusPacket]:
+        flat = np.ascontiguousarray(block, np.float32).reshape(1, -1)
+        frame = self._av.AudioFrame.from_ndarray(flat, format="flt", layout=self._layout)
+        frame.sample_rate, frame.time_base = RATE, Fraction(1, RATE)
+        frame.pts = self._coded * BLOCK
+        self._coded += 1
+        return self._taken(self._coder.encode(frame))
+
+    def rest(self) -> list[OpusPacket]:
+        """What the coder still holds back.  Nothing can be coded after it."""
+        return self._taken(self._coder.encode(None)) if self._coded else []
+
+    def _taken(self, coded: Any) -> list[OpusPacket]:
+        return [OpusPacket(self._start + p.pts * 1_000_000 // RATE, bytes(p)) for p in coded]
 
 
 def duration_of(packet: bytes) -> int:
@@ -131,37 +183,21 @@ def _with_skip(head: bytes, skip: int) -> bytes:
 
 
 def _transcoded(container: Any, stream: Any, start: int, end: int) -> OpusTrack:
-    import av
-
     channels = min(2, max(1, stream.codec_context.channels))
-    layout = ("mono", "stereo")[channels - 1]
-    coder: Any = av.CodecContext.create("libopus", "w")
-    coder.sample_rate, coder.layout, coder.format = RATE, layout, "flt"
-    coder.bit_rate = _BITS[channels]
-    coder.options = {"frame_duration": "20"}
-    coder.open()
+    coder = OpusCoder(channels, start)
     packets: list[OpusPacket] = []
-
-    def take(coded: Any) -> None:
-        for packet in coded:
-            time = start + packet.pts * 1_000_000 // RATE
-            packets.append(OpusPacket(time, bytes(packet)))
-
-    for index, block in enumerate(_blocks(_sound(container, stream, layout), start, end, channels)):
-        frame = av.AudioFrame.from_ndarray(block.reshape(1, -1), format="flt", layout=layout)
-        frame.sample_rate, frame.pts, frame.time_base = RATE, index * BLOCK, Fraction(1, RATE)
-        take(coder.encode(frame))
+    for block in _blocks(_sound(container, stream, channels), start, end, channels):
+        packets += coder.code(block)
     if packets:
-        take(coder.encode(None))
-    return OpusTrack(bytes(coder.extradata or b""), tuple(packets))
+        packets += coder.rest()
+    return OpusTrack(coder.head, tuple(packets))
 
 
-def _sound(container: Any, stream: Any, layout: str) -> Iterator[tuple[int, Samples]]:
+def _sound(container: Any, stream: Any, channels: int) -> Iterator[tuple[int, Samples]]:
     """(time in us, samples [n, channels] at 48 kHz) as the source decodes."""
     import av
 
-    resampler = av.AudioResampler(format="flt", layout=layout, rate=RATE)
-    channels = 1 if layout == "mono" else 2
+    resampler = av.AudioResampler(format="flt", layout=_LAYOUTS[channels], rate=RATE)
     packets = container.demux(stream)
     while True:
         try:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 import time as clock
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 from enroll.capture import Frame, Video
 
@@ -12,11 +12,13 @@ from enroll.capture import Frame, Video
 class Latest:
     """Iterates over the newest frames of a source that does not wait.
 
-    A camera delivers at its own pace; a file is played at the pace of its times.
+    A camera delivers at its own pace; a file is played at the pace of its times.  begin: is called
+    as that begins, on another thread.
     """
 
-    def __init__(self, video: Video) -> None:
+    def __init__(self, video: Video, begin: Callable[[], None] | None = None) -> None:
         self._video = video
+        self._begin = begin
         self._fresh = threading.Condition()
         self._frame: Frame | None = None
         self._error: BaseException | None = None
@@ -41,6 +43,8 @@ class Latest:
     def _read(self) -> None:
         begun = clock.monotonic()
         try:
+            if self._begin is not None:
+                self._begin()
             for frame in self._video:
                 if not self._video.info.live:
                     clock.sleep(max(0.0, begun + frame.time / 1e6 - clock.monotonic()))

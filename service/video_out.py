@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import io
 import struct
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from fractions import Fraction
@@ -93,7 +93,7 @@ class VideoWriter:
             colour.color_range = 1  # limited
         self._sound: Any = None
         self._waiting: list[OpusPacket] = []
-        if audio is not None and audio.packets:
+        if audio is not None:
             self._template = av.open(io.BytesIO(_ogg(audio.head)), format="ogg")
             self._sound = self._output.add_stream_from_template(self._template.streams.audio[0])
             self._waiting = list(audio.packets)
@@ -113,6 +113,10 @@ class VideoWriter:
         frame.pts = round(time * _TICKS / 1_000_000)
         frame.duration = round(duration * _TICKS / 1_000_000)
         self._output.mux(self._pictures.encode(frame))
+
+    def sound(self, packets: Iterable[OpusPacket]) -> None:
+        """More of the sound that `video_file` was given the head of, after what is there."""
+        self._waiting += packets
 
     def finish(self) -> None:
         """Writes what is still held back, and the container's end."""
@@ -142,7 +146,8 @@ def video_file(
 ) -> Iterator[VideoWriter]:
     """A video that appears at `path` when the block ends without an error.
 
-    fps: what players are told; the pictures' own times count.  audio: on the pictures' clock.
+    fps: what players are told; the pictures' own times count.  audio: on the pictures' clock; what
+    is not there yet can follow by `VideoWriter.sound`.
     Raises InputError for a suffix that is no video, StorageError when the disk is full.
     """
     kind = container_of(path)

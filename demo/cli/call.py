@@ -24,7 +24,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--theirs", action="append", default=[], metavar="AVATAR", help="one that you may be shown"
     )
     parser.add_argument(
-        "-o", dest="output", metavar="VIDEO", help="writes what was seen (.mp4); else a window"
+        "-o",
+        dest="output",
+        metavar="VIDEO",
+        help="writes what was seen and heard (.mp4); else a window, which is silent",
     )
     parser.add_argument(
         "--virtual-camera",
@@ -32,6 +35,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         const="",
         metavar="DEVICE",
         help="shows it to other programs as a camera, such as /dev/video9",
+    )
+    parser.add_argument(
+        "--no-audio",
+        action="store_true",
+        help="no sound: none of --camera's is sent (a video's own; beside a camera, the system's "
+        "first microphone on Linux and macOS), and none that is heard goes into -o; the server, "
+        "which passes sound on, could listen",
     )
     parser.add_argument("--window", action="store_true", help="a window as well")
     parser.add_argument("--size", type=int, default=256, metavar="N", help="pixels a side")
@@ -58,7 +68,7 @@ def run(arguments: argparse.Namespace) -> None:
     from service.calls.headless import attend
     from service.calls.outputs import CameraOutput, WindowOutput, closed, file_output
 
-    size = arguments.size
+    size, sound, seconds = arguments.size, not arguments.no_audio, arguments.seconds
     with ExitStack() as stack:
         outputs: list[Any] = []
         if arguments.virtual_camera is not None:
@@ -68,9 +78,9 @@ def run(arguments: argparse.Namespace) -> None:
         if arguments.window or not (outputs or target):
             outputs.append(stack.enter_context(closed(WindowOutput())))
         if target is not None:
-            outputs.append(stack.enter_context(file_output(target, size)))
+            outputs.append(stack.enter_context(file_output(target, size, sound)))
         told = asyncio.run(
-            attend(base, room, token, source, mine, theirs, outputs, size, arguments.seconds, say)
+            attend(base, room, token, source, mine, theirs, outputs, size, seconds, say, sound)
         )
     if told.identity == "unverified":
         say("The other's avatar names no signing key: nothing proves that it was moved by them.")

@@ -13,9 +13,10 @@ from typing import Any
 
 from avatar.avatar import Avatar
 from avatar.errors import AccessError, FacewireError, InputError
-from service.calls.connection import drain, face_channel, new_connection, send, wait_open
+from service.calls.connection import drain, face_channel, new_connection, prompt, send, wait_open
 from service.calls.face_end import FaceEnd
 from service.calls.screen import Scene, drawer
+from service.calls.spoken import Spoken
 
 _log = logging.getLogger("facewire.calls")
 _TICK = 0.01  # seconds between two looks at what is due
@@ -24,7 +25,8 @@ _RETRY = 1.0  # seconds before a lost line is joined again, and between two atte
 
 @dataclass
 class Line:
-    """A place in a room of a server.  base: http://host:port.  post(path, json) -> JSON.
+    """A place in a room of a server.  base: http://host:port.  Without `sound` and `heard` the
+    call is one without sound.
 
     With `async with` it is joined and left.  Where the connection is lost meanwhile it is joined
     again, and the call goes on as after a long loss of packets.
@@ -34,8 +36,8 @@ class Line:
     room: str
     token: str
     end: FaceEnd
-    sound: Any = None  # an audio track to send
-    heard: Callable[[Any], None] = lambda frame: None  # each 20 ms of the other's
+    sound: Spoken | None = None  # what is said
+    heard: Callable[[Any], None] | None = None  # is given each 20 ms of the other's sound
     begun: float = field(default_factory=time.monotonic)
 
     @property
@@ -70,8 +72,8 @@ class Line:
         connection.on("track", self._track)
         connection.on("connectionstatechange", lambda: self._changed(connection))
         if self.sound is not None:
-            connection.addTrack(self.sound)
-        else:
+            connection.addTrack(self.sound.track())
+        elif self.heard is not None:
             connection.addTransceiver("audio", direction="recvonly")
         await connection.setLocalDescription(await connection.createOffer())
         offer = {"sdp": connection.localDescription.sdp, "mode": "packets"}
@@ -114,7 +116,10 @@ class Line:
             self.end.receive(self.now, data)
 
     def _track(self, track: Any) -> None:
-        self._listening = asyncio.create_task(drain(track, self.heard))
+        prompt(self._connection, "audio")
+        self._listening = asyncio.create_task(
+            drain(track) if self.heard is None else drain(track, self.heard)
+        )
 
     async def _tick(self) -> None:
         while True:
@@ -147,7 +152,8 @@ async def take_part(
 ) -> None:
     """Films and shows for some seconds, until `leave` is set, or until nobody looks any more.
 
-    source: a `Video`, None to look only; a file plays at its own pace.  draw: of what there is to
+    source: a `Video`, None to look only; a file plays at its own pace, and the line's sound begins
+    with it.  draw: of what there is to
     show and the time makes a picture, or None, beside what goes on.  show: takes that picture and
     its time; False from it ends the call."""
     from enroll.scene import TrackPrior
@@ -161,7 +167,8 @@ async def take_part(
     if mine is not None and source is not None:
         prior = TrackPrior.of(mine)
         tracker = await loop.run_in_executor(filmer, lambda: CausalTracker(prior=prior))
-    frames = iter(Latest(source)) if source is not None else None
+    begin = None if line.sound is None else line.sound.begin
+    frames = iter(Latest(source, begin)) if source is not None else None
     end = time.monotonic() + seconds
 
     def going() -> bool:

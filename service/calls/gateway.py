@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from avatar.avatar import Avatar
 from avatar.errors import FacewireError
 from enroll.identity import IdentityWatch
-from service.calls.connection import drain, prompt_video
+from service.calls.connection import drain, prompt
 from service.calls.face_end import FaceEnd, get_ready
 from service.calls.fallback_end import FallbackEnd
 from service.calls.hand_over import NOTHING
@@ -91,7 +91,7 @@ class Gateway(Peer):
 
     def _track_came(self, track: Any) -> None:
         if track.kind == "video" and self._films:
-            prompt_video(self.connection)
+            prompt(self.connection, "video")
             self.begin(drain(track, self._filmed))
             self.begin(self._film())
         else:

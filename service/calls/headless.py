@@ -7,16 +7,18 @@ import signal
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 from avatar.archive import read_avatar
-from avatar.errors import MissingError
+from avatar.errors import InputError, MissingError
+from enroll.capture import VideoInfo
 from enroll.identity import watch_beside
 from service.calls.client import Line, take_part
 from service.calls.face_end import FaceEnd, get_ready
 from service.calls.fallback_end import fallback_at_hand
-from service.calls.outputs import Output
+from service.calls.outputs import Hearing, Output
 from service.calls.screen import Scene, Screen
+from service.calls.spoken import FilmSound, MicrophoneSound, Spoken
 from service.signing import seed_for
 from service.view import View
 
@@ -61,6 +63,16 @@ async def _tell(line: Line, tell: Callable[[str], None]) -> None:
         await asyncio.sleep(_LOOK)
 
 
+def _spoken(source: str | Path, info: VideoInfo, tell: Callable[[str], None]) -> Spoken | None:
+    if not info.live:
+        return FilmSound(Path(source), info.start, info.duration) if info.has_audio else None
+    try:
+        return MicrophoneSound()
+    except InputError as error:
+        tell(f"{error.message}.  {error.cure}")
+        return None
+
+
 async def attend(
     base: str,
     room: str,
@@ -72,11 +84,13 @@ async def attend(
     size: int,
     seconds: float,
     tell: Callable[[str], None],
+    sound: bool = True,
 ) -> Attended:
     """Takes part and shows what is seen on all outputs; SIGINT and SIGTERM end the call, and so
     does whoever closes one of them.
 
-    mine: None sends by the fallback alone.  tell: is given, in plain words, what stops an avatar
+    mine: None sends by the fallback alone.  sound: of the source is sent, a video's own or what
+    the microphone beside a camera hears.  tell: is given, in plain words, what stops an avatar
     or the call while it does.
 
     Raises InputError, AccessError, VideoError, ArchiveError for an avatar that is damaged,
@@ -100,7 +114,9 @@ async def attend(
         get_ready(one)
     end = FaceEnd(avatar, held, watch, room, seed, fallback)
     video = open_video(source)
+    spoken = _spoken(source, video.info, tell) if sound else None
     screen, count = screen_of(size), 0
+    listening = [cast(Hearing, output) for output in outputs if output.hears]
     live = [output for output in outputs if output.live]
     leave, loop = asyncio.Event(), asyncio.get_running_loop()
     for number in _LEAVE:
@@ -118,8 +134,15 @@ async def attend(
         asked = outputs if somebody else live
         return all([await output.show(picture, now) for output in asked])
 
+    line = Line(base, room, token, end, spoken)
+
+    def hear(frame: Any) -> None:
+        for output in listening:
+            output.hear(frame, line.now)
+
+    line.heard = hear if listening else None
     try:
-        async with Line(base, room, token, end) as line:
+        async with line:
             telling = asyncio.create_task(_tell(line, tell))
             try:
                 await take_part(line, video, avatar, draw, show, seconds, leave, _RATE)
@@ -127,6 +150,8 @@ async def attend(
                 telling.cancel()
     finally:
         video.close()
+        if spoken is not None:
+            spoken.close()
         for number in _LEAVE:
             loop.remove_signal_handler(number)
     traffic = end.traffic

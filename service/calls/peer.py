@@ -9,7 +9,14 @@ from collections.abc import Callable, Coroutine
 from typing import Any
 
 from avatar.errors import InputError
-from service.calls.connection import CHANNEL, drain, forwarded_audio, new_connection, send
+from service.calls.connection import (
+    CHANNEL,
+    drain,
+    forwarded_audio,
+    new_connection,
+    prompt,
+    send,
+)
 from service.calls.rooms import Room
 
 _PATIENCE = 30.0  # seconds in which a connection has to come about
@@ -78,6 +85,7 @@ class Peer:
 
     def _track_came(self, track: Any) -> None:
         if track.kind == "audio":
+            prompt(self.connection, "audio")
             self.begin(drain(track, lambda frame: self.room.hear(self, frame)))
         else:
             self.begin(drain(track))

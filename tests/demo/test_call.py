@@ -14,6 +14,7 @@ import numpy as np
 import pytest
 
 from tests.service.live import NEEDS, LiveServer, settings
+from tests.service.tones import RATE, heard_in, moments, tones
 
 _COMMAND = "import sys; from demo.cli import main; sys.exit(main())"
 _PATIENCE = 240.0  # seconds
@@ -28,20 +29,25 @@ def server(tmp_path):
     made.stop()
 
 
-@pytest.fixture
-def film(clip, tmp_path) -> Path:
-    """The clip over and over: a minute."""
+def write_film(clip, path, said=None) -> Path:
+    """The clip over and over: a minute.  said: its sound, [samples]."""
     import av
 
-    path = tmp_path / "film.mp4"
     with av.open(str(clip)) as source:
         pictures = [frame.to_ndarray(format="rgb24") for frame in source.decode(video=0)]
     with av.open(str(path), "w") as out:
         stream = out.add_stream("libx264", rate=25, options={"preset": "ultrafast"})
         stream.height, stream.width = pictures[0].shape[:2]
+        sound = None if said is None else out.add_stream("aac", rate=RATE)
         for picture in pictures * 30:
             out.mux(stream.encode(av.VideoFrame.from_ndarray(picture, format="rgb24")))
         out.mux(stream.encode(None))
+        if sound is not None:
+            flat = said.astype(np.float32)[None]
+            frame = av.AudioFrame.from_ndarray(flat, format="fltp", layout="mono")
+            frame.sample_rate = RATE
+            out.mux(sound.encode(frame))
+            out.mux(sound.encode(None))
     return path
 
 
@@ -75,7 +81,15 @@ def saw_an_avatar(path) -> None:
     assert np.ptp(pictures[-1][60].astype(int)) > 60  # and a picture, not a flat grey
 
 
-def test_two_programs_see_each_other(server, fitted, film, tmp_path):
+def heard_tones(path) -> None:
+    """What is said at the other end, at its pace."""
+    found = moments(heard_in(path))
+    assert len(found) >= 2, found
+    seconds, middles = np.array(sorted(found.items())).T
+    assert np.ptp(middles - seconds) < 0.4, found
+
+
+def test_two_programs_see_and_hear_each_other(server, fitted, clip, tmp_path):
     from avatar.archive import write_avatar
     from codec.signature import public_key
     from service.signing import keep_seed
@@ -84,10 +98,12 @@ def test_two_programs_see_each_other(server, fitted, film, tmp_path):
         keep_seed(tmp_path / f"{name}.key", seed)
         signer = public_key(seed)
         write_avatar(replace(fitted, name=name, signer=signer), tmp_path / f"{name}.avatar")
+    film = write_film(clip, tmp_path / "silent.mp4")
+    said = write_film(clip, tmp_path / "said.mp4", tones(60))
     tokens = {name: server.user(name) for name in ("ada", "bob")}
     room = server.call("POST", "/v1/rooms", tokens["ada"]).json()
     link = server.base + room["link"]
-    ada = begin(link, tokens["ada"], tmp_path, "ada", "bob", film, "--seconds", "600")
+    ada = begin(link, tokens["ada"], tmp_path, "ada", "bob", said, "--seconds", "600")
     try:
         end = time.monotonic() + _PATIENCE
         while not server.call("GET", f"/v1/rooms/{room['id']}", tokens["ada"]).json()["members"]:
@@ -103,3 +119,5 @@ def test_two_programs_see_each_other(server, fitted, film, tmp_path):
     assert bob.endswith("the other is verified\n") and said.endswith("the other is verified\n")
     saw_an_avatar(tmp_path / "ada-saw.mp4")
     saw_an_avatar(tmp_path / "bob-saw.mp4")
+    heard_tones(tmp_path / "bob-saw.mp4")
+    assert np.abs(heard_in(tmp_path / "ada-saw.mp4")).max(initial=0.0) < 0.01

@@ -99,6 +99,18 @@ def test_what_changed_is_sent_small_and_shown_where_it_changed(avatar, track) ->
     assert np.array_equal(avatar.tensors[PLANE][0] * 255, wall)  # the avatar itself is as it was
 
 
+def test_what_the_person_always_hid_takes_after_its_surroundings(avatar) -> None:
+    wall = wall_of(avatar)
+    seen = np.ones((SIDE, SIDE))
+    seen[16:, 20:44] = 0.0
+    darker = Room(np.where(seen[..., None] > 0, 0.7 * wall, 255.0), seen)
+    packet = background_packet(darker, avatar)
+    assert packet is not None
+    shown = wall_of(with_background(avatar, packet))
+    assert np.abs(shown - 0.7 * wall)[16:].mean() < 8
+    assert np.abs(shown - 0.7 * wall)[40:56, 24:30].mean() < 10  # where all about it is hidden
+
+
 def test_always_sends_even_nothing_and_sizes_must_agree(avatar) -> None:
     wall = wall_of(avatar)
     same = Room(wall, np.ones((SIDE, SIDE)))

@@ -99,6 +99,36 @@ def test_a_grant_lends_keys_until_it_is_revoked(serve, archive):
     assert not server.call("GET", "/v1/audit", eve).text.count(id)
 
 
+def test_who_is_shown_an_avatar_in_a_browsers_call_is_written_down(serve, archive):
+    from sqlalchemy import select
+
+    from service.api.rooms import _granted
+    from service.store.models import User
+
+    server = serve()
+    ada, bob, _ = (server.user(name) for name in ("ada", "bob", "eve"))
+    id = server.avatar(ada, archive)
+    server.call("POST", f"/v1/avatars/{id}/grants", ada, json={"holder": "bob", "days": 1})
+    context = server.app.state.context
+    with context.database.read() as session:
+        ids = {user.name: user.id for user in session.scalars(select(User))}
+    digest = bytes.fromhex(parse_avatar(archive).digest)[:16]
+    assert _granted(context, ids["eve"], digest) is None
+    assert _granted(context, ids["bob"], digest).digest == parse_avatar(archive).digest
+
+    def shown():
+        told = server.call("GET", "/v1/audit", ada).json()
+        return [(e["actor"], e["subject"]) for e in told if e["action"] == "avatar.shown"]
+
+    assert shown() == [("bob", id)]
+    server.now += 2 * DAY
+    ada = server.call(
+        "POST", "/v1/sessions", json={"name": "ada", "password": "correct horse battery"}
+    ).json()["token"]
+    assert _granted(context, ids["bob"], digest) is None  # the grant is over
+    assert shown() == [("bob", id)]
+
+
 def test_grants_and_leases_end(serve, archive):
     server = serve()
     ada, bob = server.user("ada"), server.user("bob")

@@ -124,6 +124,43 @@ def test_a_forwarded_track_is_steady_and_never_far_behind():
     assert marks == [0, *range(15, 25), 0, 0]
 
 
+def test_a_forwarded_track_uses_up_what_always_waits():
+    """Five blocks that came at once are not heard late for ever."""
+    from av import AudioFrame
+
+    from service.calls.connection import forwarded_audio
+
+    async def listen():
+        track, delays = forwarded_audio(), []
+        for n in range(105):
+            for mark in range(5) if n == 0 else (n + 4,):
+                frame = AudioFrame(format="s16", layout="stereo", samples=960)
+                frame.planes[0].update(bytes([mark]) * frame.planes[0].buffer_size)
+                track.push(frame)
+            delays.append(n + 4 - bytes((await track.recv()).planes[0])[0])
+        return delays
+
+    delays = asyncio.run(listen())
+    assert delays[:50] == [4] * 50 and delays[50:] == [1] * 55
+
+
+def test_a_track_that_is_too_late_leaves_some_out():
+    from service.calls.connection import SoundPace
+
+    async def given():
+        now = 10.0
+        pace = SoundPace(lambda: now)
+        first = await pace.next()
+        now = 10.3
+        second = await pace.next()  # late, but heard
+        now = 11.0
+        return first, second, await pace.next()
+
+    first, second, third = asyncio.run(given())
+    assert first == (0, 10.0) and second == (960, pytest.approx(10.02))
+    assert third == (50 * 960, pytest.approx(11.0))
+
+
 def test_rooms_that_nobody_uses_go():
     rooms = Rooms(most=2, idle=10.0)
     first = rooms.make("ada", 0.0)

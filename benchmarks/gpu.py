@@ -2,6 +2,7 @@
 
 python -m benchmarks.gpu --avatar ada.avatar --frames ada.crops --track ada.track -o gpu.json
 python -m benchmarks.gpu --device cpu --quick     the same steps on small, made-up fields
+    --tinycudann SOURCES     builds it first, for this GPU alone
 
 One command, so that a machine lent for ten minutes gives all figures.  It writes the results
 after every part: what a kill leaves is whole.  Without --avatar the fields are made up, and only
@@ -28,6 +29,7 @@ from avatar.avatar import Avatar, Consent, StateStatistics
 from avatar.camera import Pinhole
 from avatar.errors import FacewireError
 from avatar.face import StateLayout, Window
+from benchmarks.gpu_build import build_tinycudann
 from render.crowd import Crowd, CrowdSettings
 from render.fields.settings import FieldSettings
 from render.metrics import psnr
@@ -279,7 +281,15 @@ def main() -> None:
     parser.add_argument("--size", type=int, default=512, help="to enrol at")
     parser.add_argument("--budgets", type=float, nargs="+", default=[30.0, 60.0, 240.0])
     parser.add_argument("-o", dest="output", type=Path, help="keep the results here, as JSON")
+    parser.add_argument("--tinycudann", type=Path, help="its sources, to be built first")
     arguments = parser.parse_args()
+    if arguments.tinycudann:
+        if not torch.cuda.is_available():
+            raise SystemExit("tinycudann is built for the GPU of this machine; torch sees none")
+        try:
+            build_tinycudann(arguments.tinycudann, torch.cuda.get_device_capability())
+        except FacewireError as error:
+            print(error, flush=True)  # what does without it is measured all the same
 
     def keep(results: dict[str, Any]) -> None:
         if arguments.output:

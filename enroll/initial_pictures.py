@@ -13,7 +13,7 @@ from avatar.camera import rotation_matrix
 from avatar.face import FaceTrack
 from avatar.morphable import FaceModel
 from enroll.initial import ExpressionBasis
-from render.fields.head import COLOUR
+from render.fields.settings import COLOUR
 from render.person import Person
 
 Array = NDArray[Any]

@@ -19,17 +19,13 @@ from avatar.avatar import Avatar
 from avatar.errors import InputError
 from avatar.face import FaceStates, FaceTrack
 from codec.packet import LightPacket
+from render.relight import relit
 from service.backdrop import crops_of_video
 
 MODES = ("auto", "neutral")
 
 _OCTAVE = 64  # steps of a gain
 _SURELY = 247  # of a matte's 255: all of it is person
-# Colours are channels 1 to 3 of the planes' features, and enter the network too, behind the density
-# (`render.fields.head.COLOUR`); networks give colours first.
-_COLOUR = slice(1, 4)
-_PLANES = ("head.front", "head.top", "head.profile", "torso.plane")
-_NETWORKS = ("head.colour", "torso.colour")
 
 Array = NDArray[Any]
 
@@ -91,11 +87,11 @@ def light_between(
     A robust regression a colour, by iteratively reweighted least squares, held to no change."""
     if len(shown) == 0:
         return None
+    held = np.diag(np.square(settings.noise / np.array([settings.gain, settings.offset])))
     gains, offsets = [], []
     for x, y in zip(shown.T.astype(np.float64), filmed.T.astype(np.float64)):
         middle = x.mean()
         design = np.stack([x - middle, np.ones_like(x)], axis=1)
-        held = np.diag(np.square(settings.noise / np.array([settings.gain, settings.offset])))
         change = np.zeros(2)
         for _ in range(20):
             off = y - x - design @ change
@@ -116,25 +112,7 @@ def light_between(
 def with_light(avatar: Avatar, packet: LightPacket) -> Avatar:
     """The avatar whose person has the colours gain * c + offset; its background stays."""
     gain, offset = _numbers(packet)
-    tensors = dict(avatar.tensors)
-    for name in _PLANES:
-        plane = np.array(tensors[f"fields.{name}"], np.float32)
-        plane[..., _COLOUR] *= gain
-        tensors[f"fields.{name}"] = plane
-    for name in _NETWORKS:
-        first = np.array(tensors[f"fields.{name}.pixel.weight"], np.float32)
-        first[:, _COLOUR] /= gain  # it is to see what it has learned from
-        weight = np.array(tensors[f"fields.{name}.last.weight"], np.float32)
-        bias = np.array(tensors[f"fields.{name}.last.bias"], np.float32)
-        weight[:3] *= gain[:, None]
-        bias[:3] = bias[:3] * gain + offset / 255.0
-        tensors[f"fields.{name}.pixel.weight"] = first
-        tensors[f"fields.{name}.last.weight"] = weight
-        tensors[f"fields.{name}.last.bias"] = bias
-    coarse = np.array(tensors["fields.head.coarse"], np.float32)
-    coarse[..., _COLOUR] = coarse[..., _COLOUR] * gain + offset / 255.0
-    tensors["fields.head.coarse"] = coarse
-    return replace(avatar, tensors=tensors)
+    return replace(avatar, tensors=relit(avatar.tensors, gain, offset / 255.0))
 
 
 def _numbers(packet: LightPacket) -> tuple[Array, Array]:

@@ -9,28 +9,21 @@ from __future__ import annotations
 
 from typing import Any
 
-import numpy as np
-
-from bench.generative.deformation import EQUIVARIANCE, bent, random_deformation
 from bench.generative.dense import with_rest
-from bench.generative.keypoints import UNIT, PointDetector, hints, points_of
-from bench.generative.method import HeldKey, Method
+from bench.generative.keypoints import hints, points_of
+from bench.generative.method import HeldKey
+from bench.generative.points import PointMethod
 from bench.generative.settings import POINTS, MethodSettings
-from codec.mttf.blocks import identity_grid, resized
+from codec.mttf.blocks import identity_grid
 
 Tensor = Any
 
 
-class Dac(Method):
+class Dac(PointMethod):
     """K = 10 key points, x and y each."""
 
     def __init__(self, settings: MethodSettings) -> None:
         super().__init__(settings, POINTS + 1, POINTS)
-        self.detector = PointDetector(settings.detector, POINTS)
-
-    def numbers(self, small: Tensor) -> Tensor:
-        points, _ = self.detector(small)
-        return UNIT * points.flatten(1)
 
     def candidates(self, held: HeldKey, vectors: Tensor) -> tuple[Tensor, Tensor]:
         """FOMM's Eq. 4 with J_k = 1: T_k(z) = p_key + (z - p_frame)."""
@@ -38,13 +31,3 @@ class Dac(Method):
         stay = identity_grid(held.side, key)[:, None]  # [1, 1, g, g, 2]
         flows = stay + (key - frame)[:, :, None, None]
         return with_rest(flows), hints(key, frame, held.side)
-
-    def penalties(
-        self, picture: Tensor, vectors: Tensor, rng: np.random.Generator
-    ) -> dict[str, Tensor]:
-        """FOMM's Eq. 11: the points of a bent picture, bent back, are the picture's own."""
-        small = resized(picture, self.settings.grid)
-        bend = random_deformation(len(small), rng, small)
-        found = points_of(self.numbers(bent(small, bend)))
-        off = (bend(found) - points_of(vectors)).abs().mean()
-        return {"equivariance": EQUIVARIANCE * off}

@@ -10,31 +10,25 @@ from __future__ import annotations
 
 from typing import Any
 
-import numpy as np
-
-from bench.generative.deformation import EQUIVARIANCE, bent, random_deformation, spline_basis
+from bench.generative.deformation import spline_basis
 from bench.generative.dense import with_rest
-from bench.generative.keypoints import UNIT, PointDetector, hints, points_of
-from bench.generative.method import HeldKey, Method
+from bench.generative.keypoints import hints, points_of
+from bench.generative.method import HeldKey
+from bench.generative.points import PointMethod
 from bench.generative.settings import SPLINE_POINTS, SPLINES, MethodSettings
 from codec.mttf.backend import torch
-from codec.mttf.blocks import identity_grid, resized
+from codec.mttf.blocks import identity_grid
 
 Tensor = Any
 _STIFF = 0.01  # on the system's diagonal: points that fall together give no infinite bend
 _EVEN = 0.01  # the same of what turns and stretches: they move as one
 
 
-class Tps(Method):
+class Tps(PointMethod):
     """K = 10 splines of N = 5 points, x and y each."""
 
     def __init__(self, settings: MethodSettings) -> None:
         super().__init__(settings, SPLINES + 1, SPLINES * SPLINE_POINTS)
-        self.detector = PointDetector(settings.detector, SPLINES * SPLINE_POINTS)
-
-    def numbers(self, small: Tensor) -> Tensor:
-        points, _ = self.detector(small)
-        return UNIT * points.flatten(1)
 
     def candidates(self, held: HeldKey, vectors: Tensor) -> tuple[Tensor, Tensor]:
         """T_k of their Eq. 2: what takes a spline's points in the frame to those in the key."""
@@ -43,15 +37,6 @@ class Tps(Method):
         key_sets, sets = (p.unflatten(1, (SPLINES, SPLINE_POINTS)) for p in (key, frame))
         flows = splined(sets, key_sets, grid).unflatten(2, (held.side, held.side))
         return with_rest(flows), hints(key, frame, held.side)
-
-    def penalties(
-        self, picture: Tensor, vectors: Tensor, rng: np.random.Generator
-    ) -> dict[str, Tensor]:
-        """Equivariance, as FOMM's Eq. 11."""
-        small = resized(picture, self.settings.grid)
-        bend = random_deformation(len(small), rng, small)
-        found = points_of(self.numbers(bent(small, bend)))
-        return {"equivariance": EQUIVARIANCE * (bend(found) - points_of(vectors)).abs().mean()}
 
 
 def splined(points: Tensor, targets: Tensor, places: Tensor) -> Tensor:

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from avatar.errors import FormatError
 from codec.mttf.backend import Module, functional, nn, torch
-from codec.mttf.classic import CODECS
+from codec.mttf.classic import CODECS, NUMBERS
 from codec.mttf.keyframe import decode_key
 from codec.mttf.packet import RESTORER, KeyFrame
 
@@ -119,8 +119,7 @@ class Recovery:
     ) -> tuple[KeyFrame, Picture]:
         """A key frame, how it decodes, what was coded, at which QP -> as it is sent and seen:
         restored where that is nearer in squared error, else as it was."""
-        codec = next(c.name for c in CODECS.values() if c.number == key.codec)
-        level = level_of(codec, qp)
+        level = level_of(NUMBERS[key.codec].name, qp)
         made = self.restored(shown, level)
         if _error(made, wanted) < _error(shown, wanted):
             return replace(key, recovery=level, restorer=self.name), made

@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from avatar.errors import InputError
+from codec.mttf.average import follow
 from codec.mttf.backend import functional, torch
 from codec.mttf.recovery import RecoveryNet, RecoverySettings
 from codec.mttf.train import half_precision
@@ -99,10 +100,7 @@ class RecoveryTrainer:
         torch.nn.utils.clip_grad_norm_(self.net.parameters(), 1.0)
         self.optimiser.step()
         self.done += 1
-        decay = min(settings.ema, (1 + self.done) / (10 + self.done))
-        with torch.no_grad():
-            for kept, new in zip(self.kept.parameters(), self.net.parameters(), strict=True):
-                kept.lerp_(new, 1 - decay)
+        follow(self.kept, self.net, self.done, settings.ema)
         return float(loss.detach())
 
     def run(

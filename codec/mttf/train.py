@@ -16,6 +16,7 @@ import numpy as np
 
 from avatar.errors import InputError
 from avatar.storage import whole_file
+from codec.mttf.average import follow
 from codec.mttf.backend import torch
 from codec.mttf.kind import NetworkKind
 from codec.mttf.losses import LossWeights, losses
@@ -119,7 +120,7 @@ class Trainer:
         torch.nn.utils.clip_grad_norm_(self.net.parameters(), 10.0)
         self.optimiser.step()
         self.done += 1
-        self._keep()
+        follow(self.kept, self.net, self.done, settings.ema)
         return parts
 
     def run(
@@ -220,16 +221,6 @@ class Trainer:
     def _rate(self) -> float:
         share = self.done / max(self.settings.steps, 1)
         return self.settings.rate * (1.0 if share < 0.6 else 0.1 if share < 0.9 else 0.01)
-
-    def _keep(self) -> None:
-        """The moving average, faster at the start."""
-        decay = min(self.settings.ema, (1 + self.done) / (10 + self.done))
-        with torch.no_grad():
-            for kept, new in zip(self.kept.state_dict().values(), self.net.state_dict().values()):
-                if kept.dtype.is_floating_point:
-                    kept.lerp_(new, 1 - decay)
-                else:
-                    kept.copy_(new)
 
     def start_from(self, tensors: dict[str, Any]) -> None:
         """Weights of this network, arrays by name, in the place of random ones; Adam begins anew.

@@ -23,10 +23,8 @@ import torch.nn.functional as functional
 from torch import Tensor, nn
 
 from render.fields.colour import ColourNetwork
-from render.fields.settings import FieldSettings
+from render.fields.settings import COLOUR, FieldSettings
 from render.interpolate import plane_samples, volume_samples
-
-COLOUR = slice(1, 4)  # of the features; before it the density logit, behind it what is decoded
 
 
 @dataclass

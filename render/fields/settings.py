@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+COLOUR = slice(1, 4)  # of a texel's features: the density logit before, what is decoded behind
+
 
 @dataclass(frozen=True)
 class FieldSettings:

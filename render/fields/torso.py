@@ -14,8 +14,7 @@ import torch
 from torch import Tensor, nn
 
 from render.fields.colour import ColourNetwork
-from render.fields.head import COLOUR
-from render.fields.settings import FieldSettings
+from render.fields.settings import COLOUR, FieldSettings
 from render.interpolate import plane_samples
 
 MOTIONS = 10  # rotation 3, translation 3, torso 4

@@ -13,8 +13,7 @@ from avatar.camera import Pinhole
 from avatar.errors import InputError, StateError
 from avatar.face import StateLayout, Window
 from render.crowd import Crowd, CrowdSettings
-from render.fields.head import COLOUR
-from render.fields.settings import FieldSettings
+from render.fields.settings import COLOUR, FieldSettings
 from render.gathered import plane_samples_gathered, volume_samples_gathered
 from render.interpolate import plane_samples_plain, volume_samples_plain
 from render.metrics import psnr

@@ -8,8 +8,7 @@ import torch
 from avatar.camera import Pinhole
 from avatar.face import StateLayout
 from render import guide
-from render.fields.head import COLOUR
-from render.fields.settings import FieldSettings
+from render.fields.settings import COLOUR, FieldSettings
 from render.metrics import psnr
 from render.person import Person, SamplingSettings
 from render.picture import picture, pixel_points

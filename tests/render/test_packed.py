@@ -7,8 +7,7 @@ import torch
 
 from avatar.camera import Pinhole
 from avatar.face import StateLayout
-from render.fields.head import COLOUR
-from render.fields.settings import FieldSettings
+from render.fields.settings import COLOUR, FieldSettings
 from render.occupancy import OccupancySettings, marched_head, marching, occupancy
 from render.packed import Accelerated, Plain, Samples
 from render.person import Person

@@ -11,8 +11,7 @@ from avatar.camera import Pinhole
 from avatar.errors import ArchiveError, InputError, MissingError, StateError
 from avatar.face import StateLayout, Window
 from render import picture
-from render.fields.head import COLOUR
-from render.fields.settings import FieldSettings
+from render.fields.settings import COLOUR, FieldSettings
 from render.person import Person
 from render.picture import Thrift
 from render.portrait import Portrait, RenderSettings

@@ -12,28 +12,22 @@ pytest.importorskip("cv2")
 
 import torch
 
-from avatar.avatar import Avatar, Consent, StateStatistics
+from avatar.avatar import Avatar
 from avatar.camera import Pinhole
 from avatar.errors import InputError, StreamError
-from avatar.face import EXPRESSIONS, FaceStates, FaceTrack, StateLayout, Window
+from avatar.face import EXPRESSIONS, FaceStates, FaceTrack
 from codec.container import read_stream
 from codec.header import DIGEST, StreamHeader
 from codec.packet import LightPacket
-from render.fields.settings import FieldSettings
-from render.person import Person, SamplingSettings
+from render.fields.settings import COLOUR
+from render.person import SamplingSettings
 from render.portrait import Portrait, RenderSettings
-from render.tensors import fields_to_arrays, settings_to_json
 from service.light import changed_light, light_between, with_light
 from service.sender import SenderSettings, write_stream
 from service.surroundings import Surroundings
+from tests.service.small_person import LAYOUT, SIZE, WINDOW, avatar_of, small_person
 
-FIELDS = FieldSettings(
-    coarse=(12, 16, 16), plane=32, side=12, channels=8, blend=8, blend_channels=4, warp=(3, 4, 4),
-    hidden=16, torso_plane=32, torso_channels=8, background=16,
-)  # fmt: skip
-LAYOUT = StateLayout()
-SIZE, FRAMES = 64, 6
-WINDOW = Window(0, 0, SIZE, SIZE, SIZE)
+FRAMES = 6
 EXACT = RenderSettings(SamplingSettings(16, 8), thrift=None)
 DUSK = LightPacket((-32, -32, 16), (10, 4, -6))
 
@@ -41,30 +35,15 @@ DUSK = LightPacket((-32, -32, 16), (10, 4, -6))
 @pytest.fixture(scope="module")
 def avatar() -> Avatar:
     """A head whose colours come from planes and network alike, shoulders, a grey wall."""
-    torch.manual_seed(0)
-    person = Person(FIELDS, Pinhole(2.0), LAYOUT)
+    person = small_person()
     with torch.no_grad():
-        axis = [torch.linspace(-1, 1, n) for n in FIELDS.coarse]
-        z, y, x = torch.meshgrid(*axis, indexing="ij")
-        person.head.coarse[0, ..., 0] = torch.where(x**2 + y**2 + z**2 < 0.6, 6.0, -12.0)
         for plane in (person.head.front, person.torso.plane):
             size = plane.shape[1]
             spots = torch.rand(1, 3, 5, 5)
             spots = torch.nn.functional.interpolate(spots, size=(size, size), mode="bilinear")
-            plane[0, ..., 1:4] = 0.25 + 0.5 * spots[0].permute(1, 2, 0)
-            plane[0, ..., 4:] = torch.randn(size, size, plane.shape[3] - 4)
-        person.torso.plane[0, :22, :, 0] = -12.0
-        person.torso.plane[0, 22:, :, 0] = 12.0
-        person.background.plane[0] = 0.5
-    mean = np.zeros(LAYOUT.width, np.float32)
-    mean[LAYOUT.groups["translation"]] = [0.0, 0.0, -0.9]
-    return Avatar(
-        name="Spots", created="2026-01-01T00:00:00+00:00",
-        consent=Consent("nobody", "a test", "2026-01-01T00:00:00+00:00", "flag", "1"),
-        camera=Pinhole(2.0), window=WINDOW, layout=LAYOUT,
-        statistics=StateStatistics(mean, np.ones_like(mean), np.full_like(mean, 0.01)),
-        settings=settings_to_json(FIELDS), tensors=fields_to_arrays(person), digest="cd" * 32,
-    )  # fmt: skip
+            plane[0, ..., COLOUR] = 0.25 + 0.5 * spots[0].permute(1, 2, 0)
+            plane[0, ..., COLOUR.stop :] = torch.randn(size, size, plane.shape[3] - COLOUR.stop)
+    return avatar_of(person)
 
 
 @pytest.fixture(scope="module")

@@ -11,25 +11,18 @@ pytest.importorskip("torch")
 
 import torch
 
-from avatar.avatar import Avatar, Consent, StateStatistics
-from avatar.camera import Pinhole
+from avatar.avatar import Avatar
 from avatar.errors import InputError
-from avatar.face import EXPRESSIONS, FaceStates, FaceTrack, StateLayout, Window
-from render.fields.head import COLOUR
-from render.fields.settings import FieldSettings
-from render.person import Person, SamplingSettings
+from avatar.face import EXPRESSIONS, FaceStates, FaceTrack
+from render.fields.settings import COLOUR
+from render.person import SamplingSettings
 from render.portrait import Portrait, RenderSettings
-from render.tensors import fields_to_arrays, settings_to_json
 from service.refine import Refiner, RefineSettings
 from service.refined_states import refined
 from service.trajectory import smoothest
+from tests.service.small_person import LAYOUT, SIZE, avatar_of, small_person
 
-FIELDS = FieldSettings(
-    coarse=(12, 16, 16), plane=32, side=12, channels=8, blend=8, blend_channels=4, warp=(3, 4, 4),
-    hidden=16, torso_plane=32, torso_channels=8, background=16,
-)  # fmt: skip
-LAYOUT = StateLayout()
-SIZE, FRAMES = 64, 10
+FRAMES = 10
 PLACE = slice(LAYOUT.groups["translation"].start, LAYOUT.groups["translation"].start + 2)
 SAMPLING = SamplingSettings(12, 6)
 SETTINGS = RefineSettings(rays=256, correlation=2.0, sampling=SAMPLING)
@@ -38,35 +31,19 @@ SETTINGS = RefineSettings(rays=256, correlation=2.0, sampling=SAMPLING)
 @pytest.fixture(scope="module")
 def avatar() -> Avatar:
     """A head with soft spots over spotted shoulders, before a grey wall."""
-    torch.manual_seed(0)
-    person = Person(FIELDS, Pinhole(2.0), LAYOUT)
+    person = small_person()
 
     def spots(size: int) -> torch.Tensor:
         small = torch.rand(1, 3, 9, 9)
         return torch.nn.functional.interpolate(small, size=(size, size), mode="bicubic")[0]
 
     with torch.no_grad():
-        axis = [torch.linspace(-1, 1, n) for n in FIELDS.coarse]
-        z, y, x = torch.meshgrid(*axis, indexing="ij")
-        person.head.coarse[0, ..., 0] = torch.where(x**2 + y**2 + z**2 < 0.6, 6.0, -12.0)
         person.head.front[0, ..., COLOUR] = spots(32).permute(1, 2, 0)
         person.torso.plane[0, ..., COLOUR] = spots(32).permute(1, 2, 0)
-        person.torso.plane[0, :22, :, 0] = -12.0
-        person.torso.plane[0, 22:, :, 0] = 12.0
         for network in (person.head.colour, person.torso.colour):
             network.last.weight.zero_()
             network.last.bias.zero_()
-        person.background.plane[0] = 0.5
-    mean = np.zeros(LAYOUT.width, np.float32)
-    mean[LAYOUT.groups["translation"]] = [0.0, 0.0, -0.9]
-    return Avatar(
-        name="Spots", created="2026-01-01T00:00:00+00:00",
-        consent=Consent("nobody", "a test", "2026-01-01T00:00:00+00:00", "flag", "1"),
-        camera=Pinhole(2.0), window=Window(0, 0, SIZE, SIZE, SIZE), layout=LAYOUT,
-        statistics=StateStatistics(mean, np.ones_like(mean), np.full_like(mean, 0.01)),
-        settings=settings_to_json(FIELDS), tensors=fields_to_arrays(person),
-        report={"size": SIZE},
-    )  # fmt: skip
+    return avatar_of(person)
 
 
 @pytest.fixture(scope="module")

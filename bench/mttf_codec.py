@@ -11,12 +11,14 @@ from __future__ import annotations
 
 import tempfile
 import time
+from contextlib import closing
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 
 from avatar.errors import InputError, MissingError
+from avatar.face import Window
 from bench.codec import Clip, Outcome
 from codec.mttf.kind import NetworkKind
 from codec.mttf.settings import FULL, LITE
@@ -63,6 +65,7 @@ class NetworkCodec:
         from codec.mttf.runtime import Runtime
         from codec.mttf.weights import find_file, load_weights
         from codec.timing import rate_of
+        from service.fallback.faces import FaceReader
         from service.fallback.sender import write_fallback
 
         if point != int(point):
@@ -84,9 +87,18 @@ class NetworkCodec:
         if not self.refreshed:
             settings = replace(settings, patience=_NEVER)
         recovery = recovery_at_hand()
-        coded = encode(
-            clip.frames, times.tolist(), runtime, weights.statistics, settings, recovery=recovery
-        )
+        with closing(FaceReader()) as faces:
+            whole = Window(0.0, 0.0, float(side), side, side)
+            seen = (faces.see(f, int(t), whole) for f, t in zip(clip.frames, times, strict=True))
+            coded = encode(
+                clip.frames,
+                times.tolist(),
+                runtime,
+                weights.statistics,
+                settings,
+                recovery=recovery,
+                meshes=seen if runtime.guided else None,
+            )
         head = stream_header(weights.digest, weights.settings.numbers, settings.quality)
         head = replace(head, rate=rate, rounding=rounding)
         with tempfile.TemporaryDirectory() as folder:

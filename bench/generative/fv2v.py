@@ -57,7 +57,7 @@ class Fv2v(Method):
         places, depth = self.detector(small)
         return torch.cat([places, depth], dim=-1)
 
-    def hold(self, key: Tensor) -> HeldSpace:
+    def hold(self, key: Tensor, face: Tensor | None = None) -> HeldSpace:
         held = super().hold(key)
         return HeldSpace(**vars(held), points=self.canonical(held.small))
 

@@ -13,6 +13,7 @@ from bench.generative.settings import MethodSettings
 from codec.mttf.backend import Module
 from codec.mttf.blocks import resized
 from codec.mttf.generator import Generated
+from codec.mttf.portraits import Portraits
 
 Tensor = Any
 
@@ -51,11 +52,20 @@ class Method(Module):
         of them to stay in place, and hints [B, H, g, g]."""
         raise NotImplementedError
 
-    def vectors(self, picture: Tensor) -> Tensor:
+    guided = False
+    told = 0
+
+    def prepare(self, portraits: Portraits) -> None:
+        """Nothing: all of a method is learned by gradients."""
+
+    def face(self, mesh: Tensor) -> None:
+        """Nothing: a key frame is its picture."""
+
+    def vectors(self, picture: Tensor, mesh: Tensor | None = None) -> Tensor:
         """[B, 3, R, R] -> [B, D]."""
         return self.numbers(resized(picture, self.settings.grid))
 
-    def hold(self, key: Tensor) -> HeldKey:
+    def hold(self, key: Tensor, face: Tensor | None = None) -> HeldKey:
         small = resized(key, self.settings.grid)
         return HeldKey(key, small, self.numbers(small), self.generator.encode(key))
 

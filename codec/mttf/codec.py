@@ -1,6 +1,6 @@
 """Pictures to key frames and motion vectors, and back.
 
-    Encoder(runtime, statistics, settings).encode(picture, time) -> vectors
+    Encoder(runtime, statistics, settings).encode(picture, time, mesh) -> vectors
     Decoder(runtime, stream.fallback).picture(vectors)
 
 Both restore key frames where they are given a `Recovery`.
@@ -39,7 +39,7 @@ from codec.mttf.packet import (
 from codec.mttf.ramp import Ramp, mixed
 from codec.mttf.recovery import Recovery, receive
 from codec.mttf.reduced import reduced
-from codec.mttf.runtime import Runtime
+from codec.mttf.runtime import Mesh, Runtime
 from codec.mttf.vectors import layout_of
 from codec.quantize import Quantizer
 
@@ -89,6 +89,17 @@ class Seen:
         return float(np.abs(self.made.astype(np.int16) - self.small).mean()) / 255
 
 
+@dataclass(frozen=True)
+class _Given:
+    """What there is to send of a frame: number `frame`, its mesh if a face is seen in it."""
+
+    frame: int
+    picture: Picture
+    small: Picture
+    rounded: NDArray[np.float32]
+    mesh: Mesh | None
+
+
 class Encoder:
     """Takes pictures one by one; `chunks` fills with what is sent beside the vectors.
 
@@ -115,6 +126,7 @@ class Encoder:
         self.errors: list[float] = []
         self._runtime, self._recovery = runtime, recovery
         self._quantizer = Quantizer(statistics, settings.quality)
+        self._mesh: Mesh | None = None  # the last one that was seen
         self._proxy = runtime.settings.sides[-1]  # at which the sender watches the generator
         self._held: dict[int, Held] = {}  # by slot, at that side
         self._used: dict[int, int] = {}  # slot -> the frame that last used it
@@ -123,17 +135,19 @@ class Encoder:
         self._paid = 0  # bytes of key frames
         self._begin = 0
 
-    def encode(self, picture: Picture, time: int) -> NDArray[np.float32]:
-        """picture: [side, side, 3].  time: microseconds.  -> its vectors [2 N_F]."""
+    def encode(self, picture: Picture, time: int, mesh: Mesh | None = None) -> NDArray[np.float32]:
+        """picture: [side, side, 3].  time: microseconds.  mesh: [478, 2] landmarks, 0 .. 1 of the
+        picture; without one, the face stays where it was.  -> its vectors [D]."""
         frame = len(self.errors)
-        vectors = self._runtime.vectors(picture)
-        small = reduced(picture, self._proxy)
+        self._mesh = self._mesh if mesh is None else mesh
+        vectors = self._runtime.vectors(picture, self._mesh)
         rounded = self._quantizer.values(self._quantizer.symbols(vectors))
+        given = _Given(frame, picture, reduced(picture, self._proxy), rounded, mesh)
         if frame == 0:
             self._begin = time
-            self.seen = self._key(picture, small, rounded, frame)
+            self.seen = self._key(given)
         else:
-            self.seen = self._watch(picture, small, rounded, frame, time)
+            self.seen = self._watch(given, time)
         self.errors.append(self.seen.error)
         self._used[self._slot] = frame
         return vectors
@@ -143,19 +157,17 @@ class Encoder:
         resolution."""
         return self._runtime.generate(self._held[slot], rounded)
 
-    def _watch(
-        self, picture: Picture, small: Picture, rounded: NDArray[np.float32], frame: int, time: int
-    ) -> Seen:
-        seen = self._look(self._slot, small, rounded)
+    def _watch(self, given: _Given, time: int) -> Seen:
+        seen = self._look(self._slot, given)
         limit = max(self.settings.patience * self._fresh, self._fresh + 0.006)
         if seen.error > limit:
-            others = {s: self._look(s, small, rounded) for s in self._held if s != self._slot}
+            others = {s: self._look(s, given) for s in self._held if s != self._slot}
             best = min(others, key=lambda slot: others[slot].error, default=None)
             if best is not None and others[best].error < 0.85 * seen.error:
                 self._slot, seen = best, others[best]
-                self.chunks.append(Reference(frame, best))
+                self.chunks.append(Reference(given.frame, best))
             if seen.error > limit and self._affordable(time):
-                return self._key(picture, small, rounded, frame)
+                return self._key(given)
         return seen
 
     def _affordable(self, time: int) -> bool:
@@ -165,22 +177,21 @@ class Encoder:
         each = self._paid / count
         return self._paid + each <= each + self.settings.kbps * 125 * (time - self._begin) * 1e-6
 
-    def _key(
-        self, picture: Picture, small: Picture, rounded: NDArray[np.float32], frame: int
-    ) -> Seen:
+    def _key(self, given: _Given) -> Seen:
         codec = CODECS[self.settings.key_codec]
-        data, qp = self._coded(picture)
+        data, qp = self._coded(given.picture)
         free = [s for s in range(SLOTS) if s not in self._held]
         slot = free[0] if free else min(self._used, key=self._used.__getitem__)
-        key = KeyFrame(frame, slot, codec.number, self.settings.side, data)
+        face = self._runtime.face(given.mesh)
+        key = KeyFrame(given.frame, slot, codec.number, self.settings.side, data, face=face)
         shown = decode_key(data, codec.number, self.settings.side)
         if self._recovery is not None:
-            key, shown = self._recovery.measured(key, shown, picture, qp)
+            key, shown = self._recovery.measured(key, shown, given.picture, qp)
         self.chunks.append(key)
-        self._paid += len(data)
-        self._held[slot] = self._runtime.hold(reduced(shown, self._proxy))
+        self._paid += len(bytes(key))
+        self._held[slot] = self._runtime.hold(reduced(shown, self._proxy), face)
         self._slot = slot
-        seen = self._look(slot, small, rounded)
+        seen = self._look(slot, given)
         self._fresh = seen.error
         return seen
 
@@ -202,8 +213,8 @@ class Encoder:
                 low = middle + 1
         return best or encode_key(picture, codec.name, qp), qp
 
-    def _look(self, slot: int, small: Picture, rounded: NDArray[np.float32]) -> Seen:
-        return Seen(small, self.made_from(slot, rounded), rounded)
+    def _look(self, slot: int, given: _Given) -> Seen:
+        return Seen(given.small, self.made_from(slot, given.rounded), given.rounded)
 
 
 class Decoder:
@@ -239,7 +250,7 @@ class Decoder:
         self._layers = LayerDecoder(layers, self.side)
 
     def picture(self, vectors: NDArray[np.float32]) -> Picture:
-        """The next frame's vectors [2 N_F] -> [side, side, 3] RGB."""
+        """The next frame's vectors [D] -> [side, side, 3] RGB."""
         while self._events and self._events[0].frame <= self._frame:
             self._take(self._events.pop(0))
         assert self._now is not None
@@ -275,7 +286,7 @@ class Decoder:
             raise StreamError(f"a key frame of {event.side} pixels", field="side")
         received = receive(event, self._recovery)
         self.unrestored += not received.restored
-        return self._runtime.hold(received.picture)
+        return self._runtime.hold(received.picture, event.face)
 
 
 def check_digest(header: StreamHeader, digest: str) -> None:

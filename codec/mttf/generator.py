@@ -20,6 +20,7 @@ from codec.mttf.blocks import (
     resized,
     warped,
 )
+from codec.mttf.guide import HINTS
 from codec.mttf.motion import Motion
 from codec.mttf.settings import NetworkSettings, Resolutions
 
@@ -45,15 +46,17 @@ class Warping(Module):
     by the size of what goes in or comes out; ours.
     """
 
-    def __init__(self, settings: Resolutions, widths: tuple[int, ...]) -> None:
-        """widths: c_0 .. c_NB."""
+    def __init__(self, settings: Resolutions, widths: tuple[int, ...], hints: int = 0) -> None:
+        """widths: c_0 .. c_NB.  hints: channels that the decoder is told on the grid besides."""
         super().__init__()
         self.settings = settings
         self.encoder = nn.ModuleList(
             conv_block(3 if i == 0 else widths[i], widths[i + 1]) for i in range(settings.blocks)
         )
+        last = settings.blocks - 1
         self.decoder = nn.ModuleList(
-            conv_block(widths[i + 1], widths[i]) for i in reversed(range(settings.blocks))
+            conv_block(widths[i + 1] + (hints if i == last else 0), widths[i])
+            for i in reversed(range(settings.blocks))
         )
 
     def encode(self, key: Tensor) -> list[Tensor]:
@@ -67,7 +70,8 @@ class Warping(Module):
         return features
 
     def decode(self, x: Tensor, features: list[Tensor], motion: Motion, doublings: int) -> Tensor:
-        """Eq. 20 and 21 up to the last blend: from the grid [B, c_NB, g, g] to [B, c_0, R, R]."""
+        """Eq. 20 and 21 up to the last blend: from the grid [B, c_NB + hints, g, g] to
+        [B, c_0, R, R]."""
         for i, block in enumerate(self.decoder):
             x = block(doubled(x) if i < doublings else x)
             if i + 1 < len(self.decoder):
@@ -82,11 +86,13 @@ class Generator(Warping):
 
     Ours: the last blend of Eq. 21, with e_0, and the background's output are blends with the
     warped key frame itself before the sigmoid: P = sigmoid(out + occ . logit(key * m)).
-    Untrained, it shows the key frame; what it cannot explain stays as sharp as that.
+    Untrained, it shows the key frame; what it cannot explain stays as sharp as that.  Where a mesh
+    guides, the foreground is told its hints: how far a mouth is open does not follow from what
+    the key frame shows of it.
     """
 
     def __init__(self, settings: NetworkSettings) -> None:
-        super().__init__(settings, settings.foreground)
+        super().__init__(settings, settings.foreground, HINTS if settings.mesh else 0)
         c, back = settings.foreground, settings.scenery
         self.foreground = nn.Conv2d(c[0], 4, 3, padding=1)
         self.ground = UNet(3, settings.ground, back[-1])
@@ -112,6 +118,8 @@ class Generator(Warping):
     ) -> Tensor:
         """Eq. 20 to 22 before the sigmoid: [B, 4, R, R]."""
         x = warped(features[-1], motion.foreground)
+        if motion.hints is not None:
+            x = torch.cat([x, motion.hints.to(x)], dim=1)
         x = self.decode(x, features, motion, doublings)
         seen = logit(warped(key, motion.foreground))
         out = self.foreground(x)

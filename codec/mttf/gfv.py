@@ -1,7 +1,7 @@
 """A key frame and what follows it as one elementary stream that any decoder shows the key frame of.
 
-The 2 N_F numbers of a frame are one matrix of type 7, 2 x N_F: w, then b, in steps of 1/8, which is
-the step that the networks are trained with.  All messages stand behind their base picture.
+The D numbers of a frame are one matrix of type 7, 2 x D/2, in steps of 1/8, which is the step that
+the networks are trained with.  All messages stand behind their base picture.
 """
 
 from __future__ import annotations
@@ -26,14 +26,14 @@ Array = NDArray[Any]
 
 
 def gfv_layout(numbers: int) -> GfvLayout:
-    """Of frames of 2 N_F numbers."""
+    """Of frames of so many numbers, even."""
     kind = MatrixType(MATRIX, 1, 2, numbers // 2)
     return GfvLayout(None, MatrixLayout(PRECISION, (kind,)))
 
 
 def with_vectors(key: bytes, codec: str, own: Array, vectors: Array) -> bytes:
-    """key: an intra frame by one of STREAMS.  own: [2 N_F] of the key frame itself, which the
-    syntax wants.  vectors: [F, 2 N_F] of the frames that are made from it.  -> the stream."""
+    """key: an intra frame by one of STREAMS.  own: [D] of the key frame itself, which the
+    syntax wants.  vectors: [F, D] of the frames that are made from it.  -> the stream."""
     if codec not in STREAMS:
         raise InputError(f"{codec} has no SEI messages", f"Choose from {', '.join(STREAMS)}.")
     writer = GfvWriter(0, gfv_layout(len(own)))
@@ -43,7 +43,7 @@ def with_vectors(key: bytes, codec: str, own: Array, vectors: Array) -> bytes:
 
 
 def vectors_in(stream: bytes, codec: str, numbers: int) -> NDArray[np.float32]:
-    """[F, 2 N_F] of the frames that `with_vectors` put behind a key frame.
+    """[F, D] of the frames that `with_vectors` put behind a key frame.
 
     Raises StreamError for messages that are not such.
     """

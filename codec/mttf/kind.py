@@ -12,6 +12,7 @@ from typing import Any, Protocol
 import numpy as np
 
 from codec.mttf.generator import Generated
+from codec.mttf.portraits import Portraits
 
 Tensor = Any
 
@@ -45,14 +46,30 @@ class NetworkKind(Protocol):
 
 
 class Network(Protocol):
-    """A torch module as well.  What `hold` gives is its own affair, but for `key`."""
+    """A torch module as well.  What `hold` gives is its own affair, but for `key`.  Meshes are
+    [B, P, 2] landmarks, 0 .. 1 of the picture; a network that none guides does not look at them.
+    """
 
     settings: NetworkKind
 
-    def vectors(self, picture: Tensor) -> Tensor:
+    @property
+    def guided(self) -> bool:
+        """Whether meshes are part of what is sent, and not only of the training."""
+
+    @property
+    def told(self) -> int:
+        """How many numbers a key frame says of its face."""
+
+    def prepare(self, portraits: Portraits) -> None:
+        """Before training: what it takes from its data without gradients."""
+
+    def vectors(self, picture: Tensor, mesh: Tensor | None = None) -> Tensor:
         """[B, 3, R, R] -> [B, numbers], in units of which `vectors.STEP` is a step."""
 
-    def hold(self, key: Tensor) -> Any:
+    def face(self, mesh: Tensor) -> Tensor | None:
+        """What a key frame says of its face [B, F], in such units; None for nothing."""
+
+    def hold(self, key: Tensor, face: Tensor | None = None) -> Any:
         """What a receiver keeps of a key frame [B, 3, R, R]."""
 
     def own(self, held: Any) -> Tensor:

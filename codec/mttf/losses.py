@@ -10,8 +10,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from codec.mttf.backend import functional, torch
-from codec.mttf.blocks import halved
+from codec.mttf.blocks import halved, identity_grid
 from codec.mttf.generator import Generated
+from codec.mttf.guide import LANDMARKS
+from codec.mttf.outlines import EYES, LIPS
 
 Tensor = Any
 SCALES = 4
@@ -21,13 +23,14 @@ _C1, _C2 = 0.01**2, 0.03**2  # of SSIM (Z. Wang et al., 2004), for pictures in 0
 @dataclass(frozen=True)
 class LossWeights:
     """Eq. 27's, 10 each in MTTF.  rate: of a bit that the vectors are off the key frame's own, a
-    stand-in for what sending them costs; ours.  motion, mesh: of the
-    teacher's, at the start (`codec.mttf.teacher`); ours."""
+    stand-in for what sending them costs; ours.  detail: of mouth and eyes, where meshes say where
+    they are; ours.  motion, mesh: of the teacher's, at the start (`codec.mttf.teacher`); ours."""
 
     perceptual: float = 10.0
     pixels: float = 10.0
     mask: float = 10.0
     rate: float = 0.02
+    detail: float = 5.0
     motion: float = 1.0
     mesh: float = 1.0
 
@@ -75,6 +78,27 @@ def perceptual_loss(picture: Tensor, wanted: Tensor) -> Tensor:
     return total / SCALES
 
 
+def detail_loss(picture: Tensor, wanted: Tensor, mesh: Tensor) -> Tensor:
+    """Pixels and their likeness, as over the whole picture, in a square about the mouth and one
+    about each eye, 32x32 whatever the face's size.  mesh: [B, 478, 2] of `wanted`, 0 .. 1.
+
+    They are a hundredth of a picture, and half of what people look at.
+    """
+    views = torch.cat([_view(mesh[:, list(part)]) for part in (LIPS, *EYES)])
+    seen, asked = (
+        functional.grid_sample(x.repeat(3, 1, 1, 1), views, align_corners=False)
+        for x in (picture, wanted)
+    )
+    return pixel_loss(seen, asked) + perceptual_loss(seen, asked)
+
+
+def _view(marks: Tensor, side: int = 32) -> Tensor:
+    """[B, E, 2] -> [B, side, side, 2]: where to look, -1 .. 1, for a square half as wide again."""
+    low, high = marks.amin(1), marks.amax(1)
+    half = 0.75 * (high - low).amax(-1)[:, None, None, None].clamp_min(1e-3)
+    return (low + high)[:, None, None] - 1 + 2 * half * identity_grid(side, marks)
+
+
 def rate_loss(vectors: Tensor, key_vectors: Tensor, step: float) -> Tensor:
     """Mean bits, about, of a number that many steps off the key frame's."""
     return torch.log2(1 + (vectors - key_vectors).abs() / step).mean()
@@ -90,18 +114,22 @@ def losses(
     made: Generated,
     wanted: Tensor,
     matte: Tensor,
+    mesh: Tensor,
     vectors: Tensor,
     key_vectors: Tensor,
     step: float,
     weights: LossWeights,
 ) -> Losses:
-    """Eq. 27 over a batch: wanted [B, 3, R, R], matte [B, 1, R, R], vectors [B, 2 N_F]."""
+    """Eq. 27 over a batch: wanted [B, 3, R, R], matte [B, 1, R, R], mesh [B, P, 2] of `wanted`
+    (P may be 0), vectors [B, D]."""
     parts = {
         "perceptual": weights.perceptual * perceptual_loss(made.picture, wanted),
         "pixels": weights.pixels * pixel_loss(made.picture, wanted),
     }
     if made.mask is not None:
         parts["mask"] = weights.mask * mask_loss(made.mask, matte)
+    if mesh.shape[1] == LANDMARKS:
+        parts["detail"] = weights.detail * detail_loss(made.picture, wanted, mesh)
     parts["rate"] = weights.rate * rate_loss(vectors, key_vectors, step)
     total = sum(parts.values())
     return Losses(total, {name: float(value.detach()) for name, value in parts.items()})

@@ -9,16 +9,17 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import ClassVar
 
-from codec.bits import ByteReader, varint
+from codec.bits import ByteReader, unzigzag, varint, zigzag
 
 MTTF_KEY = 16
 MTTF_REFERENCE = 17
 MTTF_SECOND = 20  # 18 and 19 are a call's: call_keys.py
 MTTF_LAYER = 21
 SLOTS = 4  # key frames that a receiver holds
+FARTHEST = 1 << 15  # from 0 that a number of a key frame's face may be
 RESTORER = 4  # bytes by which a key frame names the weights that restore it
 _FRAMES = 1 << 32
-_BODY = 1 << 16
+_FACED = 8  # added to a key frame's codec where it has a face
 
 
 @dataclass(frozen=True)
@@ -28,7 +29,8 @@ class KeyFrame:
     slot: 0 .. 3, where it is held, in the place of what was there.  codec: `classic.NUMBERS`.
     side: its width and height.  data: one intra frame, an elementary stream.  recovery: 0 .. 15,
     how coarse it is for what restores it before use (`recovery.py`); 0 is not at all.  restorer:
-    the first bytes of the digest of that one's weights.
+    the first bytes of the digest of that one's weights.  face: where its face's mesh is, in steps
+    of the weights' numbers; empty where it shows none, or nothing asks for it.
     """
 
     frame: int
@@ -38,6 +40,7 @@ class KeyFrame:
     data: bytes
     recovery: int = 0
     restorer: bytes = bytes(RESTORER)
+    face: tuple[int, ...] = ()
     kind: ClassVar[int] = MTTF_KEY
 
     @classmethod
@@ -46,17 +49,22 @@ class KeyFrame:
         frame = reader.varint("frame", _FRAMES)
         slot = _slot(reader)
         recovery, codec = divmod(reader.integer(1, "codec"), 16)
+        faced, codec = divmod(codec, _FACED)
         side = reader.varint("side", 1 << 14)
         if side == 0:
             raise reader.fail("a key frame without a size", "side")
         restorer = reader.take(RESTORER, "restorer") if recovery else bytes(RESTORER)
+        face = _face(reader) if faced else ()
         data = reader.take(reader.left, "data")
-        return cls(frame, slot, codec, side, data, recovery, restorer)
+        return cls(frame, slot, codec, side, data, recovery, restorer, face)
 
     def __bytes__(self) -> bytes:
-        codec = 16 * self.recovery + self.codec
+        codec = 16 * self.recovery + (_FACED if self.face else 0) + self.codec
         head = varint(self.frame) + bytes([self.slot, codec]) + varint(self.side)
-        return head + (self.restorer if self.recovery else b"") + self.data
+        head += self.restorer if self.recovery else b""
+        if self.face:
+            head += bytes([len(self.face)]) + b"".join(varint(zigzag(n)) for n in self.face)
+        return head + self.data
 
 
 @dataclass(frozen=True)
@@ -160,6 +168,13 @@ def in_order(chunks: Iterable[Sent]) -> list[tuple[int, Sent]]:
             needed, mixed = mixed, None
         out.append((needed, chunk))
     return sorted(out, key=lambda entry: entry[0])
+
+
+def _face(reader: ByteReader) -> tuple[int, ...]:
+    count = reader.integer(1, "face")
+    if not count:
+        raise reader.fail("a face without numbers", "face", reader.at - 1)
+    return tuple(unzigzag(reader.varint("face", 2 * FARTHEST)) for _ in range(count))
 
 
 def _slot(reader: ByteReader) -> int:

@@ -1,6 +1,6 @@
 """A whole recording: what is sent for a frame may depend on those behind it.
 
-    encode(pictures, times, runtime, statistics, settings) -> Coded
+    encode(pictures, times, runtime, statistics, settings, meshes) -> Coded
 
 Two-sided generation (after MRDAC's use of several key frames and A. Tang et al.'s dynamic ones):
 when a key frame comes, the frames since the last one are gone over again with it, and where it
@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
+from itertools import repeat
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,14 +22,14 @@ from codec.mttf.codec import CodecSettings, Encoder, Picture, Seen
 from codec.mttf.packet import Event, KeyFrame, Reference, SecondReference
 from codec.mttf.ramp import Evidence, best_ramp, mixed
 from codec.mttf.recovery import Recovery
-from codec.mttf.runtime import Runtime
+from codec.mttf.runtime import Mesh, Runtime
 
 _DEFAULT = CodecSettings()
 
 
 @dataclass(frozen=True)
 class Coded:
-    """vectors: [F, 2 N_F] as computed, still to be quantised.  chunks: key frames and references
+    """vectors: [F, D] as computed, still to be quantised.  chunks: key frames and references
     in order.  errors: [F] mean |difference| in 0 .. 1 at the smallest resolution, as the sender
     saw it."""
 
@@ -54,9 +55,9 @@ class Recorder:
         self.chunks: list[Event] = []
         self.errors: list[float] = []
 
-    def encode(self, picture: Picture, time: int) -> NDArray[np.float32]:
+    def encode(self, picture: Picture, time: int, mesh: Mesh | None = None) -> NDArray[np.float32]:
         """As `Encoder.encode`."""
-        vectors = self._encoder.encode(picture, time)
+        vectors = self._encoder.encode(picture, time, mesh)
         new = self._encoder.chunks[self._known :]
         self._known += len(new)
         if new:
@@ -92,12 +93,14 @@ def encode(
     settings: CodecSettings = _DEFAULT,
     progress: Callable[[float, float], None] | None = None,
     recovery: Recovery | None = None,
+    meshes: Iterable[Mesh | None] | None = None,
 ) -> Coded:
-    """All of a recording: pictures [side, side, 3], times in microseconds."""
+    """All of a recording: pictures [side, side, 3], times in microseconds, a mesh a picture."""
     recorder = Recorder(runtime, statistics, settings, recovery)
     rows = []
-    for picture, time in zip(pictures, times):
-        rows.append(recorder.encode(picture, time))
+    seen = repeat(None) if meshes is None else meshes
+    for picture, time, mesh in zip(pictures, times, seen):
+        rows.append(recorder.encode(picture, time, mesh))
         if progress:
             progress(len(rows), len(times))
     if not rows:

@@ -1,4 +1,4 @@
-"""The two sizes of the network.
+"""The sizes of the network.
 
 MTTF gives no channel widths: those below are ours.  It gives r = 512, N_s = 3, N_F = 20 and s,
 which it prints as 0.25 and uses as 4.  By Eq. 17 and 19 there are 2, 1 and 0 up-samplings for 512,
@@ -7,7 +7,7 @@ which it prints as 0.25 and uses as 4.  By Eq. 17 and 19 there are 2, 1 and 0 up
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from avatar.errors import InputError
@@ -47,6 +47,8 @@ class Resolutions:
 @dataclass(frozen=True)
 class NetworkSettings(Resolutions):
     """latents: N_F; 2 N_F numbers are sent a frame.  background: N_bg of the 2 N_F motions.
+    mesh: numbers of a guiding face mesh, sent beside those (`guide.py`); 0 is MTTF as it is
+    printed.  shape: numbers of it that go along with a key frame.
     grid: side of the motion grid, pixels.  largest: r.  resolutions: N_s.
     extractor, flow, weight, ground: widths of the U-Nets E_F, FL, W and BG by level.
     predictor: width of E_W and E_B.
@@ -66,14 +68,16 @@ class NetworkSettings(Resolutions):
     scenery: tuple[int, ...]
     latents: int = 20
     background: int = 5
+    mesh: int = 0
+    shape: int = 16
     largest: int = 512
     resolutions: int = 3
     ends: int = 3
 
     @property
     def numbers(self) -> int:
-        """Of a frame: w and b, Eq. 5 and 6."""
-        return 2 * self.latents
+        """Of a frame: w and b, Eq. 5 and 6, and the mesh's."""
+        return 2 * self.latents + self.mesh
 
     @property
     def file(self) -> str:
@@ -95,10 +99,12 @@ FULL = NetworkSettings(
     ground=(64, 128, 256, 320),
     foreground=(48, 96, 192),
     scenery=(32, 64, 96),
+    mesh=28,
 )
 
 # Chosen by milliseconds on 2 CPU cores, `facewire doctor --mttf`: a grid of half the side, and
-# dense convolutions, because separable ones are slower on a CPU for what they do.
+# dense convolutions, because separable ones are slower on a CPU for what they do.  As many numbers
+# as MTTF sends, most of them the mesh's.
 LITE = NetworkSettings(
     "lite",
     grid=64,
@@ -109,6 +115,12 @@ LITE = NetworkSettings(
     ground=(24, 32, 48),
     foreground=(16, 24, 40, 64),
     scenery=(8, 12, 20, 32),
+    latents=6,
+    background=3,
+    mesh=28,
 )
 
-SETTINGS = {settings.name: settings for settings in (FULL, LITE)}
+# MTTF as it is printed, of the same widths: what the guide gives is told by comparison.
+PLAIN = replace(LITE, name="plain", latents=20, background=5, mesh=0)
+
+SETTINGS = {settings.name: settings for settings in (FULL, LITE, PLAIN)}

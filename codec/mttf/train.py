@@ -19,9 +19,10 @@ from avatar.storage import whole_file
 from codec.mttf.average import follow
 from codec.mttf.backend import torch
 from codec.mttf.kind import NetworkKind
+from codec.mttf.lesson import lesson
 from codec.mttf.losses import LossWeights, losses
 from codec.mttf.portraits import Batch, PairSampler, Portraits
-from codec.mttf.teacher import MeshReader, lesson, motion_loss
+from codec.mttf.teacher import MeshReader, motion_loss
 from codec.mttf.vectors import STEP
 
 Tensor = Any
@@ -84,7 +85,9 @@ class Trainer:
         torch.manual_seed(settings.seed)
         self.settings = settings
         self.device = device
-        self.net = network.network().to(device, memory_format=torch.channels_last)
+        self.net = network.network()
+        self.net.prepare(portraits)
+        self.net = self.net.to(device, memory_format=torch.channels_last)
         self._half = settings.half and half_precision(device)
         self.kept = network.network().to(device).eval().requires_grad_(False)
         self.kept.load_state_dict(self.net.state_dict())
@@ -97,7 +100,7 @@ class Trainer:
         self.done = 0
         self.checks: list[Check] = []
         self._sampler = PairSampler(portraits)
-        self._meshes = portraits.meshes.shape[1] > 0
+        self._teaches = portraits.meshes.shape[1] > 0 and not self.net.guided
         rng = np.random.default_rng([settings.seed, 1])
         self._check = PairSampler(check).draw(rng, _CHECK_PAIRS, network.sides[1], jitter=False)
 
@@ -144,7 +147,7 @@ class Trainer:
     def check(self) -> Check:
         """The kept weights on people they do not learn from."""
         key, wanted = self._check.key.to(self.device), self._check.wanted.to(self.device)
-        made = self.pictures(key, wanted)
+        made = self.pictures(key, wanted, self._check.meshes.to(self.device))
 
         def psnr(x: Tensor) -> float:
             squares = ((x - wanted) ** 2).flatten(1).mean(1)
@@ -158,27 +161,34 @@ class Trainer:
     def sheet(self, count: int = 6) -> Any:
         """[3 R, count R, 3] uint8: key frames, what is wanted, what is made of the check's."""
         key, wanted = self._check.key[:count], self._check.wanted[:count]
-        made = self.pictures(key.to(self.device), wanted.to(self.device)).cpu()
+        meshes = self._check.meshes[:, :count].to(self.device)
+        made = self.pictures(key.to(self.device), wanted.to(self.device), meshes).cpu()
         rows = [torch.cat(list(x), dim=2) for x in (key, wanted, made)]
         sheet = torch.cat(rows, dim=1).permute(1, 2, 0)
         return (sheet * 255).round().to(torch.uint8).numpy()
 
-    def vectors(self, pictures: Any) -> Any:
-        """Of the kept weights: [F, S, S, 3] uint8 -> [F, 2 N_F] float32."""
+    def vectors(self, pictures: Any, meshes: Any) -> Any:
+        """Of the kept weights: [F, S, S, 3] uint8 and [F, P, 2] -> [F, D] float32."""
         rows = []
+        parts = np.array_split(np.arange(len(pictures)), max(1, len(pictures) // 8))
         with torch.no_grad():
-            for part in np.array_split(pictures, max(1, len(pictures) // 8)):
-                x = torch.from_numpy(np.ascontiguousarray(part.transpose(0, 3, 1, 2)))
-                rows.append(self.kept.vectors(x.to(self.device).float() / 255).cpu().numpy())
+            for part in parts:
+                x = torch.from_numpy(np.ascontiguousarray(pictures[part].transpose(0, 3, 1, 2)))
+                mesh = torch.from_numpy(meshes[part]).to(self.device)
+                found = self.kept.vectors(x.to(self.device).float() / 255, mesh)
+                rows.append(found.cpu().numpy())
         return np.concatenate(rows)
 
-    def pictures(self, key: Tensor, wanted: Tensor) -> Tensor:
-        """What a receiver of the rounded vectors would see, [B, 3, R, R]."""
+    def pictures(self, key: Tensor, wanted: Tensor, meshes: Tensor) -> Tensor:
+        """What a receiver of the rounded vectors would see, [B, 3, R, R].  meshes: [2, B, P, 2]
+        of the key frames and of what is wanted."""
         out = []
+        parts = zip(key.split(4), wanted.split(4), *(m.split(4) for m in meshes))
         with torch.no_grad():
-            for a, b in zip(key.split(4), wanted.split(4)):
-                vectors = (self.kept.vectors(b) / STEP).round() * STEP
-                out.append(self.kept.generate(self.kept.hold(a), vectors).picture)
+            for a, b, mesh_a, mesh_b in parts:
+                vectors = (self.kept.vectors(b, mesh_b) / STEP).round() * STEP
+                held = self.kept.hold(a, self.kept.face(mesh_a))
+                out.append(self.kept.generate(held, vectors).picture)
         return torch.cat(out)
 
     def _forward(
@@ -186,10 +196,11 @@ class Trainer:
     ) -> tuple[Tensor, dict[str, float]]:
         key, wanted = batch.key.to(self.device), batch.wanted.to(self.device)
         matte = batch.matte.to(self.device)
+        key_mesh, wanted_mesh = batch.meshes.to(self.device)
         kind = torch.device(self.device).type
         with torch.autocast(kind, torch.bfloat16, enabled=self._half):
-            held = self.net.hold(key)
-            exact = self.net.vectors(wanted)
+            held = self.net.hold(key, self.net.face(key_mesh))
+            exact = self.net.vectors(wanted, wanted_mesh)
             own = self.net.own(held)
             made = self.net.generate(held, exact + STEP * noise.to(exact))
             asked = self.net.penalties(wanted, exact, rng)
@@ -198,13 +209,14 @@ class Trainer:
         # As long as the motion does not heed the vectors, the rate's is their only gradient: it
         # would make them say nothing, for good.
         weights = self.settings.weights
-        weights = replace(weights, rate=weights.rate * (1 - self._taught()))
-        lost = losses(made, wanted, matte, exact.float(), own.detach().float(), STEP, weights)
+        share = self._young()
+        weights = replace(weights, rate=weights.rate * (1 - share))
+        lost = losses(
+            made, wanted, matte, wanted_mesh, exact.float(), own.detach().float(), STEP, weights
+        )
         total, parts = lost.total + sum(asked.values()), dict(lost.parts)
         parts |= {name: float(value.detach()) for name, value in asked.items()}
-        share = self._taught()
-        if share > 0:
-            key_mesh, wanted_mesh = batch.meshes.to(self.device)
+        if self._teaches and share > 0:
             taught = lesson(key_mesh, wanted_mesh, made.motion.foreground.shape[1])
             off = motion_loss(made.motion.foreground.float(), taught)
             read = self.reader(exact.float(), wanted_mesh)
@@ -212,10 +224,8 @@ class Trainer:
             parts |= {"motion": float(off.detach()), "mesh": float(read.detach())}
         return total, parts
 
-    def _taught(self) -> float:
-        """How much the teacher says: all at the start, nothing from `taught` on."""
-        if not self._meshes:
-            return 0.0
+    def _young(self) -> float:
+        """How much a teacher says: all at the start, nothing from `taught` on."""
         return max(0.0, 1 - self.done / max(self.settings.steps * self.settings.taught, 1e-9))
 
     def _rate(self) -> float:
@@ -238,7 +248,7 @@ class Trainer:
     def save(self, path: Path) -> None:
         """Replaces the file as a whole."""
         state = {
-            "version": 2,
+            "version": 3,
             "network": asdict(self.net.settings),
             "seed": self.settings.seed,
             "net": self.net.state_dict(),
@@ -257,7 +267,7 @@ class Trainer:
             state = torch.load(path, weights_only=True, map_location=self.device)
         except (OSError, RuntimeError, EOFError, ValueError, pickle.UnpicklingError) as error:
             raise InputError(f"the checkpoint {path} cannot be read: {error}", _CURE) from None
-        if state.get("network") != asdict(self.net.settings) or state.get("version") != 2:
+        if state.get("network") != asdict(self.net.settings) or state.get("version") != 3:
             raise InputError(f"the checkpoint {path} is of another network or version", _CURE)
         self.net.load_state_dict(state["net"])
         self.kept.load_state_dict(state["kept"])

@@ -1,4 +1,4 @@
-"""The 2 N_F numbers of a frame as the codec's face states: one quantiser, one entropy coder.
+"""The numbers of a frame as the codec's face states: one quantiser, one entropy coder.
 
 The coder is that of docs/bitstream.md, all integers: a frame is predicted from the frames before
 it, never from what a network computes, so that two machines cannot come to differ.
@@ -15,7 +15,7 @@ from avatar.avatar import StateStatistics
 from avatar.errors import InputError
 from avatar.face import StateLayout
 
-STEP = 0.125  # of w and b at quality 1; what training's noise is as wide as
+STEP = 0.125  # of a number at quality 1; what training's noise is as wide as
 
 Array = NDArray[Any]
 

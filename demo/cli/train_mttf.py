@@ -33,7 +33,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         default="mttf",
         help="the fallback's own, or one that the lab compares it with",
     )
-    parser.add_argument("--size", choices=("lite", "full"), default="lite")
+    parser.add_argument("--size", choices=tuple(SETTINGS), default="lite")
     parser.add_argument("--steps", type=int, metavar="N", help="20000, of recovery 6000")
     parser.add_argument("--batch", type=int, default=8, metavar="N", help="pictures of 128 a step")
     parser.add_argument(

@@ -173,7 +173,7 @@ class FaceEnd:
         if fallback is not None and (sender is None or lost or FALLBACK in sender.carries):
             # The avatar's window, where there is one: a hand-over then moves nothing.
             window = self._framing.window(frame) if tracked is None else tracked.row.window
-            out += bundled(fallback.film(now, frame, window))
+            out += bundled(fallback.film(now, frame, window, tracked))
         return self._sealed(now, out)
 
     def _follow(self, now: int, sender: FaceSender) -> None:

@@ -9,6 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from functools import cache
 from importlib.util import find_spec
+from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,7 +22,7 @@ from codec.mttf.codec import CodecSettings, Encoder, stream_header
 from codec.mttf.network import Held
 from codec.mttf.recovery import Recovery, receive
 from codec.mttf.recovery_file import recovery_at_hand
-from codec.mttf.runtime import Runtime
+from codec.mttf.runtime import Mesh, Runtime
 from codec.mttf.weights import Weights, find_weights, load_weights
 from codec.session import FaceReceiver, FaceSender, ReceiverSettings, SenderSettings
 from codec.session.datagram import Message
@@ -29,8 +30,16 @@ from codec.session.events import AVATAR, Answered
 from codec.session.playout import PlayoutSettings, Shown
 from enroll.capture import Frame
 from enroll.crops import cut_window
+from service.fallback.faces import FaceReader
 
 Picture = NDArray[np.uint8]
+
+
+class Tracked(Protocol):
+    """points: [478, 3] landmarks in a frame's pixels, None where no face is seen."""
+
+    @property
+    def points(self) -> NDArray[Any] | None: ...
 
 
 @dataclass(frozen=True)
@@ -97,6 +106,7 @@ class FallbackEnd:
         self._receiver = FaceReceiver(_RECEIVING)
         self._receiver.hold(weights.digest, weights.statistics)
         self._keys_out, self._keys_in = KeySender(), KeyReceiver()
+        self._faces = FaceReader()
         self._chunks = 0  # of the encoder's that were taken
         self._last = -(1 << 62)
         self._held: dict[int, tuple[bytes, Held]] = {}  # by slot, what was made of its key frame
@@ -112,15 +122,18 @@ class FallbackEnd:
         """The other end has the weights."""
         return AVATAR in self._sender.carries
 
-    def film(self, now: int, frame: Frame, window: Window) -> list[Message]:
+    def film(
+        self, now: int, frame: Frame, window: Window, tracked: Tracked | None = None
+    ) -> list[Message]:
         """A frame on its way.  window: the square of it that is shown; the avatar's, where there
-        is one, so that a hand-over changes nothing but who draws."""
+        is one, so that a hand-over changes nothing but who draws.  tracked: whoever tracks the
+        face for the avatar has found of it; without, it is looked for here."""
         if not self.ready or frame.time <= self._last:
             return []
         self._last = frame.time
         picture = cut_window(frame.image, window, self._settings.side)
         try:
-            vectors = self._encoder.encode(picture, frame.time)
+            vectors = self._encoder.encode(picture, frame.time, self._mesh(frame, window, tracked))
         except StateError:  # so far from all that was learned that it cannot be sent
             return []
         for chunk in self._encoder.chunks[self._chunks :]:
@@ -128,6 +141,13 @@ class FallbackEnd:
         self._chunks = len(self._encoder.chunks)
         out = self._sender.send(now, frame.time, vectors, along=self._receiver.riding)
         return [*self._keys_out.poll(now), *_carried(out)]
+
+    def _mesh(self, frame: Frame, window: Window, tracked: Tracked | None) -> Mesh | None:
+        if not self._runtime.guided:
+            return None
+        if tracked is None:
+            return self._faces.see(frame.image, frame.time, window)
+        return self._faces.steadied(tracked.points, frame.time, window)
 
     def receive(self, now: int, message: Message) -> None:
         """One of the fallback's messages.  Raises FormatError for damage."""
@@ -166,7 +186,7 @@ class FallbackEnd:
             try:
                 self._runtime.settings.samplings(key.side)
                 received = receive(key, self._recovery)
-                made = self._runtime.hold(received.picture)
+                made = self._runtime.hold(received.picture, key.face)
             except StreamError:
                 self.damaged += 1
                 self._keys_in.drop(number)

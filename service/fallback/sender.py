@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import closing
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -33,6 +34,7 @@ from enroll.capture import Frame, Video, open_video
 from enroll.crops import cut_window
 from service.audio import OpusTrack, read_audio
 from service.fallback.crops import head_window
+from service.fallback.faces import FaceReader
 from service.sender import Sent
 
 _SAMPLES = 8  # key frames of a file that are looked at for the head
@@ -79,8 +81,9 @@ def encode_fallback(
     video = open_video(source, frames)
     warnings: list[str] = []
     window = head_square(video, warnings)
+    runtime = Runtime(weights)
     encoder = Recorder(
-        Runtime(weights),
+        runtime,
         weights.statistics,
         CodecSettings(
             settings.side,
@@ -93,14 +96,16 @@ def encode_fallback(
     )
     times, rows = [], []
     shown = video if settings.fps is None else paced(video, settings.fps)
-    for frame in shown:
-        picture = cut_window(frame.image, window, settings.side)
-        rows.append(encoder.encode(picture, frame.time))
-        if layer is not None:
-            layer.add(picture, frame.time)
-        times.append(frame.time)
-        if progress:
-            progress(len(rows), max(video.info.frames, len(rows)))
+    with closing(FaceReader()) as faces:
+        for frame in shown:
+            picture = cut_window(frame.image, window, settings.side)
+            mesh = faces.see(frame.image, frame.time, window) if runtime.guided else None
+            rows.append(encoder.encode(picture, frame.time, mesh))
+            if layer is not None:
+                layer.add(picture, frame.time)
+            times.append(frame.time)
+            if progress:
+                progress(len(rows), max(video.info.frames, len(rows)))
     warnings += video.warnings
     if not rows:
         raise InputError("the video holds no frame", "Check it with: ffmpeg -i VIDEO -f null -")

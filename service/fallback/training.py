@@ -112,7 +112,8 @@ def _write(
         "torch": torch.__version__,
     }
     rows = np.random.default_rng(settings.seed).permutation(len(learned.pictures))[:_ROWS]
-    vectors = trainer.vectors(learned.pictures[np.sort(rows)])
+    rows = np.sort(rows)
+    vectors = trainer.vectors(learned.pictures[rows], learned.meshes[rows])
     tensors = {name: t.cpu().numpy() for name, t in trainer.kept.state_dict().items()}
     save_weights(out, network, tensors, statistics_of(vectors), card)
     return card

@@ -24,7 +24,7 @@ from bench.generative.settings import METHODS  # noqa: E402
 from bench.generative.tps import splined  # noqa: E402
 from codec.mttf.blocks import identity_grid  # noqa: E402
 from codec.mttf.measure import work  # noqa: E402
-from codec.mttf.settings import LITE  # noqa: E402
+from codec.mttf.settings import PLAIN  # noqa: E402
 from tests.bench.generative.conftest import tiny_of  # noqa: E402
 from tests.codec.mttf.conftest import scene  # noqa: E402
 
@@ -44,9 +44,9 @@ def test_the_papers_numbers_at_about_mttfs_work() -> None:
     assert {s.method: s.numbers for s in METHODS.values()} == {
         "fomm": 60, "dac": 20, "cfte": 16, "fv2v": 57, "tps": 100,
     }  # fmt: skip
-    ours = work(LITE)
+    ours = work(PLAIN)
     for settings in METHODS.values():
-        assert settings.sides == LITE.sides and settings.grid == LITE.grid
+        assert settings.sides == PLAIN.sides and settings.grid == PLAIN.grid
         assert len(settings.features) == settings.blocks + 1
         found = work(settings)
         assert found.generate == pytest.approx(ours.generate, rel=0.15)

@@ -10,6 +10,7 @@ torch = pytest.importorskip("torch")
 from avatar.errors import InputError  # noqa: E402
 from codec.mttf.blocks import Normalisation, UNet, identity_grid, resized, warped  # noqa: E402
 from codec.mttf.losses import (  # noqa: E402
+    detail_loss,
     gradients,
     mask_loss,
     perceptual_loss,
@@ -19,13 +20,15 @@ from codec.mttf.losses import (  # noqa: E402
 )
 from codec.mttf.motion import MotionEstimator  # noqa: E402
 from codec.mttf.network import Mttf  # noqa: E402
-from codec.mttf.settings import FULL, LITE, SETTINGS  # noqa: E402
+from codec.mttf.settings import FULL, LITE, PLAIN, SETTINGS  # noqa: E402
 
 
 def test_the_papers_numbers() -> None:
-    for settings in (FULL, LITE):
-        assert (settings.numbers, settings.background, settings.largest) == (40, 5, 512)
+    for settings in (FULL, PLAIN):
+        assert (settings.latents, settings.background, settings.largest) == (20, 5, 512)
         assert settings.sides == (512, 256, 128)
+    assert PLAIN.numbers == LITE.numbers == 40  # most of LITE's are the mesh's
+    assert FULL.numbers == 40 + FULL.mesh
     # Eq. 17 and 19 with s = 4: 2, 1 and 0 up-samplings, the grid always 128.
     assert [FULL.samplings(side) for side in FULL.sides] == [2, 1, 0]
     assert [side >> FULL.samplings(side) for side in FULL.sides] == [128] * 3
@@ -54,9 +57,10 @@ def test_shapes_at_every_resolution_with_one_set_of_weights(tiny) -> None:
 
 
 def test_motion_is_split_as_the_paper_has_it() -> None:
-    estimator = MotionEstimator(LITE)
+    estimator = MotionEstimator(PLAIN)
     assert estimator.split == (35, 5)
-    field = torch.randn(1, LITE.latents, 64, 64)
+    assert MotionEstimator(LITE).split == (1 + 9, 3)  # the mesh's comes first
+    field = torch.randn(1, PLAIN.latents, 64, 64)
     motion = estimator(torch.rand(1, 3, 64, 64), field, field)
     assert motion.foreground.shape == motion.background.shape == (1, 64, 64, 2)
     assert motion.occlusion.shape == (1, 1, 64, 64)
@@ -141,6 +145,14 @@ def test_losses_by_hand() -> None:
     assert float(structure(a, b)) == pytest.approx(1 - c1 / (0.25 + c1), rel=1e-4)
     assert float(perceptual_loss(b, b)) == pytest.approx(0.0, abs=1e-6)
     assert float(perceptual_loss(a, b)) > 0.2
+    # Of mouth and eyes: what differs elsewhere does not count, wherever the face is.
+    mesh = torch.rand(1, 478, 2) * 0.2 + 0.1
+    far = a.clone()
+    far[..., 20:, 20:] = 1.0
+    assert float(detail_loss(far, a, mesh)) == pytest.approx(0.0, abs=1e-6)
+    assert float(detail_loss(b, a, mesh)) == pytest.approx(
+        0.5 + float(perceptual_loss(b, a)), rel=1e-4
+    )
     three = torch.full((2, 4), 0.375)
     assert float(rate_loss(three, torch.zeros(2, 4), 0.125)) == pytest.approx(2.0)
 

@@ -58,18 +58,28 @@ def test_what_is_no_key_frame(make_scene) -> None:
         decode_key(b"", 9, 64)
 
 
-@given(st.integers(0, 1 << 32), st.integers(0, 3), st.integers(1, 4), st.binary(max_size=30))
-def test_chunks_are_inverses(frame: int, slot: int, codec: int, data: bytes) -> None:
+@given(
+    st.integers(0, 1 << 32),
+    st.integers(0, 3),
+    st.integers(1, 4),
+    st.binary(max_size=30),
+    st.lists(st.integers(-(1 << 15), 1 << 15), max_size=48),
+)
+def test_chunks_are_inverses(
+    frame: int, slot: int, codec: int, data: bytes, face: list[int]
+) -> None:
     for chunk in (
         KeyFrame(frame, slot, codec, 256, data),
         KeyFrame(frame, slot, codec, 256, data, recovery=5 * slot),
         KeyFrame(frame, slot, codec, 256, data, 15, bytes([slot, codec, 0, 255])),
+        KeyFrame(frame, slot, codec, 256, data, 15, b"1234", tuple(face)),
+        KeyFrame(frame, slot, codec, 256, data, face=tuple(face)),
         Reference(frame, slot),
         SecondReference(frame),
         Layer(frame, 1 + slot, codec, codec, 128, 40, data),
     ):
         assert parse(chunk.kind, bytes(chunk)) == chunk
-    # The level of recovery is where a zero was: key frames without it are as they always were.
+    # Recovery and face are bits that were zero: key frames without them are as they always were.
     assert bytes(KeyFrame(1, slot, codec, 4, data)) == bytes([1, slot, codec, 4]) + data
 
 

@@ -8,7 +8,8 @@ import pytest
 torch = pytest.importorskip("torch")
 
 from codec.mttf.blocks import identity_grid, warped  # noqa: E402
-from codec.mttf.teacher import MeshReader, lesson, motion_loss  # noqa: E402
+from codec.mttf.lesson import lesson  # noqa: E402
+from codec.mttf.teacher import MeshReader, motion_loss  # noqa: E402
 
 
 def marks(count: int = 200) -> torch.Tensor:

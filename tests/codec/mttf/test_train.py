@@ -13,6 +13,7 @@ from avatar.errors import InputError  # noqa: E402
 from codec.mttf.portraits import PairSampler, Portraits, held_out_clips  # noqa: E402
 from codec.mttf.train import Trainer, TrainSettings  # noqa: E402
 from tests.codec.mttf.conftest import people  # noqa: E402
+from tests.codec.mttf.test_guide import GUIDED, face  # noqa: E402
 
 SMALL = TrainSettings(steps=40, batch=4, rate=3e-3, sides=((16, 0.5), (32, 0.5)))
 
@@ -65,6 +66,25 @@ def test_it_learns(tiny, portraits) -> None:
     assert trainer.sheet(2).shape == (96, 64, 3)
 
 
+def test_a_guided_network_learns_with_what_it_sends(portraits) -> None:
+    """The guide's model is of the meshes learned from, is no gradient's, and no teacher speaks."""
+    rng = np.random.default_rng(0)
+    meshes = np.stack([face(rng.uniform(-0.4, 0.4)) for _ in portraits.clip])
+    portraits = replace(portraits, meshes=meshes, mirror=np.arange(478))
+    guided = replace(GUIDED, mesh=12)  # fewer numbers than pictures
+    trainer = Trainer(guided, portraits, portraits.of([1]), SMALL)
+    guide = trainer.net.guide
+    model = guide.motion.clone(), guide.shape.clone()
+    assert float(guide.mean.std()) > 0.05
+    parts = [trainer.step() for _ in range(12)]
+    assert "detail" in parts[0] and "motion" not in parts[0]
+    assert parts[0]["rate"] == 0 < parts[-1]["rate"]
+    assert sum(p["detail"] for p in parts[-3:]) < sum(p["detail"] for p in parts[:3])
+    assert torch.equal(guide.motion, model[0]) and torch.equal(guide.shape, model[1])
+    assert trainer.vectors(portraits.pictures[:3], meshes[:3]).shape == (3, guided.numbers)
+    assert torch.equal(trainer.kept.guide.motion, model[0])
+
+
 def test_stopped_and_resumed_it_is_the_same(tiny, portraits, tmp_path) -> None:
     def fresh() -> Trainer:
         return Trainer(tiny, portraits, portraits.of([2]), SMALL)
@@ -81,9 +101,8 @@ def test_stopped_and_resumed_it_is_the_same(tiny, portraits, tmp_path) -> None:
     assert rest.checks == through.checks and rest.done == 6
     for a, b in zip(through.net.state_dict().values(), rest.net.state_dict().values()):
         assert torch.equal(a, b)
-    assert np.array_equal(
-        through.vectors(portraits.pictures[:3]), rest.vectors(portraits.pictures[:3])
-    )
+    few = portraits.pictures[:3], portraits.meshes[:3]
+    assert np.array_equal(through.vectors(*few), rest.vectors(*few))
 
 
 def test_trained_weights_are_a_start(tiny, portraits) -> None:

@@ -21,7 +21,7 @@ from avatar.errors import InputError, MissingError
 from avatar.face import Window
 from bench.codec import Clip, Outcome
 from codec.mttf.kind import NetworkKind
-from codec.mttf.settings import FULL, LITE
+from codec.mttf.settings import FULL, LITE, PLAIN
 
 POINTS = (52.0, 42.0, 32.0, 22.0)  # QPs of the key frames, those of 001 and 002
 KEY_CODEC = "vvc"
@@ -129,5 +129,5 @@ class NetworkCodec:
 def mttf_codecs() -> list[NetworkCodec]:
     return [
         NetworkCodec(f"mttf-{kind.name}", f"MTTF {kind.name}", kind, two_sided=True)
-        for kind in (LITE, FULL)
+        for kind in (LITE, FULL, PLAIN)
     ]

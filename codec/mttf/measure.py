@@ -9,6 +9,7 @@ from functools import lru_cache
 from typing import Any
 
 from codec.mttf.backend import nn, torch
+from codec.mttf.guide import LANDMARKS
 from codec.mttf.kind import NetworkKind
 from codec.mttf.runtime import fused
 
@@ -43,7 +44,8 @@ def measure(settings: NetworkKind, side: int = 256, repeats: int = 3) -> Measure
     net = fused(net)
     picture = torch.rand(1, 3, side, side)
     with torch.inference_mode():
-        held, vectors = net.hold(picture), net.vectors(picture)
+        mesh = torch.rand(1, LANDMARKS, 2)
+        held, vectors = net.hold(picture, net.face(mesh)), net.vectors(picture, mesh)
 
         def cost(call: Callable[[], Any]) -> Cost:
             macs = multiply_accumulates(net, call)
@@ -59,8 +61,8 @@ def measure(settings: NetworkKind, side: int = 256, repeats: int = 3) -> Measure
             settings.name,
             parameters,
             side,
-            cost(lambda: net.vectors(picture)),
-            cost(lambda: net.hold(picture)),
+            cost(lambda: net.vectors(picture, mesh)),
+            cost(lambda: net.hold(picture, net.face(mesh))),
             cost(lambda: net.generate(held, vectors)),
         )
 

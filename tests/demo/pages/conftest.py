@@ -145,6 +145,19 @@ class Steps:
         page.get_by_role("option", name=option, exact=True).click()
 
     @staticmethod
+    def tabs_to(page, id, inside=None):
+        """Presses Tab until what has the focus is in #id, and is what `inside` selects there."""
+        wanted = page.locator(f"#{id} {inside}" if inside else f"#{id}").first
+        # A Gradio button is a wrapper about what takes the focus; only ours have such ids.
+        here = """e => e === document.activeElement
+            || (e.id.startsWith("fw-") && e.contains(document.activeElement))"""
+        for _ in range(60):
+            page.keyboard.press("Tab")
+            if wanted.evaluate(here):
+                return
+        raise AssertionError(f"no number of tabs leads to #{id} {inside or ''}")
+
+    @staticmethod
     def fits(page):
         """Nothing of the page lies beside a phone's screen."""
         assert page.evaluate("document.documentElement.scrollWidth") <= 390

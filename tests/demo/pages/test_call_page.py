@@ -99,3 +99,64 @@ def test_permission_is_taken_back_and_an_account_ends(visit, steps, shot, server
     page.click("#fw-erase")
     steps.says(page, "fw-account", "Your account is erased")
     assert server.call("GET", "/v1/account", token).status_code == 401
+
+
+def test_a_lost_line_is_joined_again(visit, steps, server):
+    token = server.user("returning")
+    page = visit("/call")
+    steps.sign_in(page, "returning", "sign-in")
+    page.click("#fw-make")
+    steps.says(page, "fw-call-link", "/call?room=")
+    room = page.text_content("#fw-call-link").partition("room=")[2]
+
+    def joins(answer):
+        return answer.request.method == "POST" and answer.url.endswith(f"{room}/members")
+
+    with page.expect_response(joins) as joined:
+        page.click("#fw-join")
+    steps.says(page, "fw-call-status", "You have no avatar yet")
+    steps.says(page, "fw-call-figures", "Nobody else is here yet")
+    first = joined.value.json()["member"]
+    with page.expect_response(joins) as again:  # the server hangs up; the page does not
+        gone = server.call("DELETE", f"/v1/rooms/{room}/members/{first}", token)
+        assert gone.status_code == 204
+        steps.says(page, "fw-call-status", "joining again")
+    assert again.value.json()["member"] != first
+    steps.says(page, "fw-call-status", "In the call")
+    assert server.call("GET", f"/v1/rooms/{room}", token).json()["members"] == ["returning"]
+    page.click("#fw-leave")
+    steps.says(page, "fw-call-status", "Not in a call")
+    assert server.call("GET", f"/v1/rooms/{room}", token).json()["members"] == []
+
+
+def test_a_call_is_made_by_keyboard(visit, steps, server):
+    server.user("typing")
+    page = visit("/call")
+    steps.sign_in(page, "typing", "sign-in")
+    steps.tabs_to(page, "fw-make")
+    page.keyboard.press("Enter")
+    steps.says(page, "fw-call-link", "/call?room=")
+    steps.tabs_to(page, "fw-join")
+    page.keyboard.press("Enter")
+    steps.says(page, "fw-call-figures", "Nobody else is here yet")
+    steps.tabs_to(page, "fw-leave")
+    page.keyboard.press("Enter")
+    steps.says(page, "fw-call-status", "Not in a call")
+
+
+def test_permission_is_given_and_taken_back_by_keyboard(visit, steps, server, fitted):
+    from avatar.archive import avatar_bytes
+
+    token = server.user("granting")
+    server.user("granted")
+    assert server.call("POST", "/v1/avatars", token, content=avatar_bytes(fitted)).is_success
+    page = visit("/yours")
+    steps.sign_in(page, "granting", "sign-in")
+    page.wait_for_selector("#fw-avatars [name=holder]")
+    steps.tabs_to(page, "fw-avatars", "[name=holder]")
+    page.keyboard.type("granted")
+    page.keyboard.press("Enter")
+    steps.says(page, "fw-avatars", "until")
+    steps.tabs_to(page, "fw-avatars", "button:text('Take back')")
+    page.keyboard.press("Enter")
+    steps.says(page, "fw-avatars", "Nobody but you may see it")

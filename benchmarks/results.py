@@ -130,7 +130,10 @@ def main(words: list[str] | None = None) -> int:
     parser.add_argument(
         "--only", action="append", choices=PARTS, metavar="PART", help=str([*PARTS])
     )
-    parser.add_argument("--clip", action="append", metavar="NAME", help="of a part's clips these")
+    everybody = sorted({Path(clip).stem for part in PARTS.values() for clip in part.clips})
+    parser.add_argument(
+        "--clip", action="append", choices=everybody, metavar="NAME", help=", ".join(everybody)
+    )
     parser.add_argument("--codec", action="append", metavar="NAME", help="in place of a part's")
     parser.add_argument("--quick", action="store_true", help="2 s of each clip, three points")
     parser.add_argument("--work", type=Path, default=ROOT / "scratch" / "results")

@@ -44,6 +44,7 @@ from codec.mttf.vectors import layout_of
 from codec.quantize import Quantizer
 
 Picture = NDArray[np.uint8]
+_SHARE = 0.75  # of ten seconds' key frames in the first: motion is known well, sharpness is not
 _TRIES = 4  # QPs that are tried for a key frame of the wished size
 
 
@@ -196,12 +197,12 @@ class Encoder:
         return seen
 
     def _coded(self, picture: Picture) -> tuple[bytes, int]:
-        """The finest key frame that takes no more than a third of ten seconds' bytes, by halving
+        """The finest key frame that takes no more than its share of ten seconds' bytes, by halving
         the interval of QPs; and its QP."""
         codec = CODECS[self.settings.key_codec]
         if self.settings.qp is not None:
             return encode_key(picture, codec.name, self.settings.qp), self.settings.qp
-        most = self.settings.kbps * 1250 / 3
+        most = self.settings.kbps * 1250 * _SHARE
         low, high = codec.worst // 2, codec.worst
         best, qp = b"", codec.worst
         for _ in range(_TRIES):

@@ -102,11 +102,14 @@ def told(results: Results, clips: list[Path], console: Console) -> None:
 
 
 def _theirs(hull: Curve | None, rate: float, mine: float | None, rising: bool) -> tuple[str, bool]:
-    """VVC's figure at a rate, and whether ours is better; ours is, where VVC cannot go as low."""
+    """VVC's figure at a rate, and whether ours is better.  Below the cheapest that was measured of
+    VVC, ours is only where it beats that one, for all its bytes."""
     if hull is None or mine is None:
         return "-", False
     if rate < hull.rates[0]:
-        return f"not below {hull.rates[0]:.1f}", True
+        other = float(hull.qualities[0])
+        won = bool(mine > other if rising else mine < other)
+        return f"{other:.3f} at {hull.rates[0]:.1f}", won
     try:
         other = quality_at(hull, rate) if len(hull.points) > 1 else float(hull.qualities[0])
     except ExtrapolationError:

@@ -13,7 +13,7 @@ from enroll.smooth import KalmanFilter, Motion
 
 Array = NDArray[Any]
 _NOISE = 0.001  # of a landmark, in sides of the square
-_DRIVE = 1.0  # sides a second^1.5
+_DRIVE = 0.2  # sides a second^1.5
 _GAP = 0.5  # seconds without a face after which nothing of before leads on
 
 

@@ -37,6 +37,8 @@ class HeldKey:
 class Method(Module):
     """A `codec.mttf.kind.Network`.  A method says `numbers` and `candidates`."""
 
+    told = 0
+
     def __init__(self, settings: MethodSettings, candidates: int, hints: int) -> None:
         super().__init__()
         self.settings = settings
@@ -51,9 +53,6 @@ class Method(Module):
         """A key frame and a frame's numbers [B, D] -> candidate motions [B, M, g, g, 2], the first
         of them to stay in place, and hints [B, H, g, g]."""
         raise NotImplementedError
-
-    guided = False
-    told = 0
 
     def prepare(self, portraits: Portraits) -> None:
         """Nothing: all of a method is learned by gradients."""

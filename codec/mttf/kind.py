@@ -53,12 +53,9 @@ class Network(Protocol):
     settings: NetworkKind
 
     @property
-    def guided(self) -> bool:
-        """Whether meshes are part of what is sent, and not only of the training."""
-
-    @property
     def told(self) -> int:
-        """How many numbers a key frame says of its face."""
+        """How many numbers a key frame says of its face; 0 where meshes are of no use but in the
+        training."""
 
     def prepare(self, portraits: Portraits) -> None:
         """Before training: what it takes from its data without gradients."""

@@ -53,10 +53,6 @@ class Mttf(Module):
         self.guide = Guide(settings.mesh, settings.shape) if settings.mesh else None
 
     @property
-    def guided(self) -> bool:
-        return self.guide is not None
-
-    @property
     def told(self) -> int:
         """M + S."""
         return 0 if self.guide is None else self.settings.mesh + self.settings.shape

@@ -39,7 +39,7 @@ class Runtime:
                 "Train them again.",
             ) from None
         self._net = fused(net.eval().requires_grad_(False)).to(device)
-        self.guided = bool(self._net.guided)
+        self.guided = self._net.told > 0
 
     def vectors(self, picture: Picture, mesh: Mesh | None = None) -> NDArray[np.float32]:
         with torch.inference_mode():

@@ -100,7 +100,7 @@ class Trainer:
         self.done = 0
         self.checks: list[Check] = []
         self._sampler = PairSampler(portraits)
-        self._teaches = portraits.meshes.shape[1] > 0 and not self.net.guided
+        self._teaches = portraits.meshes.shape[1] > 0 and not self.net.told
         rng = np.random.default_rng([settings.seed, 1])
         self._check = PairSampler(check).draw(rng, _CHECK_PAIRS, network.sides[1], jitter=False)
 

@@ -22,7 +22,7 @@ from codec.mttf.codec import CodecSettings, Encoder, stream_header
 from codec.mttf.network import Held
 from codec.mttf.recovery import Recovery, receive
 from codec.mttf.recovery_file import recovery_at_hand
-from codec.mttf.runtime import Mesh, Runtime
+from codec.mttf.runtime import Face, Mesh, Runtime
 from codec.mttf.weights import Weights, find_weights, load_weights
 from codec.session import FaceReceiver, FaceSender, ReceiverSettings, SenderSettings
 from codec.session.datagram import Message
@@ -109,7 +109,9 @@ class FallbackEnd:
         self._faces = FaceReader()
         self._chunks = 0  # of the encoder's that were taken
         self._last = -(1 << 62)
-        self._held: dict[int, tuple[bytes, Held]] = {}  # by slot, what was made of its key frame
+        self._held: dict[
+            int, tuple[tuple[bytes, Face], Held]
+        ] = {}  # by slot, what was made of its key frame
         self.damaged = self.unrestored = 0
 
     def anew(self) -> FallbackEnd:
@@ -182,7 +184,7 @@ class FallbackEnd:
             return None
         number, key = found
         known = self._held.get(key.slot)
-        if known is None or known[0] != key.data:
+        if known is None or known[0] != (key.data, key.face):
             try:
                 self._runtime.settings.samplings(key.side)
                 received = receive(key, self._recovery)
@@ -192,7 +194,7 @@ class FallbackEnd:
                 self._keys_in.drop(number)
                 return None
             self.unrestored += not received.restored
-            known = self._held[key.slot] = key.data, made
+            known = self._held[key.slot] = (key.data, key.face), made
         return self._runtime.generate(known[1], shown.values)
 
     @property

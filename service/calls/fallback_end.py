@@ -109,9 +109,8 @@ class FallbackEnd:
         self._faces = FaceReader()
         self._chunks = 0  # of the encoder's that were taken
         self._last = -(1 << 62)
-        self._held: dict[
-            int, tuple[tuple[bytes, Face], Held]
-        ] = {}  # by slot, what was made of its key frame
+        # By slot: its key frame's data and face, and what was made of them.
+        self._held: dict[int, tuple[tuple[bytes, Face], Held]] = {}
         self.damaged = self.unrestored = 0
 
     def anew(self) -> FallbackEnd:

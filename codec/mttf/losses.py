@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from codec.mttf.backend import functional, torch
-from codec.mttf.blocks import halved, identity_grid
+from codec.mttf.blocks import halved, identity_grid, resized, warped
 from codec.mttf.generator import Generated
 from codec.mttf.guide import LANDMARKS
 from codec.mttf.outlines import EYES, LIPS
@@ -24,7 +24,8 @@ _C1, _C2 = 0.01**2, 0.03**2  # of SSIM (Z. Wang et al., 2004), for pictures in 0
 class LossWeights:
     """Eq. 27's, 10 each in MTTF.  rate: of a bit that the vectors are off the key frame's own, a
     stand-in for what sending them costs; ours.  detail: of mouth and eyes, where meshes say where
-    they are; ours.  motion, mesh: of the teacher's, at the start (`codec.mttf.teacher`); ours."""
+    they are; ours.  motion, mesh: of the teacher's, at the start (`codec.mttf.teacher`); ours.
+    warp: of what the motion alone shows of the person, at the start; ours."""
 
     perceptual: float = 10.0
     pixels: float = 10.0
@@ -33,6 +34,7 @@ class LossWeights:
     detail: float = 5.0
     motion: float = 1.0
     mesh: float = 1.0
+    warp: float = 10.0
 
 
 def pixel_loss(picture: Tensor, wanted: Tensor) -> Tensor:
@@ -99,6 +101,25 @@ def _view(marks: Tensor, side: int = 32) -> Tensor:
     return (low + high)[:, None, None] - 1 + 2 * half * identity_grid(side, marks)
 
 
+def warp_loss(motion: Tensor, key: Tensor, wanted: Tensor, matte: Tensor) -> Tensor:
+    """Mean |difference| of the key frame seen through a motion [B, g, g, 2] to what is wanted,
+    where the person is, over the scales 1, 1/2, 1/4 of the grid.
+
+    Pictures tell a motion little through a generator that can paint over its mistakes; coarse
+    scales tell it of what has moved far, such as shoulders, which no mesh does.
+    """
+    side = motion.shape[1]
+    key, wanted, matte = (resized(x, side) for x in (key, wanted, matte))
+    total = motion.new_zeros(())
+    for scale in range(3):
+        if scale:
+            key, wanted, matte = halved(key), halved(wanted), halved(matte)
+            motion = halved(motion.permute(0, 3, 1, 2)).permute(0, 2, 3, 1)
+        off = (warped(key, motion) - wanted).abs().mean(1, keepdim=True)
+        total = total + (off * matte).sum() / matte.sum().clamp_min(1e-6)
+    return total / 3
+
+
 def rate_loss(vectors: Tensor, key_vectors: Tensor, step: float) -> Tensor:
     """Mean bits, about, of a number that many steps off the key frame's."""
     return torch.log2(1 + (vectors - key_vectors).abs() / step).mean()
@@ -106,8 +127,11 @@ def rate_loss(vectors: Tensor, key_vectors: Tensor, step: float) -> Tensor:
 
 @dataclass(frozen=True)
 class Losses:
+    """parts: of the total, by name, without gradients; still on the device, which need not wait
+    until somebody looks at them."""
+
     total: Tensor
-    parts: dict[str, float]
+    parts: dict[str, Tensor]
 
 
 def losses(
@@ -132,4 +156,4 @@ def losses(
         parts["detail"] = weights.detail * detail_loss(made.picture, wanted, mesh)
     parts["rate"] = weights.rate * rate_loss(vectors, key_vectors, step)
     total = sum(parts.values())
-    return Losses(total, {name: float(value.detach()) for name, value in parts.items()})
+    return Losses(total, {name: value.detach() for name, value in parts.items()})

@@ -20,8 +20,9 @@ from codec.mttf.average import follow
 from codec.mttf.backend import torch
 from codec.mttf.kind import NetworkKind
 from codec.mttf.lesson import lesson
-from codec.mttf.losses import LossWeights, losses
-from codec.mttf.portraits import Batch, PairSampler, Portraits
+from codec.mttf.losses import LossWeights, losses, warp_loss
+from codec.mttf.pairs import Batch, PairSampler
+from codec.mttf.portraits import Portraits
 from codec.mttf.teacher import MeshReader, motion_loss
 from codec.mttf.vectors import STEP
 
@@ -72,7 +73,7 @@ class Check:
 
 class Trainer:
     """Of any `codec.mttf.kind.Network`.  `run` goes on from `done` steps; `save` and `load` keep
-    everything that it depends on."""
+    everything that it depends on.  pairs: what the checks are made with."""
 
     def __init__(
         self,
@@ -91,21 +92,25 @@ class Trainer:
         self._half = settings.half and half_precision(device)
         self.kept = network.network().to(device).eval().requires_grad_(False)
         self.kept.load_state_dict(self.net.state_dict())
-        self.reader = MeshReader(network.numbers, portraits.meshes).to(device)
+        self.reader = None
+        if portraits.meshes.shape[1] and not self.net.told:
+            self.reader = MeshReader(network.numbers, portraits.meshes).to(device)
         self.optimiser = torch.optim.Adam(
-            [*self.net.parameters(), *self.reader.parameters()],
+            [*self.net.parameters(), *(self.reader.parameters() if self.reader else ())],
             lr=settings.rate,
             betas=settings.betas,
+            fused=device.startswith("cuda"),
         )
         self.done = 0
         self.checks: list[Check] = []
-        self._sampler = PairSampler(portraits)
-        self._teaches = portraits.meshes.shape[1] > 0 and not self.net.told
+        self._sampler = PairSampler(portraits, device)
         rng = np.random.default_rng([settings.seed, 1])
-        self._check = PairSampler(check).draw(rng, _CHECK_PAIRS, network.sides[1], jitter=False)
+        self.pairs = PairSampler(check, device).draw(
+            rng, _CHECK_PAIRS, network.sides[1], jitter=False
+        )
 
-    def step(self) -> dict[str, float]:
-        """One batch; the losses by name."""
+    def step(self) -> dict[str, Tensor]:
+        """One batch; the losses by name, on the device."""
         settings = self.settings
         rng = np.random.default_rng([settings.seed, 2, self.done])
         names, chances = zip(*settings.sides, strict=True)
@@ -114,10 +119,11 @@ class Trainer:
         count = max(4, settings.batch * smallest * smallest // (side * side))
         batch = self._sampler.draw(rng, count, side)
         noise = torch.from_numpy(rng.uniform(-0.5, 0.5, (count, self.net.settings.numbers)))
+        noise = noise.float().to(self.device)
         for group in self.optimiser.param_groups:
             group["lr"] = self._rate()
         self.net.train()
-        made, parts = self._forward(batch, noise.float(), rng)
+        made, parts = self._forward(batch, noise, rng)
         self.optimiser.zero_grad(set_to_none=True)
         made.backward()
         torch.nn.utils.clip_grad_norm_(self.net.parameters(), 10.0)
@@ -130,7 +136,7 @@ class Trainer:
         self,
         until: int | None = None,
         every: int = 500,
-        told: Callable[[int, dict[str, float]], None] | None = None,
+        told: Callable[[int, dict[str, Tensor]], None] | None = None,
         checked: Callable[[Check], None] | None = None,
     ) -> None:
         """To `until` steps, all by default; a check every so many and at the end."""
@@ -146,8 +152,8 @@ class Trainer:
 
     def check(self) -> Check:
         """The kept weights on people they do not learn from."""
-        key, wanted = self._check.key.to(self.device), self._check.wanted.to(self.device)
-        made = self.pictures(key, wanted, self._check.meshes.to(self.device))
+        key, wanted = self.pairs.key, self.pairs.wanted
+        made = self.pictures(key, wanted, self.pairs.meshes)
 
         def psnr(x: Tensor) -> float:
             squares = ((x - wanted) ** 2).flatten(1).mean(1)
@@ -160,10 +166,9 @@ class Trainer:
 
     def sheet(self, count: int = 6) -> Any:
         """[3 R, count R, 3] uint8: key frames, what is wanted, what is made of the check's."""
-        key, wanted = self._check.key[:count], self._check.wanted[:count]
-        meshes = self._check.meshes[:, :count].to(self.device)
-        made = self.pictures(key.to(self.device), wanted.to(self.device), meshes).cpu()
-        rows = [torch.cat(list(x), dim=2) for x in (key, wanted, made)]
+        key, wanted = self.pairs.key[:count], self.pairs.wanted[:count]
+        made = self.pictures(key, wanted, self.pairs.meshes[:, :count])
+        rows = [torch.cat(list(x.cpu()), dim=2) for x in (key, wanted, made)]
         sheet = torch.cat(rows, dim=1).permute(1, 2, 0)
         return (sheet * 255).round().to(torch.uint8).numpy()
 
@@ -193,10 +198,9 @@ class Trainer:
 
     def _forward(
         self, batch: Batch, noise: Tensor, rng: np.random.Generator
-    ) -> tuple[Tensor, dict[str, float]]:
-        key, wanted = batch.key.to(self.device), batch.wanted.to(self.device)
-        matte = batch.matte.to(self.device)
-        key_mesh, wanted_mesh = batch.meshes.to(self.device)
+    ) -> tuple[Tensor, dict[str, Tensor]]:
+        key, wanted, matte = batch.key, batch.wanted, batch.matte
+        key_mesh, wanted_mesh = batch.meshes
         kind = torch.device(self.device).type
         with torch.autocast(kind, torch.bfloat16, enabled=self._half):
             held = self.net.hold(key, self.net.face(key_mesh))
@@ -214,15 +218,15 @@ class Trainer:
         lost = losses(
             made, wanted, matte, wanted_mesh, exact.float(), own.detach().float(), STEP, weights
         )
-        total, parts = lost.total + sum(asked.values()), dict(lost.parts)
-        parts |= {name: float(value.detach()) for name, value in asked.items()}
-        if self._teaches and share > 0:
-            taught = lesson(key_mesh, wanted_mesh, made.motion.foreground.shape[1])
-            off = motion_loss(made.motion.foreground.float(), taught)
-            read = self.reader(exact.float(), wanted_mesh)
-            total = total + share * (weights.motion * off + weights.mesh * read)
-            parts |= {"motion": float(off.detach()), "mesh": float(read.detach())}
-        return total, parts
+        if share > 0:
+            motion = made.motion.foreground.float()
+            asked["warp"] = share * weights.warp * warp_loss(motion, key, wanted, matte)
+            if self.reader is not None:
+                taught = lesson(key_mesh, wanted_mesh, motion.shape[1])
+                asked["motion"] = share * weights.motion * motion_loss(motion, taught)
+                asked["mesh"] = share * weights.mesh * self.reader(exact.float(), wanted_mesh)
+        parts = lost.parts | {name: value.detach() for name, value in asked.items()}
+        return lost.total + sum(asked.values()), parts
 
     def _young(self) -> float:
         """How much a teacher says: all at the start, nothing from `taught` on."""
@@ -248,12 +252,12 @@ class Trainer:
     def save(self, path: Path) -> None:
         """Replaces the file as a whole."""
         state = {
-            "version": 3,
+            "version": 4,
             "network": asdict(self.net.settings),
             "seed": self.settings.seed,
             "net": self.net.state_dict(),
             "kept": self.kept.state_dict(),
-            "reader": self.reader.state_dict(),
+            "reader": self.reader.state_dict() if self.reader else {},
             "optimiser": self.optimiser.state_dict(),
             "done": self.done,
             "checks": [asdict(check) for check in self.checks],
@@ -267,11 +271,12 @@ class Trainer:
             state = torch.load(path, weights_only=True, map_location=self.device)
         except (OSError, RuntimeError, EOFError, ValueError, pickle.UnpicklingError) as error:
             raise InputError(f"the checkpoint {path} cannot be read: {error}", _CURE) from None
-        if state.get("network") != asdict(self.net.settings) or state.get("version") != 3:
+        if state.get("network") != asdict(self.net.settings) or state.get("version") != 4:
             raise InputError(f"the checkpoint {path} is of another network or version", _CURE)
         self.net.load_state_dict(state["net"])
         self.kept.load_state_dict(state["kept"])
-        self.reader.load_state_dict(state["reader"])
+        if self.reader:
+            self.reader.load_state_dict(state["reader"])
         self.optimiser.load_state_dict(state["optimiser"])
         self.done = int(state["done"])
         self.checks = [Check(**check) for check in state["checks"]]

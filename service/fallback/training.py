@@ -61,6 +61,7 @@ def train(
     settings = settings or TrainSettings()
     if threads:
         torch.set_num_threads(threads)
+    torch.backends.cudnn.benchmark = True  # three sizes of pictures, over and over
     portraits, people = read_portraits(crops)
     learned, check = split(portraits, people)
     trainer = Trainer(network, learned, check, settings, device)
@@ -80,7 +81,7 @@ def train(
         if checked:
             checked(result)
 
-    def told(done: int, _: dict[str, float]) -> None:
+    def told(done: int, _: dict[str, Any]) -> None:
         if progress:
             progress(done, settings.steps)
 

@@ -10,7 +10,10 @@ import pytest
 torch = pytest.importorskip("torch")
 
 from avatar.errors import InputError  # noqa: E402
-from codec.mttf.portraits import PairSampler, Portraits, held_out_clips  # noqa: E402
+from codec.mttf.blocks import identity_grid  # noqa: E402
+from codec.mttf.losses import warp_loss  # noqa: E402
+from codec.mttf.pairs import Look, PairSampler  # noqa: E402
+from codec.mttf.portraits import Portraits, held_out_clips  # noqa: E402
 from codec.mttf.train import Trainer, TrainSettings  # noqa: E402
 from tests.codec.mttf.conftest import people  # noqa: E402
 from tests.codec.mttf.test_guide import GUIDED, face  # noqa: E402
@@ -52,6 +55,28 @@ def test_pairs_are_of_one_clip_and_change_alike(portraits) -> None:
     one = replace(one, **{n: a[:1] for n, a in vars(one).items() if n != "mirror"})
     with pytest.raises(InputError, match="two pictures"):
         PairSampler(one)
+
+
+def test_marks_stay_on_what_they_mark_however_it_is_looked_at() -> None:
+    """A dot in a picture is where its landmark says; turned, cut and mirrored looks alike."""
+    rng = np.random.default_rng(0)
+    places = rng.uniform(0.4, 0.6, (6, 2)).astype(np.float32)
+    line = (np.arange(128) + 0.5) / 128
+    off = (line - places[:, :1, None]) ** 2 + (line[:, None] - places[:, 1:, None]) ** 2
+    dots = torch.from_numpy(np.exp(-off / 0.001)).float()[:, None]
+    look = Look.drawn(rng, 6, dots)
+    marks = torch.from_numpy(places)[None, :, None].repeat(2, 1, 1, 1)
+    moved = look.marks(marks, torch.zeros(1, dtype=torch.int64))[0, :, 0]
+    for side in (128, 64):
+        seen = look.seen(dots, side)[:, 0]
+        grid = (torch.arange(side) + 0.5) / side
+        x = (seen.sum(1) * grid).sum(1) / seen.sum((1, 2))
+        y = (seen.sum(2) * grid).sum(1) / seen.sum((1, 2))
+        assert (torch.stack([x, y], 1) - moved).abs().max() < 0.01
+    assert set(look.mirrored.tolist()) == {True, False}
+    corners = torch.tensor([[-1.0, -1], [1, -1], [-1, 1], [1, 1]])
+    shown = corners @ look.turn.mT + look.middle[:, None]
+    assert float(shown.abs().max()) <= 1 + 1e-5  # nothing beyond the picture
 
 
 def test_it_learns(tiny, portraits) -> None:
@@ -143,3 +168,17 @@ def test_the_teacher_fades_and_needs_meshes(tiny, portraits) -> None:
     assert ["motion" in trainer.step() for _ in range(4)] == [True, True, False, False]
     bare = replace(portraits, meshes=portraits.meshes[:, :0], mirror=portraits.mirror[:0])
     assert "motion" not in Trainer(tiny, bare, bare, SMALL).step()
+
+
+def test_the_motion_is_told_what_it_shows_by_itself(tiny) -> None:
+    """The right motion loses nothing where the person is, wherever the ground goes."""
+    rng = np.random.default_rng(0)
+    key = torch.from_numpy(rng.random((1, 3, 16, 16))).float()
+    wanted = key.roll(4, 3)
+    matte = torch.zeros(1, 1, 16, 16)
+    matte[..., 4:12] = 1
+    stay = identity_grid(16, key)
+    moved = stay - torch.tensor([8 / 16, 0.0])
+    assert float(warp_loss(moved, key, wanted, matte)) < 0.01
+    assert float(warp_loss(stay, key, wanted, matte)) > 0.1
+    assert "warp" in Trainer(tiny, people(), people(), SMALL).step()

@@ -137,7 +137,7 @@ class Encoder:
         self._begin = 0
 
     def encode(self, picture: Picture, time: int, mesh: Mesh | None = None) -> NDArray[np.float32]:
-        """picture: [side, side, 3].  time: microseconds.  mesh: [478, 2] landmarks, 0 .. 1 of the
+        """picture: [side, side, 3].  time: microseconds.  mesh: [482, 2] landmarks, 0 .. 1 of the
         picture; without one, the face stays where it was.  -> its vectors [D]."""
         frame = len(self.errors)
         self._mesh = self._mesh if mesh is None else mesh

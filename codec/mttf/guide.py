@@ -3,11 +3,14 @@
 MTTF learns from pictures alone how a key frame moves, which takes many people and days on GPUs.
 Who sends has tracked the face already, by a mesh whose landmarks are the same on everybody: they
 say at once where a face's parts come from.  So a frame's numbers are MTTF's 2 N_F (Eq. 5 and 6) for
-what no mesh tells (shoulders, hair, light), and behind them the mesh's own coordinates in a linear
-model; a receiver turns these into the first of the candidate motions.  What a key frame's mesh has
-beside them, that is whose it is, goes along with the key frame.
+what no mesh tells (hair, light), and behind them the mesh's own coordinates in a linear model; a
+receiver turns these into the first of the candidate motions.  What a key frame's mesh has beside
+them, that is whose it is, goes along with the key frame.  Shoulders go along with four marks more,
+which a sender moves as it finds the torso moving: their shift, roll and scale are the last four
+numbers, and the second candidate.
 
-B pictures, P = 478 landmarks in 0 .. 1 of the picture, g the motion grid's side.
+B pictures, P = 482 marks in 0 .. 1 of the picture, 478 landmarks of a face and behind them those of
+the body; g the motion grid's side.
 """
 
 from __future__ import annotations
@@ -19,26 +22,39 @@ import numpy as np
 from numpy.typing import NDArray
 
 from avatar.errors import InputError
+from avatar.morphable import FaceModel
 from codec.mttf.backend import Module, torch
 from codec.mttf.blocks import identity_grid
-from codec.mttf.lesson import lesson
+from codec.mttf.lesson import affine, lesson
 from codec.mttf.outlines import EYES, IRISES, LIPS, MOUTH, outlined
 
 Tensor = Any
 Array = NDArray[Any]
 
 LANDMARKS = 478
-HINTS = 4  # maps of a `Guidance`
+# Marks of the body behind the face's, where they are at rest: shoulders are about there, and what
+# moves them moves a quarter as far below the picture.
+BODY = np.array([[0.3, 0.75], [0.7, 0.75], [0.3, 1.05], [0.7, 1.05]], np.float32)
+MARKS = LANDMARKS + len(BODY)
+HINTS = 5  # maps of a `Guidance`
+CANDIDATES = 2  # motions of a `Guidance`
 _UNIT = 0.2  # picture sides, summed in squares over the landmarks, that a number of 1 moves
 _CLOSER = 2.0  # how much nearer landmarks of mouth and eyes are followed
-_AFFINE = 6
+_STEADIER = 3.0  # the same of the body's marks: four are as good as many
+_AFFINE, _RIGID = 6, 4  # numbers of a face's affine motion, and of the body's
+_EARS, _TOP, _CHIN = (234, 454), 10, 152  # landmarks
+_OUTLINE = 0.015  # metres behind the ears: a head's outline, seen from the front
+_DEPTH = 0.05  # metres: the unit of depths
+_NECK = 0.25  # face heights below the chin from which on all goes along with the body
+_BODILY = 0.5  # of a mesh's trust, at most
 
 
 @dataclass(frozen=True)
 class Guidance:
-    """motion: [B, g, g, 2] where to look in the key frame, -1 .. 1.  hints: [B, 4, g, g]: how far
-    to trust that, 0 where no mesh tells anything; the mouth's, the eyes' and the irises' insides
-    in the frame that is wanted, -1 outside and 1 inside."""
+    """motion: [B, 2, g, g, 2] where to look in the key frame, -1 .. 1, as the face moves and as the
+    body does.  hints: [B, 5, g, g]: how far to trust each, 0 where no mesh tells anything; the
+    mouth's, the eyes' and the irises' insides in the frame that is wanted, -1 outside and 1
+    inside."""
 
     motion: Tensor
     hints: Tensor
@@ -48,6 +64,7 @@ class Guide(Module):
     """A mesh is mean + motion . numbers + shape . remainder, landmarks of mouth and eyes weighing
     more; both bases are orthonormal, and to each other."""
 
+    depth: Tensor
     mean: Tensor
     motion: Tensor
     shape: Tensor
@@ -55,12 +72,16 @@ class Guide(Module):
 
     def __init__(self, numbers: int, shape: int) -> None:
         super().__init__()
-        weights = np.ones((LANDMARKS, 2), np.float32)
+        weights = np.ones((MARKS, 2), np.float32)
         weights[[*MOUTH, *LIPS, *(i for eye in EYES for i in eye), *IRISES]] = _CLOSER
+        weights[LANDMARKS:] = _STEADIER
+        away = FaceModel.load().mean[:, 2]
+        depth = ((away - away[[*_EARS]].mean() + _OUTLINE) / _DEPTH).astype(np.float32)
         self.register_buffer("weights", torch.from_numpy(weights.ravel()), persistent=False)
-        self.register_buffer("mean", torch.full((2 * LANDMARKS,), 0.5))
-        self.register_buffer("motion", torch.zeros(numbers, 2 * LANDMARKS))
-        self.register_buffer("shape", torch.zeros(shape, 2 * LANDMARKS))
+        self.register_buffer("depth", torch.from_numpy(depth), persistent=False)
+        self.register_buffer("mean", torch.full((2 * MARKS,), 0.5))
+        self.register_buffer("motion", torch.zeros(numbers, 2 * MARKS))
+        self.register_buffer("shape", torch.zeros(shape, 2 * MARKS))
 
     @property
     def count(self) -> int:
@@ -70,24 +91,29 @@ class Guide(Module):
     def learn(self, meshes: Array, clips: Array) -> None:
         """The model of meshes [F, P, 2] of clips [F].
 
-        motion: every affine motion of the mean, then the principal components of what the meshes
-        of a clip differ by.  shape: those of what is left of clips' mean meshes.  Raises
-        InputError where there are too few.
+        motion: every affine motion of the face's mean, the principal components of what the faces
+        of a clip differ by, the rigid motions of the body.  shape: the components of what is left
+        of clips' mean faces.  Raises InputError where there are too few.
         """
-        if meshes.shape[1:] != (LANDMARKS, 2) or len(meshes) <= len(self.motion):
+        if meshes.shape[1:] != (MARKS, 2) or len(meshes) <= len(self.motion):
             raise InputError(
-                f"{len(meshes)} meshes of {meshes.shape[1]} landmarks teach no guide",
+                f"{len(meshes)} meshes of {meshes.shape[1]} marks teach no guide",
                 "Prepare the crops again, of more clips: facewire train-mttf CLIPS -o WEIGHTS",
             )
         weights = self.weights.cpu().numpy().astype(np.float64)
-        mean = meshes.reshape(len(meshes), -1).mean(axis=0, dtype=np.float64)
-        flat = (meshes.reshape(len(meshes), -1) - mean) * weights
+        faces = meshes[:, :LANDMARKS].reshape(len(meshes), -1)
+        mean, heavy = faces.mean(axis=0, dtype=np.float64), weights[: 2 * LANDMARKS]
+        flat = (faces - mean) * heavy
         means = np.stack([flat[clips == clip].mean(axis=0) for clip in np.unique(clips)])
         within = flat - means[np.unique(clips, return_inverse=True)[1]]
-        affine = _affine(mean.reshape(-1, 2), weights)
-        motion = np.concatenate([affine, _components(within, affine, self.count - _AFFINE)])
-        shape = _components(means, motion, len(self.shape))
-        for buffer, value in ((self.mean, mean), (self.motion, motion), (self.shape, shape)):
+        moved = _affine(mean.reshape(-1, 2), heavy)
+        moved = np.concatenate([moved, _components(within, moved, self.count - _AFFINE - _RIGID)])
+        shape = _components(means, moved, len(self.shape))
+        for buffer, value in (
+            (self.mean, np.concatenate([mean, BODY.ravel()])),
+            (self.motion, _beside(moved, _rigid(BODY))),
+            (self.shape, _beside(shape, np.zeros((0, 2 * len(BODY))))),
+        ):
             buffer.copy_(torch.from_numpy(value).to(buffer))
 
     def face(self, mesh: Tensor) -> Tensor:
@@ -111,16 +137,41 @@ class Guide(Module):
         with torch.autocast(numbers.device.type, enabled=False), torch.no_grad():
             face, numbers = face.float(), numbers.float()
             wanted = self.mesh(torch.cat([numbers, face[:, self.count :]], dim=1))
-            told = lesson(self.mesh(face), wanted, side)
-            maps = [told.weight[:, None], outlined(wanted, side)]
-            return Guidance(told.motion, torch.cat(maps, dim=1))
+            key = self.mesh(face)
+            told = lesson(key[:, :LANDMARKS], wanted[:, :LANDMARKS], side, self.depth)
+            grid = (identity_grid(side, wanted) + 1) / 2
+            body = 2 * affine(wanted[:, LANDMARKS:], key[:, LANDMARKS:], grid) - 1
+            trust = torch.stack([told.weight, _BODILY * _below(wanted, grid)], dim=1)
+            hints = torch.cat([trust, outlined(wanted, side)], dim=1)
+            return Guidance(torch.stack([told.motion, body], dim=1), hints)
+
+
+def _below(mesh: Tensor, grid: Tensor) -> Tensor:
+    """[B, g, g]: 1 where all is the body's, below the chin; 0 above it."""
+    chin, top = mesh[:, _CHIN, 1, None, None], mesh[:, _TOP, 1, None, None]
+    return ((grid[..., 1] - chin) / (_NECK * (chin - top)).clamp_min(1e-3)).clamp(0, 1)
 
 
 def _unguided(numbers: Tensor, side: int) -> Guidance:
-    stay = identity_grid(side, numbers).expand(len(numbers), -1, -1, -1)
+    stay = identity_grid(side, numbers)[:, None].expand(len(numbers), CANDIDATES, -1, -1, -1)
     hints = numbers.new_zeros(len(numbers), HINTS, side, side)
-    hints[:, 1:] = -1
+    hints[:, CANDIDATES:] = -1
     return Guidance(stay, hints)
+
+
+def _rigid(marks: Array) -> Array:
+    """[4, 2 E] an orthonormal basis of shift, scale and roll of marks [E, 2]."""
+    off = (marks - marks.mean(axis=0)).astype(np.float64)
+    one = np.ones(len(marks))
+    shifts = [np.outer(one, axis) for axis in np.eye(2)]
+    rows = np.stack([x.ravel() for x in (*shifts, off, off[:, ::-1] * [-1, 1])])
+    return rows / np.linalg.norm(rows, axis=1, keepdims=True)
+
+
+def _beside(face: Array, body: Array) -> Array:
+    """Bases of a face's marks and of a body's -> of both."""
+    faces = np.pad(face, ((0, 0), (0, 2 * len(BODY))))
+    return np.concatenate([faces, np.pad(body, ((0, 0), (2 * LANDMARKS, 0)))])
 
 
 def _affine(mean: Array, weights: Array) -> Array:

@@ -25,33 +25,37 @@ class Lesson:
     weight: Tensor
 
 
-def lesson(key: Tensor, wanted: Tensor, side: int) -> Lesson:
+def lesson(key: Tensor, wanted: Tensor, side: int, depth: Tensor | None = None) -> Lesson:
     """key, wanted: [B, P, 2] the same landmarks in both pictures, 0 .. 1 -> for a grid of `side`.
+    depth: [P] how far each lies in front of what is around the face, 0 for all by default.
 
     Displacements are means of the landmarks' about a place, weighted by a Gaussian of the
-    distance; away from them those of the affine motion that fits all landmarks best.
+    distance; away from them those of the affine motion that fits all landmarks best, at depth 0:
+    where a head turns, a face in front of it moves on and the outline of its hair hardly does.
     """
     line = (torch.arange(side, dtype=wanted.dtype, device=wanted.device) + 0.5) / side
     moved = _means(key - wanted, wanted, line)
     one = torch.ones_like(wanted[..., :1])
     grid = (identity_grid(side, key) + 1) / 2
-    whole = _affine(wanted, key, grid) - grid
+    whole = affine(wanted, key, grid, depth) - grid
     near = _sums(one, wanted, line, _NEAR)[..., 0].clamp(0, 1)
     far = near ** (_NEAR / _FAR) ** 2  # the same Gaussian, as much wider
     motion = grid + near[..., None] * moved + (1 - near[..., None]) * whole
     return Lesson(2 * motion - 1, torch.maximum(near, _SAID * far))
 
 
-def _affine(marks: Tensor, to: Tensor, places: Tensor) -> Tensor:
+def affine(marks: Tensor, to: Tensor, places: Tensor, depth: Tensor | None = None) -> Tensor:
     """Places [1, g, g, 2] through the affine motion that takes marks [B, P, 2] nearest to `to`
-    -> [B, g, g, 2].  In closed form: a GPU need not wait for a solver."""
+    -> [B, g, g, 2].  depth: [P] of the marks; the places are at 0."""
     middle, aim = marks.mean(1, keepdim=True), to.mean(1, keepdim=True)
     off = marks - middle
-    spread, both = off.mT @ off, off.mT @ (to - aim)  # [B, 2, 2]
-    a, b, c, d = (x[:, None, None] for x in spread.flatten(1).unbind(1))
-    turned = torch.cat([torch.cat([d, -b], 2), torch.cat([-c, a], 2)], 1)
-    solution = turned @ both / (a * d - b * c).clamp_min(_NONE)
-    return (places - middle[:, None]) @ solution[:, None] + aim[:, None]
+    if depth is not None:
+        off = torch.cat([off, (depth - depth.mean())[:, None].expand(len(off), -1, 1)], dim=-1)
+    # Normal equations without a check: a GPU need not wait for a solver that could fail.
+    inverse, _ = torch.linalg.inv_ex(off.mT @ off)
+    solution = inverse @ (off.mT @ (to - aim))  # [B, 2 or 3, 2]
+    start = aim if depth is None else aim - depth.mean() * solution[:, 2:]
+    return (places - middle[:, None]) @ solution[:, None, :2] + start[:, None]
 
 
 def _means(values: Tensor, marks: Tensor, line: Tensor) -> Tensor:

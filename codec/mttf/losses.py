@@ -12,7 +12,7 @@ from typing import Any
 from codec.mttf.backend import functional, torch
 from codec.mttf.blocks import halved, identity_grid, resized, warped
 from codec.mttf.generator import Generated
-from codec.mttf.guide import LANDMARKS
+from codec.mttf.guide import MARKS
 from codec.mttf.outlines import EYES, LIPS
 
 Tensor = Any
@@ -82,7 +82,7 @@ def perceptual_loss(picture: Tensor, wanted: Tensor) -> Tensor:
 
 def detail_loss(picture: Tensor, wanted: Tensor, mesh: Tensor) -> Tensor:
     """Pixels and their likeness, as over the whole picture, in a square about the mouth and one
-    about each eye, 32x32 whatever the face's size.  mesh: [B, 478, 2] of `wanted`, 0 .. 1.
+    about each eye, 32x32 whatever the face's size.  mesh: [B, 482, 2] of `wanted`, 0 .. 1.
 
     They are a hundredth of a picture, and half of what people look at.
     """
@@ -152,7 +152,7 @@ def losses(
     }
     if made.mask is not None:
         parts["mask"] = weights.mask * mask_loss(made.mask, matte)
-    if mesh.shape[1] == LANDMARKS:
+    if mesh.shape[1] == MARKS:
         parts["detail"] = weights.detail * detail_loss(made.picture, wanted, mesh)
     parts["rate"] = weights.rate * rate_loss(vectors, key_vectors, step)
     total = sum(parts.values())

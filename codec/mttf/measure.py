@@ -9,7 +9,7 @@ from functools import lru_cache
 from typing import Any
 
 from codec.mttf.backend import nn, torch
-from codec.mttf.guide import LANDMARKS
+from codec.mttf.guide import MARKS
 from codec.mttf.kind import NetworkKind
 from codec.mttf.runtime import fused
 
@@ -44,7 +44,7 @@ def measure(settings: NetworkKind, side: int = 256, repeats: int = 3) -> Measure
     net = fused(net)
     picture = torch.rand(1, 3, side, side)
     with torch.inference_mode():
-        mesh = torch.rand(1, LANDMARKS, 2)
+        mesh = torch.rand(1, MARKS, 2)
         held, vectors = net.hold(picture, net.face(mesh)), net.vectors(picture, mesh)
 
         def cost(call: Callable[[], Any]) -> Cost:

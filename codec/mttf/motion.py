@@ -10,7 +10,7 @@ from typing import Any
 
 from codec.mttf.backend import Module, nn, torch
 from codec.mttf.blocks import UNet, deformed, identity_grid
-from codec.mttf.guide import HINTS, Guidance
+from codec.mttf.guide import CANDIDATES, HINTS, Guidance
 from codec.mttf.settings import NetworkSettings
 
 Tensor = Any
@@ -19,7 +19,7 @@ Tensor = Any
 @dataclass(frozen=True)
 class Motion:
     """foreground, background: m_fg, m_bg [B, g, g, 2].  occlusion: occ_fg [B, 1, g, g], 1 where
-    the key frame shows what is wanted.  hints: [B, 4, g, g] of what guided it, None for nothing."""
+    the key frame shows what is wanted.  hints: [B, 5, g, g] of what guided it, None for nothing."""
 
     foreground: Tensor
     background: Tensor
@@ -31,8 +31,8 @@ class MotionEstimator(Module):
     """Eq. 9 to 16.  Eq. 14 and 15 are printed with softmax(m); the weights w are what is meant.
 
     FL gives offsets from staying in place, small at the start; W's occlusion starts open.  Where a
-    mesh guides (ours), what it says is one more foreground motion, the first one: at the start it
-    is followed as far as it is to be trusted.
+    mesh guides (ours), what face and body say are two more foreground motions, the first ones: at
+    the start they are followed as far as they are to be trusted.
     """
 
     _GAIN = 4.0
@@ -42,8 +42,8 @@ class MotionEstimator(Module):
     def __init__(self, settings: NetworkSettings) -> None:
         super().__init__()
         count = 2 * settings.latents
-        guided = int(settings.mesh > 0)
-        told = guided * (2 + HINTS)
+        guided = CANDIDATES if settings.mesh else 0
+        told = 2 * guided + HINTS if guided else 0
         self.split = (count - settings.background + guided, settings.background)
         self.flow = UNet(count + told, settings.flow, 2 * count, settings.ends)
         count += guided
@@ -64,19 +64,19 @@ class MotionEstimator(Module):
         # and larger, which a first convolution of (F_key, F) could do, too, but learns slowly.
         known = [field_key, self._GAIN * (field - field_key)]
         if guidance is not None:
-            moved = (guidance.motion - stay) / self._REACH
-            known += [moved.permute(0, 3, 1, 2), guidance.hints]
+            moved = (guidance.motion - stay[:, None]) / self._REACH
+            known += [moved.permute(0, 1, 4, 2, 3).flatten(1, 2), guidance.hints]
         both = torch.cat(known, dim=1)
         offsets = self.flow(both).unflatten(1, (-1, 2))  # Eq. 9: [B, 2 N_F, 2, g, g]
         flows = stay[:, None] + self._REACH * offsets.permute(0, 1, 3, 4, 2)
         if guidance is not None:
-            flows = torch.cat([guidance.motion[:, None], flows], dim=1)
+            flows = torch.cat([guidance.motion, flows], dim=1)
         count = flows.shape[1]
         out = self.weight(torch.cat([both, deformed(key, flows)], dim=1))  # Eq. 10, 11, 16
         weights, occlusion = out[:, :count], torch.sigmoid(out[:, count:])
         if guidance is not None:
-            first = weights[:, :1] + self._TRUST * guidance.hints[:, :1]
-            weights = torch.cat([first, weights[:, 1:]], dim=1)
+            first = weights[:, :CANDIDATES] + self._TRUST * guidance.hints[:, :CANDIDATES]
+            weights = torch.cat([first, weights[:, CANDIDATES:]], dim=1)
         parts = zip(flows.split(self.split, 1), weights.split(self.split, 1))  # Eq. 12, 13
         fore, back = [(w.softmax(1)[..., None] * f).sum(1) for f, w in parts]  # Eq. 14, 15
         return Motion(fore, back, occlusion, None if guidance is None else guidance.hints)

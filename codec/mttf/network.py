@@ -75,7 +75,7 @@ class Mttf(Module):
         return torch.cat([vectors, told.to(vectors)], dim=1)
 
     def face(self, mesh: Tensor) -> Tensor | None:
-        """[B, 478, 2] of a key frame, 0 .. 1 of it -> [B, M + S]; None where nothing guides."""
+        """[B, 482, 2] of a key frame, 0 .. 1 of it -> [B, M + S]; None where nothing guides."""
         return None if self.guide is None else self.guide.face(mesh)
 
     def hold(self, key: Tensor, face: Tensor | None = None) -> Held:

@@ -20,7 +20,7 @@ Face = tuple[int, ...]
 
 class Runtime:
     """Pictures are [R, R, 3] uint8 RGB, R one of `settings.sides`; vectors [D] float32; meshes
-    [478, 2] float32, 0 .. 1 of the picture, None where no face is seen.
+    [482, 2] float32, 0 .. 1 of the picture, None where no face is seen.
 
     guided: whether it looks at meshes.
     """

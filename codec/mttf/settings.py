@@ -47,8 +47,8 @@ class Resolutions:
 @dataclass(frozen=True)
 class NetworkSettings(Resolutions):
     """latents: N_F; 2 N_F numbers are sent a frame.  background: N_bg of the 2 N_F motions.
-    mesh: numbers of a guiding face mesh, sent beside those (`guide.py`); 0 is MTTF as it is
-    printed.  shape: numbers of it that go along with a key frame.
+    mesh: numbers of a guiding mesh of face and body, sent beside those (`guide.py`); 0 is MTTF as
+    it is printed.  shape: numbers of it that go along with a key frame.
     grid: side of the motion grid, pixels.  largest: r.  resolutions: N_s.
     extractor, flow, weight, ground: widths of the U-Nets E_F, FL, W and BG by level.
     predictor: width of E_W and E_B.
@@ -99,12 +99,12 @@ FULL = NetworkSettings(
     ground=(64, 128, 256, 320),
     foreground=(48, 96, 192),
     scenery=(32, 64, 96),
-    mesh=28,
+    mesh=32,
 )
 
 # Chosen by milliseconds on 2 CPU cores, `facewire doctor --mttf`: a grid of half the side, and
-# dense convolutions, because separable ones are slower on a CPU for what they do.  As many numbers
-# as MTTF sends, most of them the mesh's.
+# dense convolutions, because separable ones are slower on a CPU for what they do.  About as many
+# numbers as MTTF sends, most of them the mesh's.
 LITE = NetworkSettings(
     "lite",
     grid=64,
@@ -117,7 +117,7 @@ LITE = NetworkSettings(
     scenery=(8, 12, 20, 32),
     latents=6,
     background=3,
-    mesh=28,
+    mesh=32,
 )
 
 # MTTF as it is printed, of the same widths: what the guide gives is told by comparison.

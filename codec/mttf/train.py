@@ -18,6 +18,7 @@ from avatar.errors import InputError
 from avatar.storage import whole_file
 from codec.mttf.average import follow
 from codec.mttf.backend import torch
+from codec.mttf.guide import LANDMARKS
 from codec.mttf.kind import NetworkKind
 from codec.mttf.lesson import lesson
 from codec.mttf.losses import LossWeights, losses, warp_loss
@@ -222,7 +223,8 @@ class Trainer:
             motion = made.motion.foreground.float()
             asked["warp"] = share * weights.warp * warp_loss(motion, key, wanted, matte)
             if self.reader is not None:
-                taught = lesson(key_mesh, wanted_mesh, motion.shape[1])
+                key_face, face = key_mesh[:, :LANDMARKS], wanted_mesh[:, :LANDMARKS]
+                taught = lesson(key_face, face, motion.shape[1])
                 asked["motion"] = share * weights.motion * motion_loss(motion, taught)
                 asked["mesh"] = share * weights.mesh * self.reader(exact.float(), wanted_mesh)
         parts = lost.parts | {name: value.detach() for name, value in asked.items()}

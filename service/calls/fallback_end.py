@@ -148,7 +148,7 @@ class FallbackEnd:
             return None
         if tracked is None:
             return self._faces.see(frame.image, frame.time, window)
-        return self._faces.steadied(tracked.points, frame.time, window)
+        return self._faces.steadied(tracked.points, frame.image, frame.time, window)
 
     def receive(self, now: int, message: Message) -> None:
         """One of the fallback's messages.  Raises FormatError for damage."""

@@ -1,8 +1,8 @@
 """What the fallback's trainer reads: head-centred crops and mattes of many people, made once.
 
 A folder of crops holds `people.json` (clip -> person) and, for every clip, a folder of pictures
-NNN.jpg (size x size), mattes NNN.png and face meshes NNN.npy.  Nothing but a JPEG decoder is needed
-to read it.
+NNN.jpg (size x size), mattes NNN.png and meshes NNN.npy of face and body.  Nothing but a JPEG
+decoder is needed to read it.
 """
 
 from __future__ import annotations
@@ -21,6 +21,8 @@ from avatar.face import Window
 from avatar.storage import write_whole
 from enroll.crops import cut_window
 from enroll.identity import Describer
+from enroll.matte import SelfieMatte
+from service.fallback.body import bodies
 from service.fallback.people import same_people
 
 SIZE = 256
@@ -84,7 +86,6 @@ def _prepare(path: Path, folder: Path, size: int, share: int, describer: Describ
     import cv2
 
     from enroll.capture import open_video
-    from enroll.matte import SelfieMatte
     from enroll.mesh import MediaPipeMesh, steady_face
 
     video = open_video(path)
@@ -108,15 +109,16 @@ def _prepare(path: Path, folder: Path, size: int, share: int, describer: Describ
         folder.mkdir(parents=True, exist_ok=True)
         # In an order that leaves what is kept spread over the clip wherever the bytes end.
         order = np.random.default_rng(0).permutation(len(pictures))
+        crops = np.stack([cut_window(picture, window, size) for picture in pictures])
+        masks = np.stack([_mask(matte, crop) for crop in crops])
+        faces = (np.stack(points)[..., :2] - [window.left, window.top]) / window.side
+        meshes = np.concatenate([faces, bodies(crops, masks, faces)], axis=1)
         for index in order.tolist():
-            crop = cut_window(pictures[index], window, size)
-            mask = cv2.resize(matte.matte(crop), (MATTE, MATTE), interpolation=cv2.INTER_AREA)
-            bgr = cv2.cvtColor(crop, cv2.COLOR_RGB2BGR)
+            bgr = cv2.cvtColor(crops[index], cv2.COLOR_RGB2BGR)
             options = [cv2.IMWRITE_JPEG_QUALITY, _QUALITY]
             data = cv2.imencode(".jpg", bgr, options)[1].tobytes()
-            drawn = np.round(np.clip(mask, 0, 1) * 15).astype(np.uint8) * 17  # 16 levels: small
-            shape = cv2.imencode(".png", drawn)[1].tobytes()
-            marks = _landmarks(points[index], window)
+            shape = cv2.imencode(".png", masks[index])[1].tobytes()
+            marks = _bytes(meshes[index])
             share -= len(data) + len(shape) + len(marks)
             if share < 0:
                 break
@@ -131,8 +133,17 @@ def _prepare(path: Path, folder: Path, size: int, share: int, describer: Describ
         video.close()
 
 
-def _landmarks(points: Array, window: Window) -> bytes:
-    """[P, 2+] source pixels -> a .npy of [P, 2] float16, 0 .. 1 of the crop."""
+def _mask(matte: SelfieMatte, crop: Array) -> Array:
+    """[MATTE, MATTE] uint8 in 16 levels, which make a small PNG."""
+    import cv2
+
+    mask = cv2.resize(matte.matte(crop), (MATTE, MATTE), interpolation=cv2.INTER_AREA)
+    drawn: Array = np.round(np.clip(mask, 0, 1) * 15).astype(np.uint8) * 17
+    return drawn
+
+
+def _bytes(mesh: Array) -> bytes:
+    """[P, 2] -> a .npy of float16."""
     file = io.BytesIO()
-    np.save(file, ((points[:, :2] - [window.left, window.top]) / window.side).astype(np.float16))
+    np.save(file, mesh.astype(np.float16))
     return file.getvalue()

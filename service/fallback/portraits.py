@@ -9,8 +9,10 @@ import numpy as np
 
 from avatar.errors import InputError
 from avatar.morphable import FaceModel
+from codec.mttf.guide import LANDMARKS
 from codec.mttf.portraits import Portraits, held_out_clips
 
+_MIRRORED = np.array([1, 0, 3, 2])  # of the body's marks
 VALIDATION = 9  # every so many people are a check of the training
 _AGAIN = "Delete the folder and prepare it again: facewire train-mttf CLIPS -o WEIGHTS"
 
@@ -46,7 +48,7 @@ def read_portraits(folder: Path) -> tuple[Portraits, dict[str, int]]:
             np.array(clips),
             np.array(persons),
             np.stack(meshes),
-            FaceModel.load().mirror.astype(np.int64),
+            np.r_[FaceModel.load().mirror, _MIRRORED + LANDMARKS].astype(np.int64),
         ),
         people,
     )

@@ -12,7 +12,7 @@ torch = pytest.importorskip("torch")
 from avatar.errors import InputError, StreamError  # noqa: E402
 from avatar.morphable import FaceModel  # noqa: E402
 from codec.mttf.blocks import identity_grid  # noqa: E402
-from codec.mttf.guide import LANDMARKS, Guide  # noqa: E402
+from codec.mttf.guide import BODY, LANDMARKS, MARKS, Guide  # noqa: E402
 from codec.mttf.lesson import lesson  # noqa: E402
 from codec.mttf.network import Mttf  # noqa: E402
 from codec.mttf.outlines import EYES, LIPS, MOUTH, outlined  # noqa: E402
@@ -23,14 +23,17 @@ from tests.codec.mttf.untrained import untrained  # noqa: E402
 GUIDED = replace(TINY, name="guided", mesh=20, shape=6)
 
 
-def face(turn: float = 0.0, smile: float = 0.0, wide: float = 1.0, at=(0.5, 0.5)) -> np.ndarray:
-    """[478, 2] the model's mean head in the middle of a picture, turned by `turn` radians."""
+def face(
+    turn: float = 0.0, smile: float = 0.0, wide: float = 1.0, at=(0.5, 0.5), body=(0.0, 0.0)
+) -> np.ndarray:
+    """[482, 2] the model's mean head in the middle of a picture, turned by `turn` radians, and the
+    body's marks, shifted by `body`."""
     model = FaceModel.load()
     points = model.mean + smile * model.expression[7]
     x = points[:, 0] * wide * np.cos(turn) + points[:, 2] * np.sin(turn)
     flat = np.stack([x, -points[:, 1]], axis=-1)
     flat = flat / (2.5 * np.ptp(model.mean[:, 1]))
-    return (flat - flat.mean(axis=0) + at).astype(np.float32)
+    return np.concatenate([flat - flat.mean(axis=0) + at, BODY + body]).astype(np.float32)
 
 
 @pytest.fixture(scope="module")
@@ -84,19 +87,19 @@ def test_a_step_is_a_fraction_of_a_pixel(guide) -> None:
 
 def test_too_few_meshes_are_refused(meshes) -> None:
     rows, clips = meshes
-    with pytest.raises(InputError, match="5 meshes of 478"):
+    with pytest.raises(InputError, match="5 meshes of 482"):
         Guide(20, 6).learn(rows[:5], clips[:5])
-    with pytest.raises(InputError, match="of 20 landmarks"):
+    with pytest.raises(InputError, match="of 20 marks"):
         Guide(20, 6).learn(rows[:, :20], clips)
 
 
 def test_what_it_tells_is_the_meshes_own_lesson(guide) -> None:
     key, wanted = (torch.from_numpy(face(*how))[None] for how in ((0.0, 0.0), (0.25, 1.5)))
     told = guide(guide.face(key), guide.face(wanted)[:, :20], 32)
-    taught = lesson(key, wanted, 32)
+    taught = lesson(key[:, :LANDMARKS], wanted[:, :LANDMARKS], 32, guide.depth)
     sure = taught.weight[0] > 0.5
     assert 0.05 < float(sure.float().mean()) < 0.6
-    off = (told.motion - taught.motion)[0][sure].norm(dim=-1)
+    off = (told.motion[:, 0] - taught.motion)[0][sure].norm(dim=-1)
     assert float(off.mean()) * 128 < 0.5  # pixels of 256
     moved = (taught.motion - identity_grid(32, key))[0][sure].norm(dim=-1)
     assert float(moved.mean()) * 128 > 2
@@ -105,8 +108,36 @@ def test_what_it_tells_is_the_meshes_own_lesson(guide) -> None:
 
 def test_without_a_face_everything_stays(guide) -> None:
     told = guide(None, torch.randn(2, 20), 16)
-    assert torch.equal(told.motion, identity_grid(16, told.motion).expand(2, -1, -1, -1))
-    assert float(told.hints[:, 0].abs().max()) == 0 and float(told.hints[:, 1:].max()) == -1
+    assert torch.equal(told.motion, identity_grid(16, told.motion).expand(2, 2, -1, -1, -1))
+    assert float(told.hints[:, :2].abs().max()) == 0 and float(told.hints[:, 2:].max()) == -1
+
+
+def test_the_body_moves_by_itself(guide) -> None:
+    """As far as its marks say, below the chin; the head's trust is where the face is."""
+    key, wanted = (torch.from_numpy(face(body=at))[None] for at in ((0.0, 0.0), (0.06, 0.03)))
+    told = guide(guide.face(key), guide.face(wanted)[:, :20], 32)
+    moved = told.motion[0, 1] - identity_grid(32, key)[0]
+    assert torch.allclose(moved, torch.tensor([-0.12, -0.06]), atol=0.01)
+    assert (told.motion[0, 0] - identity_grid(32, key)[0]).abs().max() < 0.01
+    face_trust, body_trust = told.hints[0, 0], told.hints[0, 1]
+    assert float(face_trust[16, 16]) > 0.9 and float(body_trust[16, 16]) == 0
+    assert float(face_trust[31, 16]) < 0.1 and float(body_trust[31].min()) == 0.5
+
+
+def test_a_turning_heads_outline_moves_as_what_lies_behind_its_face(guide) -> None:
+    model, turn = FaceModel.load(), 0.3
+    key, wanted = (torch.from_numpy(face(by))[None, :LANDMARKS] for by in (0.0, turn))
+    behind = model.mean[[234, 454], 2].mean() - 0.015 - model.mean[:, 2].mean()  # metres
+    moved = -2 * behind * np.sin(turn) / (2.5 * np.ptp(model.mean[:, 1]))
+    hair = 4, 16  # well above the forehead
+    flat, deep = (
+        float(
+            lesson(key, wanted, 32, depth).motion[0][hair][0] - identity_grid(32, key)[0][hair][0]
+        )
+        for depth in (None, guide.depth)
+    )
+    assert moved > 0.05 and deep == pytest.approx(moved, rel=0.1)
+    assert abs(flat) < 0.3 * moved
 
 
 def test_outlines_are_the_polygons(guide) -> None:
@@ -162,4 +193,4 @@ def test_sender_and_receiver_hold_the_same(meshes) -> None:
         runtime.hold(picture, (1, 2, 3))
     with pytest.raises(StreamError, match="a face of 26 numbers"):
         Runtime(untrained(TINY)).hold(picture, said)
-    assert LANDMARKS == len(mesh)
+    assert MARKS == len(mesh)

@@ -95,7 +95,7 @@ def test_a_guided_network_learns_with_what_it_sends(portraits) -> None:
     """The guide's model is of the meshes learned from, is no gradient's, and no teacher speaks."""
     rng = np.random.default_rng(0)
     meshes = np.stack([face(rng.uniform(-0.4, 0.4)) for _ in portraits.clip])
-    portraits = replace(portraits, meshes=meshes, mirror=np.arange(478))
+    portraits = replace(portraits, meshes=meshes, mirror=np.arange(482))
     guided = replace(GUIDED, mesh=12)  # fewer numbers than pictures
     trainer = Trainer(guided, portraits, portraits.of([1]), SMALL)
     guide = trainer.net.guide

@@ -10,6 +10,7 @@ pytest.importorskip("av")
 
 from avatar.face import Window
 from codec.container import read_stream
+from codec.mttf.guide import BODY
 from codec.mttf.packet import KeyFrame, parse
 from enroll.landmarks import Landmarks
 from service.fallback.faces import FaceReader
@@ -17,6 +18,13 @@ from service.fallback.faces import FaceReader
 WINDOW = Window(100.0, 50.0, 200.0, 640, 480)
 TICK = 40_000
 FACE = np.random.default_rng(0).uniform(0.3, 0.7, (478, 2))
+
+
+class Still:
+    """A body that never moves."""
+
+    def see(self, image, mesh, window):
+        return BODY
 
 
 class Source:
@@ -43,12 +51,13 @@ class Source:
 
 def test_meshes_are_of_the_window_and_steadied() -> None:
     source = Source(0.25)
-    reader = FaceReader(source)
+    reader = FaceReader(source, Still())
     off = []
     for n in range(40):
         mesh = reader.see(np.zeros((1, 1, 3)), n * TICK, WINDOW)
-        assert mesh.shape == (478, 2) and mesh.dtype == np.float32
-        off.append(mesh * WINDOW.side - FACE * WINDOW.side - [n, 0])
+        assert mesh.shape == (482, 2) and mesh.dtype == np.float32
+        assert np.allclose(mesh[478:], BODY)
+        off.append(mesh[:478] * WINDOW.side - FACE * WINDOW.side - [n, 0])
     assert np.std(off[20:]) < 0.9 * 0.25  # what is filmed does not jitter as much
     assert abs(np.mean(off[20:])) < 0.05  # and does not lag behind
     assert reader.see(None, 40 * TICK, WINDOW) is None
@@ -57,13 +66,13 @@ def test_meshes_are_of_the_window_and_steadied() -> None:
 
 
 def test_after_a_gap_nothing_of_before_leads_on() -> None:
-    reader = FaceReader(Source(0.0))
+    reader, none = FaceReader(Source(0.0), Still()), np.zeros((1, 1, 3), np.uint8)
     still = np.c_[FACE * WINDOW.side + [WINDOW.left, WINDOW.top], np.zeros(478)]
     for n in range(10):
-        reader.steadied(still + [n, 0, 0], n * TICK, WINDOW)
-    away = reader.steadied(still - [50, 0, 0], 10 * TICK + 2_000_000, WINDOW)
-    assert np.allclose(away * WINDOW.side, FACE * WINDOW.side - [50, 0], atol=1e-3)
-    assert reader.steadied(None, 11 * TICK, WINDOW) is None
+        reader.steadied(still + [n, 0, 0], none, n * TICK, WINDOW)
+    away = reader.steadied(still - [50, 0, 0], none, 10 * TICK + 2_000_000, WINDOW)
+    assert np.allclose(away[:478] * WINDOW.side, FACE * WINDOW.side - [50, 0], atol=1e-3)
+    assert reader.steadied(None, none, 11 * TICK, WINDOW) is None
     FaceReader().close()  # that nothing was asked of
 
 

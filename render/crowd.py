@@ -119,9 +119,9 @@ def drawing(persons: Sequence[Person], view: View, settings: CrowdSettings) -> D
     if one:
         whole: Callable[..., Tensor] = Whole(persons[0], settings.sampling)
     else:
-        whole = _stacked(persons, settings.sampling)
+        whole = stacked(persons, settings.sampling)
     cuda = view.points.device.type == "cuda"
-    if cuda and settings.compiled and not settings.fused_networks and util.find_spec("triton"):
+    if cuda and settings.compiled and util.find_spec("triton"):
         whole = torch.compile(whole, dynamic=False)
     tiles = list(view.tiles(max(1, settings.rays // len(persons))))
 
@@ -138,7 +138,7 @@ def recorded(draw: Draw, example: Tensor, settings: CrowdSettings) -> Draw:
     return Replayed(draw, example) if settings.recorded and example.is_cuda else draw
 
 
-def _stacked(persons: Sequence[Person], sampling: SamplingSettings) -> Callable[..., Tensor]:
+def stacked(persons: Sequence[Person], sampling: SamplingSettings) -> Callable[..., Tensor]:
     """One pass over persons whose parameters lie behind one another, by torch.vmap."""
     wholes = [Whole(person, sampling) for person in persons]
     parameters, buffers = torch.func.stack_module_state(wholes)  # type: ignore[arg-type]

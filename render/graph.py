@@ -25,7 +25,9 @@ class Replayed:
                 function(self._input)
         torch.cuda.current_stream().wait_stream(aside)
         self._graph = torch.cuda.CUDAGraph()
-        with torch.cuda.graph(self._graph), torch.no_grad():
+        # On the same stream: tinycudann keeps memory for each, and must not ask for more while
+        # recording.
+        with torch.cuda.graph(self._graph, stream=aside), torch.no_grad():
             self._output = function(self._input)
 
     def __call__(self, values: Tensor) -> Tensor:

@@ -36,6 +36,8 @@ def in_torch() -> Iterator[None]:
 
 
 def _compiled_here(grids: Tensor) -> bool:
+    if torch.compiler.is_compiling():
+        return False
     return grids.device.type == "cpu" and not _in_torch.get()
 
 

@@ -16,6 +16,7 @@ from render.rays import rotation_matrices
 # Rays a tile: memory stays below 100 MB whatever the picture's size, and the arrays of a tile
 # stay in the second-level cache of a laptop.
 TILE = 8192
+GPU_TILE = 1 << 18  # there a launch costs more than its arithmetic
 
 
 @dataclass(frozen=True)
@@ -160,5 +161,6 @@ def _resized(image: Tensor, shape: torch.Size, mode: str) -> Tensor:
 
 
 def _tiles(rows: Tensor) -> Iterator[Tensor]:
-    for start in range(0, len(rows), TILE):
-        yield rows[start : start + TILE]
+    size = GPU_TILE if rows.is_cuda else TILE
+    for start in range(0, len(rows), size):
+        yield rows[start : start + size]

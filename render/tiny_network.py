@@ -105,6 +105,7 @@ class TinyNetwork(nn.Module):
             self._network.params.copy_(parameters)
         self._network.requires_grad_(False)
 
+    @torch.compiler.disable  # no compiler sees into it: what is around it is compiled in parts
     def forward(self, pixels: Tensor, frames: Tensor) -> Tensor:
         """As `ColourNetwork.forward`."""
         out = self._network(tiny_inputs(pixels, frames))

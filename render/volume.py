@@ -38,6 +38,9 @@ def accumulate(
     values: Tensor,  # [B, R, S, C]
 ) -> Tensor:  # [B, R, C]
     """Eq. 2: the weighted sum along each ray."""
+    if values.is_cuda or torch.compiler.is_compiling():
+        # A matrix product a ray is slow there, and no compiler melts it into its neighbours.
+        return (weights[..., None] * values).sum(-2)
     return (weights[..., None, :] @ values)[..., 0, :]
 
 

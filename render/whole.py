@@ -42,9 +42,11 @@ class View:
         return cls(points.reshape(-1, 2), lattice_of(points), to_lattice(points).reshape(-1, 2))
 
     def tiles(self, rays: int) -> Iterator[View]:
-        """Parts of at most so many rays, with the whole lattice each."""
-        for start in range(0, len(self.points), rays):
-            part = slice(start, start + rays)
+        """Parts of at most so many rays, with the whole lattice each, of one size where that goes:
+        a compiler's work is for one size."""
+        size = -(-len(self.points) // -(-len(self.points) // rays))
+        for start in range(0, len(self.points), size):
+            part = slice(start, start + size)
             yield View(self.points[part], self.lattice, self.unit[part])
 
 

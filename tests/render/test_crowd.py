@@ -12,14 +12,16 @@ from avatar.avatar import Avatar, Consent, StateStatistics
 from avatar.camera import Pinhole
 from avatar.errors import InputError, StateError
 from avatar.face import StateLayout, Window
-from render.crowd import Crowd, CrowdSettings
+from render.crowd import Crowd, CrowdSettings, stacked
 from render.fields.settings import COLOUR, FieldSettings
 from render.gathered import plane_samples_gathered, volume_samples_gathered
-from render.interpolate import plane_samples_plain, volume_samples_plain
+from render.interpolate import in_torch, plane_samples_plain, volume_samples_plain
 from render.metrics import psnr
 from render.person import Person
+from render.picture import pixel_points
 from render.portrait import Portrait, RenderSettings
-from render.tensors import fields_to_arrays, settings_to_json
+from render.tensors import fields_of, fields_to_arrays, settings_to_json
+from render.whole import View, Whole, halved
 
 FIELDS = FieldSettings(
     coarse=(8, 10, 10), plane=24, side=12, channels=8, blend=8, blend_channels=4, warp=(3, 4, 4),
@@ -139,6 +141,29 @@ def test_gathers_are_the_plain_operators(kind):
             volume_samples_plain(volumes.float(), points),
             atol=1e-5, rtol=1e-5,
         )  # fmt: skip
+
+
+@pytest.mark.parametrize("count", [1, 3])
+def test_a_compiler_sees_the_pass_as_one_graph(avatars, states, count):
+    """Each break would be launches, and copies between them, of its own."""
+    persons = [halved(fields_of(avatar)) for avatar in avatars[:count]]
+    whole = Whole(persons[0], EXACT.sampling) if count == 1 else stacked(persons, EXACT.sampling)
+    view = View.of(pixel_points(0.0, 0.0, 1.0, 1.0, 12, 12))
+    values = torch.from_numpy(np.stack(states[:count]))
+    compiled = torch.compile(whole, fullgraph=True, backend="eager", dynamic=False)
+    with torch.no_grad(), in_torch():
+        rest = view.points, view.lattice, view.unit
+        torch.testing.assert_close(
+            compiled(values, *rest), whole(values, *rest), atol=1 / 255, rtol=0.0
+        )
+
+
+def test_tiles_are_of_one_size_where_that_goes():
+    view = View.of(pixel_points(0.0, 0.0, 1.0, 1.0, 48, 27))
+    assert [len(tile.points) for tile in view.tiles(1000)] == [648, 648]
+    assert [len(tile.points) for tile in view.tiles(500)] == [432] * 3
+    assert [len(tile.points) for tile in view.tiles(1296)] == [1296]
+    assert torch.equal(torch.cat([tile.unit for tile in view.tiles(500)]), view.unit)
 
 
 def test_bad_rows_are_refused(avatars, states):

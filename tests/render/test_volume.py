@@ -79,3 +79,10 @@ def test_haze_is_not_drawn_and_surfaces_are() -> None:
     opacity = torch.tensor([0.0, 0.01, 0.02, 0.045, 0.07, 0.5, 1.0])
     clear = clearness(opacity)
     assert clear[:3].max() == 0 and float(clear[3]) == pytest.approx(0.5) and clear[4:].min() == 1
+
+
+def test_a_compiled_sum_along_rays_is_the_product():
+    torch.manual_seed(4)
+    weights, values = torch.rand(2, 7, 5), torch.randn(2, 7, 5, 3)
+    compiled = torch.compile(accumulate, backend="eager")
+    torch.testing.assert_close(compiled(weights, values), accumulate(weights, values))

@@ -52,6 +52,7 @@ class RayDraw:
         self.faces = faces
         self.settings = settings
         self.generator = generator
+        self._window = faces.new_tensor([[0.0, 0.0, 1.0, 1.0]])
 
     def head(self, rows: Tensor, rectangle: Tensor) -> Drawn:
         """Rays for the head field: rows [B] of frames, rectangle [B, 4] of the head's box."""
@@ -74,7 +75,7 @@ class RayDraw:
 
     def behind(self, rows: Tensor) -> Drawn:
         """Rays over the whole window."""
-        window = self.faces.new_tensor([0.0, 0.0, 1.0, 1.0]).expand(len(rows), 4)
+        window = self._window.expand(len(rows), 4)
         return self._at(rows, self._inside(window, self.settings.behind))
 
     def _inside(self, boxes: Tensor, count: int) -> Tensor:
@@ -100,6 +101,14 @@ class RayDraw:
 
 
 def _part(boxes: Tensor, part: tuple[float, float, float, float]) -> Tensor:
-    size = boxes[:, 2:] - boxes[:, :2]
-    corner = boxes.new_tensor(part)
-    return torch.cat([boxes[:, :2] + corner[:2] * size, boxes[:, :2] + corner[2:] * size], dim=-1)
+    left, top = boxes[:, 0], boxes[:, 1]
+    width, height = boxes[:, 2] - left, boxes[:, 3] - top
+    return torch.stack(  # of numbers, not of a new tensor: that would wait for a GPU
+        [
+            left + part[0] * width,
+            top + part[1] * height,
+            left + part[2] * width,
+            top + part[3] * height,
+        ],
+        dim=-1,
+    )

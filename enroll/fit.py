@@ -114,10 +114,15 @@ class Fit:
             settings.draw,
             self.generator,
         )
+        self._learn_from(self.training)
         self.optimiser, self.row_optimiser = self._optimisers()
         self.done_steps = 0
         self.spent = 0.0  # seconds, over all resumed runs
         self.report: dict[str, Any] = {}
+
+    def _learn_from(self, rows: np.ndarray) -> None:
+        self.training = rows
+        self._learned = torch.from_numpy(rows).to(self.device)  # once: a copy waits for the device
 
     def _measure_scales(self) -> None:
         """One unit for all driving numbers: that of the training frames."""
@@ -169,9 +174,9 @@ class Fit:
                 group.setdefault("first_lr", group["lr"])
                 group["lr"] = group["first_lr"] * factor
         picked = torch.randint(
-            len(self.training), (s.draw.frames,), generator=self.generator, device=self.device
+            len(self._learned), (s.draw.frames,), generator=self.generator, device=self.device
         )
-        rows = torch.from_numpy(self.training).to(self.device)[picked]
+        rows = self._learned[picked]
         loss, parts = self.loss(rows)
         self.optimiser.zero_grad(set_to_none=True)
         self.row_optimiser.zero_grad(set_to_none=True)
@@ -238,7 +243,7 @@ class Fit:
 
     def learn_everything(self) -> None:
         """The held-out frames have been judged: from here on they are learned from, too."""
-        self.training = self.rows
+        self._learn_from(self.rows)
 
 
 def fit(

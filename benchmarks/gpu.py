@@ -3,6 +3,7 @@
 python -m benchmarks.gpu --avatar ada.avatar --frames ada.crops --track ada.track -o gpu.json
 python -m benchmarks.gpu --device cpu --quick     the same steps on small, made-up fields
     --tinycudann SOURCES     builds it first, for this GPU alone
+    --parts twins wide       these alone, where one command may not take long
 
 One command, so that a machine lent for ten minutes gives all figures.  It writes the results
 after every part: what a kill leaves is whole.  Without --avatar the fields are made up, and only
@@ -15,6 +16,7 @@ import argparse
 import json
 import statistics
 import time
+import traceback
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -41,14 +43,17 @@ from render.portrait import chosen_device
 from render.tensors import fields_of, fields_to_arrays, settings_to_json
 
 ROUNDS = 30
+PARTS = ("twins", "wide", "avatars", "receivers", "packed", "enrolment")
 ON_A_CPU = ("plain torch, float32", "plain torch, half")  # the others need a GPU
-PATHS = {
+PATHS = {  # the first is the reference of the others
     "plain torch, float32": CrowdSettings(half=False, compiled=False, recorded=False),
+    "compiled, half": CrowdSettings(),
+    "compiled, half, not recorded": CrowdSettings(recorded=False),
     "plain torch, half": CrowdSettings(compiled=False, recorded=False),
     "plain torch, recorded": CrowdSettings(half=False, compiled=False),
-    "compiled, float32": CrowdSettings(half=False),
-    "compiled, half": CrowdSettings(),
+    "tinycudann, half, recorded": CrowdSettings(fused_networks=True, compiled=False),
     "tinycudann, half": CrowdSettings(fused_networks=True),
+    "compiled, float32": CrowdSettings(half=False),
 }
 
 
@@ -144,7 +149,8 @@ def figures_of(
     crowd = Crowd(avatars, *size, device, settings)
     pictures = crowd.render(rows)
     first = time.perf_counter() - start
-    values = [torch.from_numpy(np.stack([rows[r] for r in part])).to(device) for part in crowd.rows]
+    stacked = [np.stack([rows[r] for r in part]).astype(np.float32) for part in crowd.rows]
+    values = [torch.from_numpy(part).to(device) for part in stacked]
     drawn = seconds(lambda: crowd.tensors(values), device, rounds)
     whole = seconds(lambda: crowd.render(rows), device, max(3, rounds // 3))
     figures = {
@@ -172,7 +178,7 @@ def packed(avatar: Avatar, size: int, device: torch.device, rounds: int) -> dict
     """nerfacc's marching (plain torch on a CPU) of one head, against the plain twin."""
     settings = OccupancySettings()
     person = fields_of(avatar).to(device)
-    row = torch.from_numpy(avatar.statistics.mean)[None].to(device)
+    row = torch.from_numpy(avatar.statistics.mean.astype(np.float32))[None].to(device)
     with torch.no_grad():
         drive = person.drive(row)
         driven = person.head.drive(drive.expression, person.consistency(drive.motion))
@@ -198,7 +204,8 @@ def packed(avatar: Avatar, size: int, device: torch.device, rounds: int) -> dict
 
 def enrolment(arguments: argparse.Namespace) -> dict[str, Any]:
     """Quality on held-out frames after each budget: 60 s, 30 s and the four minutes they are
-    held to."""
+    held to.  `all_s` counts what comes before the first step and after the last one, too."""
+    from avatar.archive import write_avatar
     from avatar.track_file import read_track
     from enroll.crops_file import load_crops
     from enroll.fit import FitSettings, fit
@@ -209,7 +216,11 @@ def enrolment(arguments: argparse.Namespace) -> dict[str, Any]:
     out = {}
     for budget in arguments.budgets:
         settings = FitSettings(size=arguments.size, budget=budget, device=arguments.device)
-        out[f"{budget:g} s"] = fit(crops, track, "Measured", agreed, settings).report
+        start = time.perf_counter()
+        avatar = fit(crops, track, "Measured", agreed, settings)
+        out[f"{budget:g} s"] = avatar.report | {"all_s": round(time.perf_counter() - start, 1)}
+        if arguments.keep:
+            write_avatar(avatar, arguments.keep / f"{budget:g}s.avatar")
     return out
 
 
@@ -220,6 +231,7 @@ def attempt(work: Callable[[], Any]) -> Any:
     except FacewireError as error:
         return {"missing": f"{error.message}. {error.cure}"}
     except Exception as error:  # a compiler's or a driver's own
+        traceback.print_exc()
         return {"failed": f"{type(error).__name__}: {error}".splitlines()[0][:300]}
 
 
@@ -243,7 +255,7 @@ def measure(arguments: argparse.Namespace, keep: Callable[[dict[str, Any]], None
         return figures | {"over_floor": over} | agreement(reference[0], pictures)
 
     results[f"one stream, {side}x{side}"] = paths = {}
-    for title, settings in PATHS.items():
+    for title, settings in PATHS.items() if "twins" in arguments.parts else ():
         if device.type != "cuda" and title not in ON_A_CPU:
             continue
         paths[title] = attempt(lambda settings=settings: path(settings))  # type: ignore[misc]
@@ -252,23 +264,25 @@ def measure(arguments: argparse.Namespace, keep: Callable[[dict[str, Any]], None
     few = 3 if quick else 16
     small = (16, 16) if quick else (256, 256)
     others = [replace(avatar, name=f"{avatar.name} {n}") for n in range(few)]
-    parts: dict[str, Callable[[], Any]] = {
-        f"one stream, {wide[0]}x{wide[1]}": lambda: figures_of(
-            [avatar], wide, device, CrowdSettings(), rounds
-        )[0],
-        f"{few} avatars, {small[0]}x{small[1]}": lambda: figures_of(
-            others, small, device, CrowdSettings(), rounds
-        )[0],
-        f"{few} receivers of one, {small[0]}x{small[1]}": lambda: figures_of(
-            [avatar] * few, small, device, CrowdSettings(), rounds
-        )[0],
-        "packed head by nerfacc": lambda: packed(avatar, side, device, rounds),
+
+    def at_once(avatars: list[Avatar], size: tuple[int, int]) -> dict[str, Any]:
+        return figures_of(avatars, size, device, CrowdSettings(), rounds)[0]
+
+    parts: dict[str, tuple[str, Callable[[], Any]]] = {
+        "wide": (f"one stream, {wide[0]}x{wide[1]}", lambda: at_once([avatar], wide)),
+        "avatars": (f"{few} avatars, {small[0]}x{small[1]}", lambda: at_once(others, small)),
+        "receivers": (
+            f"{few} receivers of one, {small[0]}x{small[1]}",
+            lambda: at_once([avatar] * few, small),
+        ),
+        "packed": ("packed head by nerfacc", lambda: packed(avatar, side, device, rounds)),
     }
     if arguments.frames and arguments.track:
-        parts["enrolment"] = lambda: enrolment(arguments)
-    for title, part in parts.items():
-        results[title] = attempt(part)
-        keep(results)
+        parts["enrolment"] = ("enrolment", lambda: enrolment(arguments))
+    for name, (title, part) in parts.items():
+        if name in arguments.parts:
+            results[title] = attempt(part)
+            keep(results)
 
 
 def main() -> None:
@@ -280,6 +294,8 @@ def main() -> None:
     parser.add_argument("--track", type=Path, help="and their track")
     parser.add_argument("--size", type=int, default=512, help="to enrol at")
     parser.add_argument("--budgets", type=float, nargs="+", default=[30.0, 60.0, 240.0])
+    parser.add_argument("--keep", type=Path, help="folder for the avatars that were enrolled")
+    parser.add_argument("--parts", choices=PARTS, nargs="+", default=PARTS, help="default: all")
     parser.add_argument("-o", dest="output", type=Path, help="keep the results here, as JSON")
     parser.add_argument("--tinycudann", type=Path, help="its sources, to be built first")
     arguments = parser.parse_args()

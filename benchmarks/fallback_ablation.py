@@ -19,6 +19,7 @@ from pathlib import Path
 import torch
 
 from avatar.storage import write_whole
+from codec.mttf.guide import LANDMARKS
 from codec.mttf.losses import LossWeights
 from codec.mttf.outlines import EYES, LIPS
 from codec.mttf.portraits import Portraits
@@ -26,7 +27,7 @@ from codec.mttf.settings import LITE, PLAIN, NetworkSettings
 from codec.mttf.train import Trainer, TrainSettings
 from service.fallback.portraits import read_portraits, split
 
-BOXES: dict[str, list[int] | None] = {"face": None, "mouth": [*LIPS], "eyes": [*EYES[0], *EYES[1]]}
+BOXES = {"face": [*range(LANDMARKS)], "mouth": [*LIPS], "eyes": [*EYES[0], *EYES[1]]}
 
 
 @dataclass(frozen=True)
@@ -70,7 +71,7 @@ def boxes(trainer: Trainer) -> dict[str, float]:
         values = []
         for picture, wanted, mesh in zip(made, pairs.wanted, pairs.meshes[1]):
             side = picture.shape[-1]
-            part = mesh if marks is None else mesh[marks]
+            part = mesh[marks]
             left, top = (part.amin(0) * side).int().clamp(0, side - 1).tolist()
             right, bottom = (part.amax(0) * side).ceil().int().clamp(1, side).tolist()
             error = (picture - wanted)[:, top:bottom, left:right].square().mean()

@@ -39,6 +39,8 @@ class Method(Module):
 
     told = 0
 
+    draws = True
+
     def __init__(self, settings: MethodSettings, candidates: int, hints: int) -> None:
         super().__init__()
         self.settings = settings

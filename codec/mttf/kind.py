@@ -51,6 +51,7 @@ class Network(Protocol):
     """
 
     settings: NetworkKind
+    draws: bool  # whether `penalties` draw by chance, which a recorded step cannot
 
     @property
     def told(self) -> int:

@@ -48,14 +48,21 @@ def affine(marks: Tensor, to: Tensor, places: Tensor, depth: Tensor | None = Non
     """Places [1, g, g, 2] through the affine motion that takes marks [B, P, 2] nearest to `to`
     -> [B, g, g, 2].  depth: [P] of the marks; the places are at 0."""
     middle, aim = marks.mean(1, keepdim=True), to.mean(1, keepdim=True)
-    off = marks - middle
+    third = torch.ones_like(marks[..., 0])
     if depth is not None:
-        off = torch.cat([off, (depth - depth.mean())[:, None].expand(len(off), -1, 1)], dim=-1)
-    # Normal equations without a check: a GPU need not wait for a solver that could fail.
-    inverse, _ = torch.linalg.inv_ex(off.mT @ off)
-    solution = inverse @ (off.mT @ (to - aim))  # [B, 2 or 3, 2]
+        third = third * (depth - depth.mean())
+    off = torch.cat([marks - middle, third[..., None]], dim=-1)
+    solution = _inverse(off.mT @ off) @ (off.mT @ (to - aim))  # [B, 3, 2]
     start = aim if depth is None else aim - depth.mean() * solution[:, 2:]
     return (places - middle[:, None]) @ solution[:, None, :2] + start[:, None]
+
+
+def _inverse(x: Tensor) -> Tensor:
+    """[B, 3, 3] -> [B, 3, 3], by cofactors: a GPU need not wait for a solver that could fail."""
+    a, b, c = x.unbind(1)
+    columns = [torch.linalg.cross(u, v) for u, v in ((b, c), (c, a), (a, b))]
+    whole = (a * columns[0]).sum(-1)[:, None, None]
+    return torch.stack(columns, dim=-1) / torch.where(whole == 0, 1, whole)
 
 
 def _means(values: Tensor, marks: Tensor, line: Tensor) -> Tensor:

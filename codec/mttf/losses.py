@@ -13,7 +13,7 @@ from codec.mttf.backend import functional, torch
 from codec.mttf.blocks import halved, identity_grid, resized, warped
 from codec.mttf.generator import Generated
 from codec.mttf.guide import MARKS
-from codec.mttf.outlines import EYES, LIPS
+from codec.mttf.outlines import EYES, LIPS, picked
 
 Tensor = Any
 SCALES = 4
@@ -25,7 +25,8 @@ class LossWeights:
     """Eq. 27's, 10 each in MTTF.  rate: of a bit that the vectors are off the key frame's own, a
     stand-in for what sending them costs; ours.  detail: of mouth and eyes, where meshes say where
     they are; ours.  motion, mesh: of the teacher's, at the start (`codec.mttf.teacher`); ours.
-    warp: of what the motion alone shows of the person, at the start; ours."""
+    warp: of what the motion alone shows of the person, at the start; still: the same of what is
+    behind, always; ours."""
 
     perceptual: float = 10.0
     pixels: float = 10.0
@@ -35,6 +36,7 @@ class LossWeights:
     motion: float = 1.0
     mesh: float = 1.0
     warp: float = 10.0
+    still: float = 5.0
 
 
 def pixel_loss(picture: Tensor, wanted: Tensor) -> Tensor:
@@ -86,7 +88,7 @@ def detail_loss(picture: Tensor, wanted: Tensor, mesh: Tensor) -> Tensor:
 
     They are a hundredth of a picture, and half of what people look at.
     """
-    views = torch.cat([_view(mesh[:, list(part)]) for part in (LIPS, *EYES)])
+    views = torch.cat([_view(picked(mesh, part)) for part in (LIPS, *EYES)])
     seen, asked = (
         functional.grid_sample(x.repeat(3, 1, 1, 1), views, align_corners=False)
         for x in (picture, wanted)
@@ -103,7 +105,7 @@ def _view(marks: Tensor, side: int = 32) -> Tensor:
 
 def warp_loss(motion: Tensor, key: Tensor, wanted: Tensor, matte: Tensor) -> Tensor:
     """Mean |difference| of the key frame seen through a motion [B, g, g, 2] to what is wanted,
-    where the person is, over the scales 1, 1/2, 1/4 of the grid.
+    where the matte is, over the scales 1, 1/2, 1/4 of the grid.
 
     Pictures tell a motion little through a generator that can paint over its mistakes; coarse
     scales tell it of what has moved far, such as shoulders, which no mesh does.
@@ -143,9 +145,10 @@ def losses(
     key_vectors: Tensor,
     step: float,
     weights: LossWeights,
+    settled: Tensor | float = 1.0,
 ) -> Losses:
     """Eq. 27 over a batch: wanted [B, 3, R, R], matte [B, 1, R, R], mesh [B, P, 2] of `wanted`
-    (P may be 0), vectors [B, D]."""
+    (P may be 0), vectors [B, D].  settled: how much of the rate's counts."""
     parts = {
         "perceptual": weights.perceptual * perceptual_loss(made.picture, wanted),
         "pixels": weights.pixels * pixel_loss(made.picture, wanted),
@@ -154,6 +157,6 @@ def losses(
         parts["mask"] = weights.mask * mask_loss(made.mask, matte)
     if mesh.shape[1] == MARKS:
         parts["detail"] = weights.detail * detail_loss(made.picture, wanted, mesh)
-    parts["rate"] = weights.rate * rate_loss(vectors, key_vectors, step)
+    parts["rate"] = weights.rate * settled * rate_loss(vectors, key_vectors, step)
     total = sum(parts.values())
     return Losses(total, {name: value.detach() for name, value in parts.items()})

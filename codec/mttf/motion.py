@@ -32,21 +32,23 @@ class MotionEstimator(Module):
 
     FL gives offsets from staying in place, small at the start; W's occlusion starts open.  Where a
     mesh guides (ours), what face and body say are two more foreground motions, the first ones: at
-    the start they are followed as far as they are to be trusted.
+    the start they are followed as far as they are to be trusted.  The background's first one is
+    to stay, as a camera on a desk does: a motion learned from few people bends walls behind others.
     """
 
     _GAIN = 4.0
     _REACH = 0.2  # of FL's output in picture halves: one unit is a tenth of the picture
     _TRUST = 6.0  # before the softmax
+    _STILL = 4.0  # the same of a background that stays
 
     def __init__(self, settings: NetworkSettings) -> None:
         super().__init__()
         count = 2 * settings.latents
         guided = CANDIDATES if settings.mesh else 0
         told = 2 * guided + HINTS if guided else 0
-        self.split = (count - settings.background + guided, settings.background)
+        self.split = (count - settings.background + guided, settings.background + (guided > 0))
         self.flow = UNet(count + told, settings.flow, 2 * count, settings.ends)
-        count += guided
+        count = sum(self.split)
         seen = 2 * settings.latents + told + 3 * count
         self.weight = UNet(seen, settings.weight, count + 1, settings.ends)
         nn.init.normal_(self.flow.last.weight, std=1e-3)
@@ -70,13 +72,18 @@ class MotionEstimator(Module):
         offsets = self.flow(both).unflatten(1, (-1, 2))  # Eq. 9: [B, 2 N_F, 2, g, g]
         flows = stay[:, None] + self._REACH * offsets.permute(0, 1, 3, 4, 2)
         if guidance is not None:
-            flows = torch.cat([guidance.motion, flows], dim=1)
+            own = self.split[0] - CANDIDATES
+            still = stay[:, None].expand(len(flows), -1, -1, -1, -1)
+            flows = torch.cat([guidance.motion, flows[:, :own], still, flows[:, own:]], dim=1)
         count = flows.shape[1]
         out = self.weight(torch.cat([both, deformed(key, flows)], dim=1))  # Eq. 10, 11, 16
         weights, occlusion = out[:, :count], torch.sigmoid(out[:, count:])
         if guidance is not None:
-            first = weights[:, :CANDIDATES] + self._TRUST * guidance.hints[:, :CANDIDATES]
-            weights = torch.cat([first, weights[:, CANDIDATES:]], dim=1)
+            fore, back = weights.split(self.split, 1)
+            first = fore[:, :CANDIDATES] + self._TRUST * guidance.hints[:, :CANDIDATES]
+            weights = torch.cat(
+                [first, fore[:, CANDIDATES:], back[:, :1] + self._STILL, back[:, 1:]], dim=1
+            )
         parts = zip(flows.split(self.split, 1), weights.split(self.split, 1))  # Eq. 12, 13
         fore, back = [(w.softmax(1)[..., None] * f).sum(1) for f, w in parts]  # Eq. 14, 15
         return Motion(fore, back, occlusion, None if guidance is None else guidance.hints)

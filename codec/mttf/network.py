@@ -52,6 +52,8 @@ class Mttf(Module):
         self.generator = Generator(settings)
         self.guide = Guide(settings.mesh, settings.shape) if settings.mesh else None
 
+    draws = False
+
     @property
     def told(self) -> int:
         """M + S."""

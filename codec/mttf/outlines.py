@@ -5,6 +5,7 @@ B meshes of P = 478 landmarks, 0 .. 1 of the picture; g the side of the maps.
 
 from __future__ import annotations
 
+from functools import cache
 from typing import Any
 
 from codec.mttf.backend import torch
@@ -28,11 +29,22 @@ def outlined(mesh: Tensor, side: int) -> Tensor:
     """[B, P, 2] -> [B, 3, g, g]: mouth, eyes, irises, 1 inside, -1 outside, linear between, so
     that an edge is known more finely than the grid is."""
     grid = (identity_grid(side, mesh)[0].reshape(-1, 2) + 1) / 2
-    mouth = _signed(grid, mesh[:, MOUTH])
-    eyes = torch.maximum(*(_signed(grid, mesh[:, list(eye)]) for eye in EYES))
-    irises = torch.maximum(*(_signed(grid, mesh[:, list(ring)]) for ring in _RINGS))
+    mouth = _signed(grid, picked(mesh, MOUTH))
+    eyes = torch.maximum(*(_signed(grid, picked(mesh, eye)) for eye in EYES))
+    irises = torch.maximum(*(_signed(grid, picked(mesh, ring)) for ring in _RINGS))
     maps = torch.stack([mouth, eyes, irises], dim=1) / _SOFT
     return maps.clamp(-1, 1).unflatten(2, (side, side))
+
+
+def picked(mesh: Tensor, marks: tuple[int, ...]) -> Tensor:
+    """[B, P, 2] -> [B, len(marks), 2]."""
+    return mesh.index_select(1, _rows(marks, mesh.device))
+
+
+@cache
+def _rows(marks: tuple[int, ...], device: Any) -> Tensor:
+    """Once on every device: what a recorded step takes from the host it would take again."""
+    return torch.tensor(marks, device=device)
 
 
 def _signed(grid: Tensor, polygon: Tensor) -> Tensor:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import pickle
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, field, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -22,8 +23,9 @@ from codec.mttf.guide import LANDMARKS
 from codec.mttf.kind import NetworkKind
 from codec.mttf.lesson import lesson
 from codec.mttf.losses import LossWeights, losses, warp_loss
-from codec.mttf.pairs import Batch, PairSampler
+from codec.mttf.pairs import PairSampler
 from codec.mttf.portraits import Portraits
+from codec.mttf.recorded import Recorded
 from codec.mttf.teacher import MeshReader, motion_loss
 from codec.mttf.vectors import STEP
 
@@ -39,7 +41,8 @@ class TrainSettings:
     a tenth of it from 60 % of the steps, a hundredth from 90 %.  sides: how often each
     resolution is drawn (in the place of Eq. 28's sum over all).  ema: of the weights that are
     kept.  taught: share of the steps over which the teacher of motion fades out.  half: bfloat16,
-    where the processor computes with it (`half_precision`)."""
+    where the processor computes with it (`half_precision`).  recorded: steps as CUDA graphs, on a
+    GPU."""
 
     steps: int = 20_000
     seed: int = 0
@@ -51,6 +54,7 @@ class TrainSettings:
     taught: float = 0.5
     weights: LossWeights = field(default_factory=LossWeights)
     half: bool = True
+    recorded: bool = True
 
 
 def half_precision(device: str) -> bool:
@@ -93,13 +97,16 @@ class Trainer:
         self._half = settings.half and half_precision(device)
         self.kept = network.network().to(device).eval().requires_grad_(False)
         self.kept.load_state_dict(self.net.state_dict())
+        self._recorded = settings.recorded and device.startswith("cuda") and not self.net.draws
+        self._steps: dict[tuple[int, bool], Recorded] = {}
         self.reader = None
         if portraits.meshes.shape[1] and not self.net.told:
             self.reader = MeshReader(network.numbers, portraits.meshes).to(device)
         self.optimiser = torch.optim.Adam(
             [*self.net.parameters(), *(self.reader.parameters() if self.reader else ())],
-            lr=settings.rate,
+            lr=torch.tensor(settings.rate, device=device) if self._recorded else settings.rate,
             betas=settings.betas,
+            capturable=self._recorded,
             fused=device.startswith("cuda"),
         )
         self.done = 0
@@ -120,18 +127,43 @@ class Trainer:
         count = max(4, settings.batch * smallest * smallest // (side * side))
         batch = self._sampler.draw(rng, count, side)
         noise = torch.from_numpy(rng.uniform(-0.5, 0.5, (count, self.net.settings.numbers)))
-        noise = noise.float().to(self.device)
-        for group in self.optimiser.param_groups:
-            group["lr"] = self._rate()
+        self._set_rate()
         self.net.train()
-        made, parts = self._forward(batch, noise, rng)
-        self.optimiser.zero_grad(set_to_none=True)
-        made.backward()
-        torch.nn.utils.clip_grad_norm_(self.net.parameters(), 10.0)
-        self.optimiser.step()
+        young = self._young()
+        by_chance = noise.float().to(self.device), torch.tensor(young, device=self.device)
+        given = (batch.key, batch.wanted, batch.matte, batch.meshes, *by_chance)
+        if self._recorded:
+            parts = self._recording(side, young > 0, given)(*given)
+        else:
+            parts = self._learn(*given, taught=young > 0, rng=rng)
         self.done += 1
         follow(self.kept, self.net, self.done, settings.ema)
         return parts
+
+    def _learn(
+        self, *given: Tensor, taught: bool, rng: np.random.Generator | None = None
+    ) -> dict[str, Tensor]:
+        """One step of the optimiser; without `rng` it takes nothing from the host and looks at no
+        value."""
+        total, parts = self._forward(taught, rng, *given)
+        self.optimiser.zero_grad(set_to_none=True)
+        total.backward()
+        torch.nn.utils.clip_grad_norm_(self.net.parameters(), 10.0)
+        self.optimiser.step()
+        return parts
+
+    def _recording(self, side: int, taught: bool, given: tuple[Tensor, ...]) -> Recorded:
+        kind = (side, taught)
+        if kind not in self._steps:
+            self._steps[kind] = Recorded(partial(self._learn, taught=taught), given)
+        return self._steps[kind]
+
+    def _set_rate(self) -> None:
+        for group in self.optimiser.param_groups:
+            if self._recorded:
+                group["lr"].fill_(self._rate())
+            else:
+                group["lr"] = self._rate()
 
     def run(
         self,
@@ -198,12 +230,21 @@ class Trainer:
         return torch.cat(out)
 
     def _forward(
-        self, batch: Batch, noise: Tensor, rng: np.random.Generator
+        self,
+        taught: bool,
+        rng: np.random.Generator | None,
+        key: Tensor,
+        wanted: Tensor,
+        matte: Tensor,
+        meshes: Tensor,
+        noise: Tensor,
+        young: Tensor,
     ) -> tuple[Tensor, dict[str, Tensor]]:
-        key, wanted, matte = batch.key, batch.wanted, batch.matte
-        key_mesh, wanted_mesh = batch.meshes
-        kind = torch.device(self.device).type
-        with torch.autocast(kind, torch.bfloat16, enabled=self._half):
+        key_mesh, wanted_mesh = meshes
+        kind, weights = torch.device(self.device).type, self.settings.weights
+        # What autocast keeps of weights would be of the first recorded step for good.
+        keep = not self._recorded
+        with torch.autocast(kind, torch.bfloat16, enabled=self._half, cache_enabled=keep):
             held = self.net.hold(key, self.net.face(key_mesh))
             exact = self.net.vectors(wanted, wanted_mesh)
             own = self.net.own(held)
@@ -213,20 +254,28 @@ class Trainer:
         made = replace(made, picture=made.picture.float(), mask=mask)
         # As long as the motion does not heed the vectors, the rate's is their only gradient: it
         # would make them say nothing, for good.
-        weights = self.settings.weights
-        share = self._young()
-        weights = replace(weights, rate=weights.rate * (1 - share))
         lost = losses(
-            made, wanted, matte, wanted_mesh, exact.float(), own.detach().float(), STEP, weights
+            made,
+            wanted,
+            matte,
+            wanted_mesh,
+            exact.float(),
+            own.detach().float(),
+            STEP,
+            weights,
+            1 - young,
         )
-        if share > 0:
+        if made.mask is not None:
+            still = warp_loss(made.motion.background.float(), key, wanted, 1 - matte)
+            asked["still"] = weights.still * still
+        if taught:
             motion = made.motion.foreground.float()
-            asked["warp"] = share * weights.warp * warp_loss(motion, key, wanted, matte)
+            asked["warp"] = young * weights.warp * warp_loss(motion, key, wanted, matte)
             if self.reader is not None:
                 key_face, face = key_mesh[:, :LANDMARKS], wanted_mesh[:, :LANDMARKS]
-                taught = lesson(key_face, face, motion.shape[1])
-                asked["motion"] = share * weights.motion * motion_loss(motion, taught)
-                asked["mesh"] = share * weights.mesh * self.reader(exact.float(), wanted_mesh)
+                said = lesson(key_face, face, motion.shape[1])
+                asked["motion"] = young * weights.motion * motion_loss(motion, said)
+                asked["mesh"] = young * weights.mesh * self.reader(exact.float(), wanted_mesh)
         parts = lost.parts | {name: value.detach() for name, value in asked.items()}
         return lost.total + sum(asked.values()), parts
 
@@ -280,5 +329,6 @@ class Trainer:
         if self.reader:
             self.reader.load_state_dict(state["reader"])
         self.optimiser.load_state_dict(state["optimiser"])
+        self._steps = {}  # they know addresses of what is no more
         self.done = int(state["done"])
         self.checks = [Check(**check) for check in state["checks"]]

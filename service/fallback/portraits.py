@@ -9,7 +9,7 @@ import numpy as np
 
 from avatar.errors import InputError
 from avatar.morphable import FaceModel
-from codec.mttf.guide import LANDMARKS
+from codec.mttf.guide import LANDMARKS, MARKS
 from codec.mttf.portraits import Portraits, held_out_clips
 
 _MIRRORED = np.array([1, 0, 3, 2])  # of the body's marks
@@ -37,6 +37,8 @@ def read_portraits(folder: Path) -> tuple[Portraits, dict[str, int]]:
                 meshes.append(np.load(path.with_suffix(".npy")).astype(np.float32))
             except (OSError, ValueError) as error:
                 raise InputError(f"a crop of {folder} cannot be read: {error}", _AGAIN) from None
+            if meshes[-1].shape != (MARKS, 2):
+                raise InputError(f"the crops of {folder} are of an older version", _AGAIN)
             clips.append(number)
             persons.append(person)
     if not pictures:

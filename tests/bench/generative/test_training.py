@@ -124,7 +124,7 @@ def test_the_fallbacks_training_command_trains_a_method(tmp_path) -> None:
             path = folder / name / f"{n}.jpg"
             Image.fromarray(shown.pictures[n]).save(path)
             Image.fromarray(shown.mattes[n]).save(path.with_suffix(".png"))
-            np.save(path.with_suffix(".npy"), np.full((478, 2), 0.5, np.float16))
+            np.save(path.with_suffix(".npy"), np.full((482, 2), 0.5, np.float16))
     (folder / "people.json").write_text(json.dumps({name: n for n, name in enumerate(names)}))
     kind, out = tiny_of("dac"), tmp_path / "dac-tiny.safetensors"
     card = train(folder, out, tmp_path, kind, replace(SMALL, steps=2), every=1)

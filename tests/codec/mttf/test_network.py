@@ -59,7 +59,7 @@ def test_shapes_at_every_resolution_with_one_set_of_weights(tiny) -> None:
 def test_motion_is_split_as_the_paper_has_it() -> None:
     estimator = MotionEstimator(PLAIN)
     assert estimator.split == (35, 5)
-    assert MotionEstimator(LITE).split == (2 + 9, 3)  # face's and body's come first
+    assert MotionEstimator(LITE).split == (2 + 9, 1 + 3)  # face and body first; to stay first
     field = torch.randn(1, PLAIN.latents, 64, 64)
     motion = estimator(torch.rand(1, 3, 64, 64), field, field)
     assert motion.foreground.shape == motion.background.shape == (1, 64, 64, 2)

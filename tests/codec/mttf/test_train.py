@@ -9,6 +9,8 @@ import pytest
 
 torch = pytest.importorskip("torch")
 
+from torch.utils._python_dispatch import TorchDispatchMode  # noqa: E402
+
 from avatar.errors import InputError  # noqa: E402
 from codec.mttf.blocks import identity_grid  # noqa: E402
 from codec.mttf.losses import warp_loss  # noqa: E402
@@ -182,3 +184,38 @@ def test_the_motion_is_told_what_it_shows_by_itself(tiny) -> None:
     assert float(warp_loss(moved, key, wanted, matte)) < 0.01
     assert float(warp_loss(stay, key, wanted, matte)) > 0.1
     assert "warp" in Trainer(tiny, people(), people(), SMALL).step()
+
+
+class HostWatch(TorchDispatchMode):
+    """Notes what a recorded step could not do: take something from the host, or look at a value."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.seen: set[str] = set()
+
+    def __torch_dispatch__(self, function, types, args=(), kwargs=None):
+        name = function.overloadpacket.__name__
+        if name in ("lift_fresh", "_local_scalar_dense", "nonzero", "is_nonzero", "equal"):
+            self.seen.add(name)
+        return function(*args, **(kwargs or {}))
+
+
+def test_a_step_can_be_recorded(portraits) -> None:
+    """All but the first, which makes what lasts."""
+    rng = np.random.default_rng(0)
+    meshes = np.stack([face(rng.uniform(-0.4, 0.4)) for _ in portraits.clip])
+    portraits = replace(portraits, meshes=meshes, mirror=np.arange(482))
+    trainer = Trainer(replace(GUIDED, mesh=12), portraits, portraits.of([1]), SMALL)
+    batch = trainer._sampler.draw(rng, 4, 32)
+    noise, young = torch.zeros(4, trainer.net.settings.numbers), torch.tensor(0.5)
+    given = (batch.key, batch.wanted, batch.matte, batch.meshes, noise, young)
+    seen = []
+    for _ in range(2):
+        with HostWatch() as watch:
+            total, _ = trainer._forward(True, None, *given)
+            total.backward()
+        seen.append(watch.seen)
+    assert seen[1] == set()
+    with HostWatch() as watch:  # it would have noticed
+        batch.meshes[:, :, [1, 2]].sum().item()
+    assert "_local_scalar_dense" in watch.seen

@@ -203,7 +203,7 @@ def test_a_folder_of_crops_and_its_split(tmp_path) -> None:
         for n in range(2):
             Image.new("RGB", (16, 16), (n, 0, 0)).save(tmp_path / name / f"{n:03d}.jpg")
             Image.new("L", (8, 8), 255).save(tmp_path / name / f"{n:03d}.png")
-            np.save(tmp_path / name / f"{n:03d}.npy", np.zeros((5, 2), np.float16))
+            np.save(tmp_path / name / f"{n:03d}.npy", np.zeros((482, 2), np.float16))
     (tmp_path / "people.json").write_text(json.dumps(people))
     portraits, found = read_portraits(tmp_path)
     assert found == people and portraits.pictures.shape == (24, 16, 16, 3)
@@ -214,6 +214,9 @@ def test_a_folder_of_crops_and_its_split(tmp_path) -> None:
     assert persons[0] | persons[1] == set(range(1, 11))  # neither the tested nor their likeness
     with pytest.raises(InputError, match="no folder of prepared crops"):
         read_portraits(tmp_path / "p00")
+    np.save(tmp_path / "p00" / "001.npy", np.zeros((478, 2), np.float16))
+    with pytest.raises(InputError, match="older version"):
+        read_portraits(tmp_path)
     (tmp_path / "p00" / "001.npy").unlink()
     with pytest.raises(InputError, match="001.npy"):
         read_portraits(tmp_path)

@@ -7,8 +7,9 @@ and recorded as a graph; on a CPU it runs as it is, which is its test, not a way
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+import logging
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field, replace
 from importlib import util
 from typing import Any
 
@@ -18,27 +19,39 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from avatar.avatar import Avatar
-from avatar.errors import InputError, StateError
+from avatar.errors import FacewireError, InputError, StateError
 from render.graph import Replayed
 from render.interpolate import in_torch
 from render.person import Person, SamplingSettings
 from render.picture import pixel_points
 from render.tensors import fields_of
-from render.whole import View, Whole, halved
+from render.whole import MARCHED, READ, View, Whole, halved
 
 Array = NDArray[Any]
 Draw = Callable[[Tensor], Tensor]
 
+_log = logging.getLogger("facewire.render")
+_EXTRAS = {  # what a GPU's pass can do without, in the order in which it is given up
+    "compiled": "torch.compile",
+    "marched": "the head's kernel (triton)",
+    "recorded": "CUDA graphs",
+}
+_failed: set[str] = set()
+# Corners are clamped into their grids (`render.gathered`): asserts of it only cost.
+_COMPILER: dict[str, Any] = {"assert_indirect_indexing": False}
+
 
 @dataclass(frozen=True)
 class CrowdSettings:
-    """half: half precision where that is exact enough.  compiled, recorded: torch.compile and
-    CUDA graphs, on a GPU only.  fused_networks: tinycudann in place of torch's networks, for one
-    avatar's receivers on a GPU.  rays: of all frames together that are drawn at once."""
+    """half: half precision where that is exact enough.  compiled, marched, recorded: torch.compile,
+    the fine stage as one kernel, CUDA graphs, on a GPU only.  fused_networks: tinycudann in place
+    of torch's networks, for one avatar's receivers on a GPU.  rays: of all frames together that
+    are drawn at once."""
 
     sampling: SamplingSettings = field(default_factory=lambda: SamplingSettings(20, 8))
     half: bool = True
     compiled: bool = True
+    marched: bool = True
     recorded: bool = True
     fused_networks: bool = False
     rays: int = 1 << 20
@@ -47,7 +60,8 @@ class CrowdSettings:
 class Crowd:
     """N rows of avatars (the same one may stand in several) at one picture size.
 
-    avatars: one a row.  Raises InputError for none.
+    avatars: one a row.  Raises InputError for none.  `drawn_by`: of each pass, the settings that it
+    came to; what this machine cannot do is left out, and a warning says why.
     """
 
     def __init__(
@@ -68,11 +82,13 @@ class Crowd:
         points = pixel_points(0.5 - x, 0.5 - y, 0.5 + x, 0.5 + y, width, height).to(device)
         people = {id(avatar): _ready(avatar, device, settings) for avatar in avatars}
         self._passes: list[tuple[list[int], Draw]] = []
+        self.drawn_by: list[CrowdSettings] = []
         for rows in _alike(avatars):
             persons = [people[id(avatars[row])] for row in rows]
-            draw = drawing(persons, View.of(points), settings)
             means = _rows([avatars[row].statistics.mean for row in rows], device)
-            self._passes.append((rows, recorded(draw, means, settings)))
+            draw, used = prepared(persons, View.of(points), means, settings)
+            self._passes.append((rows, draw))
+            self.drawn_by.append(used)
         self._streams = [torch.cuda.Stream() for _ in self._passes] if device.type == "cuda" else []
 
     @torch.no_grad()
@@ -113,16 +129,77 @@ class Crowd:
         return out
 
 
+def prepared(
+    persons: Sequence[Person], view: View, example: Tensor, settings: CrowdSettings
+) -> tuple[Draw, CrowdSettings]:
+    """`drawing`, compiled and recorded for states like the example as far as that goes here, and
+    how far it went.
+
+    Compilers and drivers fail in ways of their own.  What has failed once is left out in this
+    process from then on: pictures are the same without it, only later.
+    """
+    settings = possible(settings, example.device)
+    while True:
+        ours = {id(person): _halved(person, settings) for person in persons}
+        draw = drawing([ours[id(person)] for person in persons], view, settings)
+        left = [name for name in _EXTRAS if getattr(settings, name)]
+        if not left:
+            return draw, settings
+        suspect = left[0]
+        try:
+            if suspect != "recorded":
+                with torch.no_grad():
+                    draw(example)
+            suspect = "recorded"
+            return recorded(draw, example, settings), settings
+        except FacewireError:
+            raise
+        except Exception as error:  # a compiler's or a driver's own
+            _failed.add(suspect)
+            _log.warning(
+                "Pictures are drawn without %s, which failed here: %s: %s",
+                _EXTRAS[suspect], type(error).__name__, _brief(error),
+            )  # fmt: skip
+        settings = without(settings, {suspect})
+
+
+def possible(settings: CrowdSettings, device: torch.device) -> CrowdSettings:
+    """Without what has failed before, or what there is nothing for."""
+    gone = set(_failed)
+    if device.type != "cuda":
+        gone = set(_EXTRAS)
+    elif not util.find_spec("triton"):
+        gone |= {"compiled", "marched"}
+    return without(settings, gone)
+
+
+def without(settings: CrowdSettings, extras: Iterable[str]) -> CrowdSettings:
+    left_out: dict[str, Any] = dict.fromkeys(extras, False)
+    return replace(settings, **left_out)
+
+
+def _halved(person: Person, settings: CrowdSettings) -> Person:
+    if not settings.half:
+        return person
+    return halved(person, READ if settings.compiled else MARCHED if settings.marched else ())
+
+
+def _brief(error: Exception) -> str:
+    """The line of a message that says most: compilers wrap their errors in traces."""
+    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+    telling = [line for line in lines if "Error" in line]
+    return ((telling or lines or ["no message"])[-1])[:300]
+
+
 def drawing(persons: Sequence[Person], view: View, settings: CrowdSettings) -> Draw:
     """States [n, D] -> pictures [n, P, 3], row r by person r.  Persons have fields of one size."""
     one = all(person is persons[0] for person in persons)
     if one:
-        whole: Callable[..., Tensor] = Whole(persons[0], settings.sampling)
+        whole: Callable[..., Tensor] = Whole(persons[0], settings.sampling, settings.marched)
     else:
-        whole = stacked(persons, settings.sampling)
-    cuda = view.points.device.type == "cuda"
-    if cuda and settings.compiled and util.find_spec("triton"):
-        whole = torch.compile(whole, dynamic=False)
+        whole = stacked(persons, settings.sampling, settings.marched)
+    if settings.compiled:
+        whole = torch.compile(whole, dynamic=False, options=_COMPILER)
     tiles = list(view.tiles(max(1, settings.rays // len(persons))))
 
     def draw(values: Tensor) -> Tensor:
@@ -138,9 +215,11 @@ def recorded(draw: Draw, example: Tensor, settings: CrowdSettings) -> Draw:
     return Replayed(draw, example) if settings.recorded and example.is_cuda else draw
 
 
-def stacked(persons: Sequence[Person], sampling: SamplingSettings) -> Callable[..., Tensor]:
+def stacked(
+    persons: Sequence[Person], sampling: SamplingSettings, marched: bool = False
+) -> Callable[..., Tensor]:
     """One pass over persons whose parameters lie behind one another, by torch.vmap."""
-    wholes = [Whole(person, sampling) for person in persons]
+    wholes = [Whole(person, sampling, marched) for person in persons]
     parameters, buffers = torch.func.stack_module_state(wholes)  # type: ignore[arg-type]
     base = wholes[0]
 
@@ -157,8 +236,6 @@ def stacked(persons: Sequence[Person], sampling: SamplingSettings) -> Callable[.
 
 def _ready(avatar: Avatar, device: torch.device, settings: CrowdSettings) -> Person:
     person = fields_of(avatar).to(device)
-    if settings.half:
-        halved(person)
     if settings.fused_networks and device.type == "cuda":
         from render.tiny_network import TinyNetwork
 

@@ -17,6 +17,8 @@ class Replayed:
     """
 
     def __init__(self, function: Callable[[Tensor], Tensor], example: Tensor) -> None:
+        # A graph knows addresses alone: what the function holds has to live as long as it does.
+        self._function = function
         self._input = example.clone()
         aside = torch.cuda.Stream()
         aside.wait_stream(torch.cuda.current_stream())

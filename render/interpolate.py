@@ -71,20 +71,26 @@ def volume_samples(
 
 def plane_samples_plain(planes: Tensor, points: Tensor) -> Tensor:
     """The twin of `plane_samples`, by torch's own operator."""
-    grids = planes.permute(0, 3, 1, 2).expand(len(points), -1, -1, -1)
+    frames, count = points.shape[:2]
+    if len(planes) == 1:  # one grid's gradient, not one for each frame
+        points = points.reshape(1, -1, 2)
+    grids = planes.permute(0, 3, 1, 2)
     out = functional.grid_sample(
         grids, points[:, :, None], mode="bilinear", padding_mode="border", align_corners=True
     )
-    return out[..., 0].permute(0, 2, 1)
+    return out[..., 0].permute(0, 2, 1).reshape(frames, count, -1)
 
 
 def volume_samples_plain(volumes: Tensor, points: Tensor) -> Tensor:
     """The twin of `volume_samples`, by torch's own operator."""
-    grids = volumes.permute(0, 4, 1, 2, 3).expand(len(points), -1, -1, -1, -1)
+    frames, count = points.shape[:2]
+    if len(volumes) == 1:
+        points = points.reshape(1, -1, 3)
+    grids = volumes.permute(0, 4, 1, 2, 3)
     out = functional.grid_sample(
         grids, points[:, :, None, None], mode="bilinear", padding_mode="border", align_corners=True
     )
-    return out[..., 0, 0].permute(0, 2, 1)
+    return out[..., 0, 0].permute(0, 2, 1).reshape(frames, count, -1)
 
 
 class _Bilinear(torch.autograd.Function):

@@ -106,12 +106,13 @@ class Person(nn.Module):
         drive: Drive,
         points: Tensor,  # [B, R, 2] window
         sampling: SamplingSettings,
-        jitter: torch.Generator | None = None,
+        jitter: tuple[Tensor, Tensor] | None = None,  # of the coarse and the fine stage, [B, R]
     ) -> Layers:
         """The head alone, by coarse and fine sampling."""
+        first, second = jitter or (None, None)
         rays = head_rays(self.camera, points, drive.rotation, drive.translation)
-        edges, coarse_weights, colour = self.coarse_look(driven, rays, sampling.coarse, jitter)
-        edges = weighted_edges(edges, coarse_weights, sampling.fine, jitter)
+        edges, coarse_weights, colour = self.coarse_look(driven, rays, sampling.coarse, first)
+        edges = weighted_edges(edges, coarse_weights, sampling.fine, second)
         features, opacity = self.fine_features_plain(driven, rays, edges)
         return Layers(
             head=self.head.shade(driven, features, opacity, rays[1]),
@@ -153,7 +154,7 @@ class Person(nn.Module):
         driven: DrivenHead,
         rays: tuple[Tensor, Tensor],
         samples: int,
-        jitter: torch.Generator | None = None,
+        jitter: Tensor | None = None,  # [B, R], 0..1
     ) -> tuple[Tensor, Tensor, Tensor]:
         """Edges [B, R, samples + 1], weights [B, R, samples], colours [B, R, samples, 3]."""
         with torch.no_grad():
@@ -175,6 +176,18 @@ class Person(nn.Module):
         weights = ray_weights(density.view(*edges.shape[:-1], edges.shape[-1] - 1), edges)
         features = features.view(*weights.shape, features.shape[-1])
         return accumulate(weights, features), weights.sum(-1)
+
+    def fine_features_marched(
+        self, driven: DrivenHead, rays: tuple[Tensor, Tensor], edges: Tensor
+    ) -> tuple[Tensor, Tensor]:
+        """The same as one operator, on a GPU one kernel (`render.march`).  No gradients."""
+        from render.march import march
+
+        head, scale = self.head, 2.0 / (self.head.box[1] - self.head.box[0])
+        grids = [driven.warp, head.coarse, head.front, head.top, head.profile, driven.blend]
+        start, along = head.to_box(rays[0])[:, 0], rays[1] * scale
+        out = march(grids, start, along, edges, self.settings.density_scale)
+        return out[..., :-1], out[..., -1]
 
     @torch.no_grad()
     def fine_features(

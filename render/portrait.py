@@ -14,12 +14,12 @@ from torch import Tensor
 from avatar.avatar import Avatar
 from avatar.errors import InputError, MissingError, StateError
 from render.allocator import keep_memory
-from render.crowd import CrowdSettings, Draw, drawing, recorded
+from render.crowd import CrowdSettings, Draw, prepared
 from render.person import SamplingSettings
 from render.picture import Thrift, picture, pixel_points
 from render.side_by_side import side_by_side
 from render.tensors import fields_of
-from render.whole import View, halved
+from render.whole import View
 
 Array = NDArray[Any]
 Background = str | tuple[int, int, int] | Array
@@ -54,8 +54,6 @@ class Portrait:
         whole = settings.whole
         self._whole = self.device.type == "cuda" if whole is None else whole
         self._passes: dict[tuple[int, int, str], Draw] = {}
-        if self._whole and self.device.type == "cuda":
-            halved(self.person)
 
     def render(
         self,
@@ -112,9 +110,11 @@ class Portrait:
         if shape not in self._passes:
             while len(self._passes) >= _PASSES:
                 del self._passes[next(iter(self._passes))]
-            settings = CrowdSettings(sampling=self.settings.sampling)
+            settings = CrowdSettings(
+                sampling=self.settings.sampling, half=self.device.type == "cuda"
+            )
             view = View.of(points.to(self.device))
-            self._passes[shape] = recorded(drawing([self.person], view, settings), values, settings)
+            self._passes[shape] = prepared([self.person], view, values, settings)[0]
         return self._passes[shape](values)[0].view(*points.shape[:2], 3)
 
     def render_all(

@@ -14,13 +14,12 @@ def even_edges(
     near: Tensor,  # [B, R]
     far: Tensor,  # [B, R]
     samples: int,
-    jitter: torch.Generator | None = None,
+    jitter: Tensor | None = None,  # [B, R], 0..1
 ) -> Tensor:  # [B, R, samples + 1]
     """Evenly spaced edges; with `jitter`, all of a ray shifted by up to one interval."""
     steps = torch.linspace(0.0, 1.0, samples + 1, device=near.device)
     if jitter is not None:
-        shift = torch.rand(near.shape, generator=jitter, device=near.device) - 0.5
-        steps = steps + shift[..., None] / samples
+        steps = steps + (jitter - 0.5)[..., None] / samples
     return near[..., None] + (far - near).clamp(min=0.0)[..., None] * steps
 
 
@@ -28,7 +27,7 @@ def weighted_edges(
     edges: Tensor,  # [B, R, S + 1]
     weights: Tensor,  # [B, R, S], of the intervals, not necessarily adding to 1
     samples: int,
-    jitter: torch.Generator | None = None,
+    jitter: Tensor | None = None,  # [B, R], 0..1
     floor: float = 0.01,
 ) -> Tensor:  # [B, R, samples + 1]
     """Edges that share the weight evenly: the inverse of the piecewise linear CDF.
@@ -45,10 +44,23 @@ def weighted_edges(
             *edges.shape[:-1], samples + 1
         )
         if jitter is not None:
-            shift = torch.rand(edges.shape[:-1], generator=jitter, device=edges.device) - 0.5
-            u = (u + shift[..., None] / samples).clamp(0.0, 1.0)
+            u = (u + (jitter - 0.5)[..., None] / samples).clamp(0.0, 1.0)
+        if torch.compiler.is_compiling():
+            return _shared(edges, cdf, u)
         right = torch.searchsorted(cdf, u.contiguous(), right=True).clamp(1, cdf.shape[-1] - 1)
         c0, c1 = cdf.gather(-1, right - 1), cdf.gather(-1, right)
         e0, e1 = edges.gather(-1, right - 1), edges.gather(-1, right)
         fraction = ((u - c0) / (c1 - c0).clamp(min=1e-8)).clamp(0.0, 1.0)
         return e0 + fraction * (e1 - e0)
+
+
+def _shared(
+    edges: Tensor,  # [B, R, S + 1]
+    cdf: Tensor,  # [B, R, S + 1], at the edges
+    u: Tensor,  # [B, R, N]
+) -> Tensor:  # [B, R, N]
+    """The same without a search: an interval is passed whole, in part or not at all.  A sum over
+    the intervals is one kernel to a compiler, which a search and gathers are not."""
+    width = (cdf[..., 1:] - cdf[..., :-1]).clamp(min=1e-8)
+    passed = ((u[..., None] - cdf[..., None, :-1]) / width[..., None, :]).clamp(0.0, 1.0)
+    return edges[..., :1] + (passed * (edges[..., 1:] - edges[..., :-1])[..., None, :]).sum(-1)

@@ -9,8 +9,10 @@ Letters: B frames, P pixels, h x w lattice points, S coarse samples a ray.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from copy import copy
 from dataclasses import dataclass
+from typing import TypeVar
 
 import torch
 from torch import Tensor, nn
@@ -24,7 +26,10 @@ from render.sampling import even_edges, weighted_edges
 from render.volume import clearness
 
 # The grids that a sample is read from; those that the expression blends are small, and stay exact.
-_READ = ("head.coarse", "head.front", "head.top", "head.profile", "torso.plane", "background.plane")
+MARCHED = ("head.front", "head.top", "head.profile")  # by `render.march` alone
+READ = (*MARCHED, "head.coarse", "torso.plane", "background.plane")
+
+Module = TypeVar("Module", bound=nn.Module)
 
 
 @dataclass(frozen=True)
@@ -51,16 +56,19 @@ class View:
 
 
 class Whole(nn.Module):
-    """camera: [3], focal and centre, a buffer, so that many avatars' can be stacked."""
+    """camera: [3], focal and centre, a buffer, so that many avatars' can be stacked.
+    marched: the fine stage as one operator."""
 
     camera: Tensor
 
-    def __init__(self, person: Person, sampling: SamplingSettings) -> None:
+    def __init__(self, person: Person, sampling: SamplingSettings, marched: bool = False) -> None:
         super().__init__()
         self.person = person
         self.sampling = sampling
+        self.marched = marched
         eye = person.camera
-        self.register_buffer("camera", torch.tensor([eye.focal, *eye.centre]))
+        device = person.mean.device
+        self.register_buffer("camera", torch.tensor([eye.focal, *eye.centre], device=device))
 
     def forward(
         self,
@@ -86,7 +94,8 @@ class Whole(nn.Module):
         rays = head_rays(eye, seen, *pose)
         edges = even_edges(*box_bounds(person.head.box, *rays), sampling.coarse)
         edges = weighted_edges(edges, guide, sampling.fine)
-        features, opacity = person.fine_features_plain(driven, rays, edges)
+        fine = person.fine_features_marched if self.marched else person.fine_features_plain
+        features, opacity = fine(driven, rays, edges)
         clear = clearness(opacity)
         head = person.head.shade(driven, features, opacity, rays[1]) * clear[..., None]
         opacity = opacity * clear
@@ -95,12 +104,29 @@ class Whole(nn.Module):
         return (head + (1.0 - opacity[..., None]) * behind).clamp(0.0, 1.0)
 
 
-def halved(person: Person) -> Person:
-    """The grids that samples are read from in half precision, in place: half the bytes to move.
-    Networks compute with the matrix units of bfloat16 as well; coordinates and sums do not."""
-    for name in _READ:
-        part, _, grid = name.partition(".")
-        parameter = getattr(getattr(person, part), grid)
-        parameter.data = parameter.data.half()
+def halved(person: Person, grids: Sequence[str] = READ) -> Person:
+    """A copy in half precision, which shares what stays as it is: networks compute with the matrix
+    units of bfloat16, and these grids are half the bytes to move.  Coordinates and sums stay exact.
+
+    Nothing reads a half grid well but what a compiler makes of `render.gathered`, and the march.
+    """
+    person = _shallow(person)
+    for name in ("head", "torso", "background"):
+        part = _shallow(getattr(person, name))
+        setattr(person, name, part)
+        for grid in (path.partition(".")[2] for path in grids if path.startswith(f"{name}.")):
+            values = getattr(part, grid)
+            setattr(part, grid, nn.Parameter(values.detach().half(), requires_grad=False))
+    person.head.colour, person.torso.colour = map(
+        _shallow, (person.head.colour, person.torso.colour)
+    )
     person.compute_in(torch.bfloat16)
     return person
+
+
+def _shallow(module: Module) -> Module:
+    """The same tensors and parts in a module whose attributes are its own."""
+    other = copy(module)
+    for kind in ("_parameters", "_buffers", "_modules"):
+        object.__setattr__(other, kind, dict(getattr(module, kind)))
+    return other

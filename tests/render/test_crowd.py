@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import gc
+import weakref
 from dataclasses import replace
+from unittest.mock import MagicMock
 
 import numpy as np
 import pytest
@@ -12,16 +15,18 @@ from avatar.avatar import Avatar, Consent, StateStatistics
 from avatar.camera import Pinhole
 from avatar.errors import InputError, StateError
 from avatar.face import StateLayout, Window
+from render import crowd
 from render.crowd import Crowd, CrowdSettings, stacked
 from render.fields.settings import COLOUR, FieldSettings
 from render.gathered import plane_samples_gathered, volume_samples_gathered
+from render.graph import Replayed
 from render.interpolate import in_torch, plane_samples_plain, volume_samples_plain
 from render.metrics import psnr
 from render.person import Person
 from render.picture import pixel_points
 from render.portrait import Portrait, RenderSettings
 from render.tensors import fields_of, fields_to_arrays, settings_to_json
-from render.whole import View, Whole, halved
+from render.whole import MARCHED, View, Whole, halved
 
 FIELDS = FieldSettings(
     coarse=(8, 10, 10), plane=24, side=12, channels=8, blend=8, blend_channels=4, warp=(3, 4, 4),
@@ -79,9 +84,9 @@ def away(a: np.ndarray, b: np.ndarray) -> np.ndarray:
 
 
 def test_many_avatars_at_once_are_each_one_alone(avatars, states):
-    crowd = Crowd(avatars, 40, 32, CPU, EXACT)
-    assert crowd.rows == [[0, 1, 2], [3]]
-    together = crowd.render(states)
+    many = Crowd(avatars, 40, 32, CPU, EXACT)
+    assert many.rows == [[0, 1, 2], [3]]
+    together = many.render(states)
     for avatar, row, picture in zip(avatars, states, together):
         alone = Crowd([avatar], 40, 32, CPU, EXACT).render([row])[0]
         assert away(picture, alone).max() <= 1
@@ -143,19 +148,100 @@ def test_gathers_are_the_plain_operators(kind):
         )  # fmt: skip
 
 
+@pytest.mark.parametrize("marched", [False, True])
 @pytest.mark.parametrize("count", [1, 3])
-def test_a_compiler_sees_the_pass_as_one_graph(avatars, states, count):
+def test_a_compiler_sees_the_pass_as_one_graph(avatars, states, count, marched):
     """Each break would be launches, and copies between them, of its own."""
     persons = [halved(fields_of(avatar)) for avatar in avatars[:count]]
-    whole = Whole(persons[0], EXACT.sampling) if count == 1 else stacked(persons, EXACT.sampling)
+    if count == 1:
+        whole = Whole(persons[0], EXACT.sampling, marched)
+    else:
+        whole = stacked(persons, EXACT.sampling, marched)
     view = View.of(pixel_points(0.0, 0.0, 1.0, 1.0, 12, 12))
     values = torch.from_numpy(np.stack(states[:count]))
-    compiled = torch.compile(whole, fullgraph=True, backend="eager", dynamic=False)
+    compiled = torch.compile(whole, fullgraph=True, backend="aot_eager", dynamic=False)
     with torch.no_grad(), in_torch():
         rest = view.points, view.lattice, view.unit
         torch.testing.assert_close(
             compiled(values, *rest), whole(values, *rest), atol=1 / 255, rtol=0.0
         )
+
+
+def test_the_march_is_the_fine_stage(avatars, states):
+    """For one person, and for many stacked, whose grids it takes as they are."""
+    persons = [fields_of(avatar) for avatar in avatars[:3]]
+    view = View.of(pixel_points(0.0, 0.0, 1.0, 1.0, 20, 16))
+    rest = view.points, view.lattice, view.unit
+    values = torch.from_numpy(np.stack(states[:3]))
+    with torch.no_grad(), in_torch():
+        for pass_ in (Whole, lambda person, *how: stacked(persons, *how)):
+            marched = pass_(persons[0], EXACT.sampling, True)(values, *rest)
+            plain = pass_(persons[0], EXACT.sampling)(values, *rest)
+            torch.testing.assert_close(marched, plain, atol=1e-4, rtol=0.0)
+
+
+def test_half_a_person_is_a_copy_that_shares_the_rest(avatars):
+    """What was recorded with the person before it reads its memory still."""
+    person = fields_of(avatars[0])
+    half = halved(person, MARCHED)
+    assert person.head.front.dtype == person.head.coarse.dtype == torch.float32
+    assert half.head.front.dtype == torch.float16 and half.head.coarse is person.head.coarse
+    assert half.head.colour.pixel.weight is person.head.colour.pixel.weight
+    assert (person.head.colour.precision, half.head.colour.precision) == (
+        torch.float32, torch.bfloat16,
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize("broken", ["compiled", "marched", "recorded"])
+def test_what_fails_here_is_left_out_and_said_once(avatars, states, monkeypatch, caplog, broken):
+    """As on a machine whose driver, compiler or graphs do not work."""
+
+    def broke(*_, **__):
+        raise RuntimeError("a trace\nSomeError: no such instruction\nand more")
+
+    monkeypatch.setattr(crowd, "_failed", set())
+    monkeypatch.setattr(crowd, "possible", lambda asked, device: replace(
+        asked, **dict.fromkeys(crowd._failed, False)
+    ))  # fmt: skip
+    monkeypatch.setattr(torch, "compile", lambda whole, **_: whole)
+    monkeypatch.setattr(crowd, "recorded", lambda draw, example, settings: draw)
+    if broken == "compiled":
+        monkeypatch.setattr(torch, "compile", lambda whole, **_: broke)
+    elif broken == "marched":
+        monkeypatch.setattr(Person, "fine_features_marched", broke)
+        monkeypatch.setattr(crowd, "_EXTRAS", {"marched": "the kernel", "recorded": "graphs"})
+    else:
+        monkeypatch.setattr(
+            crowd, "recorded", lambda draw, _, asked: broke() if asked.recorded else draw
+        )
+    asked = CrowdSettings(half=False, compiled=broken != "marched")
+    for _ in range(2):
+        drawn = Crowd(avatars[:1], 32, 32, CPU, asked)
+        assert not getattr(drawn.drawn_by[0], broken)
+    assert len(caplog.records) == 1
+    assert "which failed here: RuntimeError: SomeError: no such instruction" in caplog.text
+    picture = Portrait(avatars[0], "cpu", RenderSettings(whole=True)).render(states[0], 32, 32)
+    assert away(picture, drawn.render(states[:1])[0]).max() <= 1
+
+
+def test_a_recording_keeps_what_it_reads(monkeypatch):
+    """A graph knows addresses alone: parameters that went with their function were overwritten."""
+
+    class Recording:
+        replay = staticmethod(lambda: None)
+
+    def nothing(*_, **__):
+        return MagicMock()
+
+    for name in ("Stream", "current_stream", "stream", "graph"):
+        monkeypatch.setattr(torch.cuda, name, nothing)
+    monkeypatch.setattr(torch.cuda, "CUDAGraph", Recording)
+    weights = torch.ones(3)
+    alive = weakref.ref(weights)
+    replayed = Replayed(lambda values, held=weights: values * held, torch.ones(3))
+    del weights
+    gc.collect()
+    assert alive() is not None and replayed(torch.zeros(3)).shape == (3,)
 
 
 def test_tiles_are_of_one_size_where_that_goes():
@@ -169,8 +255,8 @@ def test_tiles_are_of_one_size_where_that_goes():
 def test_bad_rows_are_refused(avatars, states):
     with pytest.raises(InputError):
         Crowd([], 32, 32, CPU)
-    crowd = Crowd(avatars[:1], 16, 16, CPU, EXACT)
+    one = Crowd(avatars[:1], 16, 16, CPU, EXACT)
     with pytest.raises(StateError):
-        crowd.render(states)
+        one.render(states)
     with pytest.raises(StateError):
-        crowd.render([states[0] * np.nan])
+        one.render([states[0] * np.nan])

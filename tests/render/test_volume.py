@@ -86,3 +86,15 @@ def test_a_compiled_sum_along_rays_is_the_product():
     weights, values = torch.rand(2, 7, 5), torch.randn(2, 7, 5, 3)
     compiled = torch.compile(accumulate, backend="eager")
     torch.testing.assert_close(compiled(weights, values), accumulate(weights, values))
+
+
+def test_compiled_edges_are_the_search():
+    torch.manual_seed(5)
+    edges = even_edges(torch.rand(2, 40), 1.0 + torch.rand(2, 40), 20)
+    weights = torch.rand(2, 40, 20) ** 8
+    weights[0, :5] = 0.0
+    weights[1, :5, 3:] = 0.0
+    compiled = torch.compile(weighted_edges, backend="eager")
+    torch.testing.assert_close(
+        compiled(edges, weights, 8), weighted_edges(edges, weights, 8), atol=1e-5, rtol=0.0
+    )

@@ -84,7 +84,9 @@ def _statistics(fit: Fit, values: torch.Tensor, quality: float) -> StateStatisti
     some = values[torch.linspace(0, len(values) - 1, _LOOKS).long()]
     generator = torch.Generator().manual_seed(fit.settings.seed)
     points = torch.rand(800, 2, generator=generator)
-    metric = picture_metric(fit.person, some, scale, points, fit.settings.sampling)
+    person = fit.person.to(fit.device)  # hundreds of looks: where the fit was, it is quick
+    looks = [numbers.to(fit.device) for numbers in (some, scale, points)]
+    metric = picture_metric(person, *looks, fit.settings.sampling)
     distortion = 10.0 ** (-quality / 10.0) * _QUANTISATION_SHARE
     steps = quantiser_steps(torch.diagonal(metric).float(), scale, distortion)
     basis = symbol_basis(metric, torch.cov(values.T.double()), steps, distortion).float()

@@ -7,6 +7,7 @@ the tracked states, all at once.
 
 from __future__ import annotations
 
+import logging
 import math
 import time
 from collections.abc import Callable
@@ -24,11 +25,12 @@ from avatar.face import FaceTrack, StateLayout
 from avatar.morphable import FaceModel
 from enroll.checkpoint import load_checkpoint, save_checkpoint
 from enroll.crops import Crops
-from enroll.draw import DrawSettings, RayDraw
+from enroll.draw import ON_A_GPU, Drawn, DrawSettings, RayDraw
 from enroll.finish import finished, report
 from enroll.fitted_states import FittedStates
 from enroll.initial import ExpressionBasis, start_person
 from enroll.initial_pictures import start_pictures
+from enroll.recorded import Recorded
 from render.allocator import keep_memory
 from render.fields.settings import FieldSettings
 from render.person import ANYWHERE, Person, SamplingSettings
@@ -37,6 +39,7 @@ from render.portrait import chosen_device
 from render.tensors import fields_of
 
 Progress = Callable[[float, float, str], None]
+_log = logging.getLogger("facewire.enroll")
 
 
 @dataclass(frozen=True)
@@ -48,6 +51,7 @@ class FitSettings:
     steps: int | None = None
     device: str = "auto"
     half: bool = True  # on a GPU the colour networks compute in bfloat16
+    recorded: bool = True  # and a step's passes are a CUDA graph
     seed: int = 0
     rate_grids: float = 2e-2  # learning rates at the start
     rate_networks: float = 3e-3
@@ -64,7 +68,7 @@ class FitSettings:
     report_at: float = 0.92  # share of the budget after which those frames are learned from, too
     checkpoint_every: float = 20.0  # seconds
     fields: FieldSettings | None = None  # None: as fits `size`
-    draw: DrawSettings = field(default_factory=DrawSettings)
+    draw: DrawSettings | None = None  # None: as fits the device
     sampling: SamplingSettings = field(default_factory=lambda: SamplingSettings(20, 8))
     layout: StateLayout = field(default_factory=StateLayout)
     attention: bool = True  # False: the embedding is its linear path alone
@@ -111,10 +115,13 @@ class Fit:
             self.images.to(self.device),
             torch.from_numpy(track.mask).to(self.device),
             torch.from_numpy(track.box).to(self.device),
-            settings.draw,
+            settings.draw or (ON_A_GPU if self.device.type == "cuda" else DrawSettings()),
             self.generator,
         )
         self._learn_from(self.training)
+        self._may_record = settings.recorded and self.device.type == "cuda"
+        self._recorded: Recorded | None = None
+        self._last_batch: list[Tensor] = []
         self.optimiser, self.row_optimiser = self._optimisers()
         self.done_steps = 0
         self.spent = 0.0  # seconds, over all resumed runs
@@ -174,39 +181,90 @@ class Fit:
                 group.setdefault("first_lr", group["lr"])
                 group["lr"] = group["first_lr"] * factor
         picked = torch.randint(
-            len(self._learned), (s.draw.frames,), generator=self.generator, device=self.device
-        )
-        rows = self._learned[picked]
-        loss, parts = self.loss(rows)
+            len(self._learned), (self.draw.settings.frames,),
+            generator=self.generator, device=self.device,
+        )  # fmt: skip
+        values, penalty, batch = self._batch(self._learned[picked])
         self.optimiser.zero_grad(set_to_none=True)
         self.row_optimiser.zero_grad(set_to_none=True)
-        loss.backward()
+        recorded = self._recording(batch)
+        if recorded is None:
+            loss, parts = self._picture_loss(values, *batch[1:])
+            (loss + s.prior_weight * penalty).backward()
+        else:
+            parts, gradient = recorded(batch)
+            torch.autograd.backward([values, s.prior_weight * penalty], [gradient, None])
         self.optimiser.step()
         self.row_optimiser.step()
         self.done_steps += 1
         return parts
 
-    def loss(self, rows: Tensor) -> tuple[Tensor, dict[str, Tensor]]:
-        s, person = self.settings, self.person
+    def _recording(self, batch: list[Tensor]) -> Recorded | None:
+        """On a GPU, from the third step on: that of the second is what it is recorded with, and
+        another one is what it is checked with."""
+        if self._may_record and self.done_steps >= 2 and self._recorded is None:
+            parameters = [p for p in self.person.parameters() if p.requires_grad]
+            try:
+                self._recorded = Recorded(self._picture_loss, parameters, self._last_batch)
+                self._recorded.check(batch)
+            except Exception as error:  # a driver's own
+                self._recorded, self._may_record = None, False
+                for parameter in parameters:
+                    parameter.grad = None
+                _log.warning(
+                    "The fit's steps are not recorded as a CUDA graph, and take longer: %s: %s",
+                    type(error).__name__, str(error).partition("\n")[0][:300],
+                )  # fmt: skip
+        self._last_batch = [value.detach() for value in batch] if self._may_record else []
+        return self._recorded
+
+    def _batch(self, rows: Tensor) -> tuple[Tensor, Tensor, list[Tensor]]:
+        """The rows' states, their penalty, and what `_picture_loss` takes."""
+        person = self.person
         values, penalty = self.states(rows)
-        drive = person.drive(values)
         with torch.no_grad():
-            rectangle = head_rectangle(person, drive)
+            rectangle = head_rectangle(person, person.drive(values))
         near = self.draw.head(rows, rectangle)
         far = self.draw.behind(rows)
         # Over the whole window only what the head cannot cover is torso's and background's alone.
         left, top, right, bottom = rectangle[:, None].unbind(-1)
         u, v = far.points.unbind(-1)
         alone = ((u < left) | (u > right) | (v < top) | (v > bottom)).float()
+        jitter = [
+            torch.rand(near.matte.shape, generator=self.jitter, device=self.device)
+            for _ in range(2)
+        ]
+        seen = [near.points, near.colour, near.matte, far.points, far.colour, far.matte]
+        return values, penalty, [values, *seen, alone, *jitter]
+
+    def loss(self, rows: Tensor) -> tuple[Tensor, dict[str, Tensor]]:
+        values, penalty, batch = self._batch(rows)
+        loss, parts = self._picture_loss(values, *batch[1:])
+        return loss + self.settings.prior_weight * penalty, parts
+
+    def _picture_loss(
+        self,
+        values: Tensor,  # [B, D]
+        near_points: Tensor, near_colour: Tensor, near_matte: Tensor,  # as `Drawn`
+        far_points: Tensor, far_colour: Tensor, far_matte: Tensor,
+        alone: Tensor,  # [B, far rays], 1 where no head can be
+        *jitter: Tensor,  # two, [B, near rays]
+    ) -> tuple[Tensor, dict[str, Tensor]]:  # fmt: skip
+        """All but the states' penalty; no step in it waits for the device."""
+        s, person = self.settings, self.person
+        near = Drawn(near_points, near_colour, near_matte)
+        far = Drawn(far_points, far_colour, far_matte)
+        drive = person.drive(values)
         count = near.points.shape[1]
         consistency = person.consistency(drive.motion)
         behind, torso = person.behind(consistency, drive, torch.cat([near.points, far.points], 1))
         driven = person.head.drive(drive.expression, consistency)
-        layers = person.head_layers(driven, drive, near.points, s.sampling, self.jitter)
+        shifts = (jitter[0], jitter[1])
+        layers = person.head_layers(driven, drive, near.points, s.sampling, shifts)
         seen = layers.head + (1 - layers.head_opacity[..., None]) * behind[:, :count]
         fine = (seen - near.colour).square().mean()
         rest = (behind[:, count:] - far.colour).square().mean(-1) * alone
-        rest = rest.sum() / (count * len(rows))
+        rest = rest.sum() / (count * len(values))
         through = 1 - layers.coarse_opacity[..., None]
         coarse_seen = layers.coarse + through * behind[:, :count].detach()
         coarse = (coarse_seen - near.colour).square().mean()
@@ -226,7 +284,6 @@ class Fit:
             + rest
             + s.coarse_weight * coarse
             + s.matte_weight * matte
-            + s.prior_weight * penalty
             + s.smooth_weight * rough
         )
         # Left where they are: to read one is to wait for the device.

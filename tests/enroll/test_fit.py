@@ -4,12 +4,14 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+import torch
 
 from avatar.archive import avatar_bytes, parse_avatar
 from avatar.avatar import Consent
 from avatar.embedding import embed
 from avatar.errors import InputError, MismatchError, VideoError
 from avatar.morphable import FaceModel
+from enroll import recorded
 from enroll.checkpoint import load_checkpoint, save_checkpoint
 from enroll.crops import Crops
 from enroll.draw import DrawSettings
@@ -139,6 +141,61 @@ def test_frames_without_a_face_are_not_learned_from(painted):
     lost = replace(track, confidence=np.zeros(len(track), np.float32))
     with pytest.raises(VideoError, match="no frame"):
         fit(Crops(images, track.time), lost, "Nobody", CONSENT, SMALL)
+
+
+def captured_without_a_gpu(work, clear):
+    """Runs it again in place of a graph, into the loss's parts and gradients of the first time."""
+    step = work.__self__
+    values = [*step._parameters, step._inputs[0]]
+    parts = work()
+    gradients = [value.grad for value in values]
+
+    def replay():
+        clear()
+        for ours, value in zip(parts.values(), work().values(), strict=True):
+            ours.copy_(value)
+        for ours, value in zip(gradients, values, strict=True):
+            if ours is not None:
+                ours.copy_(value.grad)
+
+    return replay, parts
+
+
+def test_a_recorded_step_is_the_step(painted, monkeypatch):
+    images, track = painted
+    plain, quick = (
+        Fit(Crops(images, track.time), track, FaceModel.load(), SMALL) for _ in range(2)
+    )
+    quick._may_record = True
+    monkeypatch.setattr(recorded, "captured", captured_without_a_gpu)
+    for step in range(5):
+        ours, theirs = quick.step(step / 5), plain.step(step / 5)
+        assert float(ours["fine"]) == pytest.approx(float(theirs["fine"]), rel=1e-4)
+    assert quick._recorded is not None and plain._recorded is None
+    for ours, theirs in zip(quick.person.parameters(), plain.person.parameters(), strict=True):
+        torch.testing.assert_close(ours, theirs, rtol=1e-2, atol=1e-3)
+    for ours, theirs in zip(quick.states.parameters(), plain.states.parameters(), strict=True):
+        torch.testing.assert_close(ours, theirs, rtol=1e-2, atol=1e-3)
+
+
+@pytest.mark.parametrize("fault", ["raises", "stale"])
+def test_a_step_that_cannot_be_recorded_is_made_as_it_is(painted, monkeypatch, caplog, fault):
+    images, track = painted
+
+    def broken(work, clear):
+        if fault == "raises":
+            raise RuntimeError("operation not permitted when stream is capturing")
+        return (lambda: None), work()  # a graph that never runs: gradients of the first batch
+
+    monkeypatch.setattr(recorded, "captured", broken)
+    fit_ = Fit(Crops(images, track.time), track, FaceModel.load(), SMALL)
+    fit_._may_record = True
+    before = [p.clone() for p in fit_.person.parameters()]
+    for step in range(5):
+        fit_.step(step / 5)
+    assert fit_._recorded is None and len(caplog.records) == 1
+    assert "not recorded as a CUDA graph" in caplog.text
+    assert any(not torch.equal(a, b) for a, b in zip(before, fit_.person.parameters()))
 
 
 def test_a_track_of_another_video_is_refused(painted):

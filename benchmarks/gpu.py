@@ -46,14 +46,16 @@ ROUNDS = 30
 PARTS = ("twins", "wide", "avatars", "receivers", "packed", "enrolment")
 ON_A_CPU = ("plain torch, float32", "plain torch, half")  # the others need a GPU
 PATHS = {  # the first is the reference of the others
-    "plain torch, float32": CrowdSettings(half=False, compiled=False, recorded=False),
+    "plain torch, float32": CrowdSettings(
+        half=False, compiled=False, marched=False, recorded=False
+    ),
+    "plain torch, recorded": CrowdSettings(half=False, compiled=False, marched=False),
+    "one kernel, half, recorded": CrowdSettings(compiled=False),
     "compiled, half": CrowdSettings(),
     "compiled, half, not recorded": CrowdSettings(recorded=False),
-    "plain torch, half": CrowdSettings(compiled=False, recorded=False),
-    "plain torch, recorded": CrowdSettings(half=False, compiled=False),
     "tinycudann, half, recorded": CrowdSettings(fused_networks=True, compiled=False),
-    "tinycudann, half": CrowdSettings(fused_networks=True),
-    "compiled, float32": CrowdSettings(half=False),
+    "plain torch, half": CrowdSettings(compiled=False, marched=False, recorded=False),
+    "compiled without the kernel, half": CrowdSettings(marched=False),
 }
 
 
@@ -153,7 +155,8 @@ def figures_of(
     values = [torch.from_numpy(part).to(device) for part in stacked]
     drawn = seconds(lambda: crowd.tensors(values), device, rounds)
     whole = seconds(lambda: crowd.render(rows), device, max(3, rounds // 3))
-    figures = {
+    figures: dict[str, Any] = {
+        "drawn_by": sorted({_named(used) for used in crowd.drawn_by}),
         "first_frame_s": first,
         "frame_s": drawn,
         "pictures_per_s": len(avatars) / drawn,
@@ -162,6 +165,12 @@ def figures_of(
     if device.type == "cuda":
         figures["memory_mb"] = torch.cuda.max_memory_allocated() / 1e6
     return figures, pictures
+
+
+def _named(used: CrowdSettings) -> str:
+    """What a pass came to: an extra that failed has been left out, with a warning."""
+    extras = ("half", "compiled", "marched", "recorded", "fused_networks")
+    return ", ".join(name for name in extras if getattr(used, name)) or "plain"
 
 
 def agreement(reference: np.ndarray, pictures: np.ndarray) -> dict[str, float]:
@@ -204,7 +213,8 @@ def packed(avatar: Avatar, size: int, device: torch.device, rounds: int) -> dict
 
 def enrolment(arguments: argparse.Namespace) -> dict[str, Any]:
     """Quality on held-out frames after each budget: 60 s, 30 s and the four minutes they are
-    held to.  `all_s` counts what comes before the first step and after the last one, too."""
+    held to.  `before_s` is what comes before the first step, `after_s` after the last one, and
+    `all_s` the whole."""
     from avatar.archive import write_avatar
     from avatar.track_file import read_track
     from enroll.crops_file import load_crops
@@ -216,9 +226,17 @@ def enrolment(arguments: argparse.Namespace) -> dict[str, Any]:
     out = {}
     for budget in arguments.budgets:
         settings = FitSettings(size=arguments.size, budget=budget, device=arguments.device)
+        steps: list[float] = []
+
+        def clock(steps: list[float] = steps) -> float:
+            steps.append(time.perf_counter())
+            return steps[-1]
+
         start = time.perf_counter()
-        avatar = fit(crops, track, "Measured", agreed, settings)
-        out[f"{budget:g} s"] = avatar.report | {"all_s": round(time.perf_counter() - start, 1)}
+        avatar = fit(crops, track, "Measured", agreed, settings, clock=clock)
+        end = time.perf_counter()
+        spent = {"before_s": steps[0] - start, "after_s": end - steps[-1], "all_s": end - start}
+        out[f"{budget:g} s"] = avatar.report | {k: round(v, 1) for k, v in spent.items()}
         if arguments.keep:
             write_avatar(avatar, arguments.keep / f"{budget:g}s.avatar")
     return out
@@ -256,7 +274,7 @@ def measure(arguments: argparse.Namespace, keep: Callable[[dict[str, Any]], None
 
     results[f"one stream, {side}x{side}"] = paths = {}
     for title, settings in PATHS.items() if "twins" in arguments.parts else ():
-        if device.type != "cuda" and title not in ON_A_CPU:
+        if title not in arguments.paths or (device.type != "cuda" and title not in ON_A_CPU):
             continue
         paths[title] = attempt(lambda settings=settings: path(settings))  # type: ignore[misc]
         keep(results)
@@ -295,6 +313,8 @@ def main() -> None:
     parser.add_argument("--size", type=int, default=512, help="to enrol at")
     parser.add_argument("--budgets", type=float, nargs="+", default=[30.0, 60.0, 240.0])
     parser.add_argument("--keep", type=Path, help="folder for the avatars that were enrolled")
+    parser.add_argument("--paths", choices=tuple(PATHS), nargs="+", default=tuple(PATHS),
+                        help="of the twins, default: all")  # fmt: skip
     parser.add_argument("--parts", choices=PARTS, nargs="+", default=PARTS, help="default: all")
     parser.add_argument("-o", dest="output", type=Path, help="keep the results here, as JSON")
     parser.add_argument("--tinycudann", type=Path, help="its sources, to be built first")

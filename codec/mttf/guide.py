@@ -42,7 +42,7 @@ _UNIT = 0.2  # picture sides, summed in squares over the landmarks, that a numbe
 _CLOSER = 2.0  # how much nearer landmarks of mouth and eyes are followed
 _STEADIER = 3.0  # the same of the body's marks: four are as good as many
 _AFFINE, _RIGID = 6, 4  # numbers of a face's affine motion, and of the body's
-_EARS, _TOP, _CHIN = (234, 454), 10, 152  # landmarks
+_EARS, _TOP, _CHIN, _INNER_LIPS = (234, 454), 10, 152, (13, 14)  # landmarks
 _OUTLINE = 0.015  # metres behind the ears: a head's outline, seen from the front
 _DEPTH = 0.05  # metres: the unit of depths
 _NECK = 0.25  # face heights below the chin from which on all goes along with the body
@@ -54,10 +54,12 @@ class Guidance:
     """motion: [B, 2, g, g, 2] where to look in the key frame, -1 .. 1, as the face moves and as the
     body does.  hints: [B, 5, g, g]: how far to trust each, 0 where no mesh tells anything; the
     mouth's, the eyes' and the irises' insides in the frame that is wanted, -1 outside and 1
-    inside."""
+    inside.  novel: [B, 1, g, g], 0 .. 1: the inside of a mouth as far as the key frame's was less
+    open, which no motion can fetch."""
 
     motion: Tensor
     hints: Tensor
+    novel: Tensor
 
 
 class Guide(Module):
@@ -143,7 +145,16 @@ class Guide(Module):
             body = 2 * affine(wanted[:, LANDMARKS:], key[:, LANDMARKS:], grid) - 1
             trust = torch.stack([told.weight, _BODILY * _below(wanted, grid)], dim=1)
             hints = torch.cat([trust, outlined(wanted, side)], dim=1)
-            return Guidance(torch.stack([told.motion, body], dim=1), hints)
+            opened = 1 - _gap(key) / _gap(wanted)
+            novel = hints[:, CANDIDATES : CANDIDATES + 1].clamp_min(0) * opened.clamp(0, 1)
+            return Guidance(torch.stack([told.motion, body], dim=1), hints, novel)
+
+
+def _gap(mesh: Tensor) -> Tensor:
+    """[B, 1, 1, 1]: how far a mouth is open, in face heights; a closed one a hundredth."""
+    upper, lower, top, chin = (mesh[:, i] for i in (*_INNER_LIPS, _TOP, _CHIN))
+    gap = (upper - lower).norm(dim=-1) / (top - chin).norm(dim=-1).clamp_min(1e-3)
+    return (gap + 0.01)[:, None, None, None]
 
 
 def _below(mesh: Tensor, grid: Tensor) -> Tensor:
@@ -156,7 +167,7 @@ def _unguided(numbers: Tensor, side: int) -> Guidance:
     stay = identity_grid(side, numbers)[:, None].expand(len(numbers), CANDIDATES, -1, -1, -1)
     hints = numbers.new_zeros(len(numbers), HINTS, side, side)
     hints[:, CANDIDATES:] = -1
-    return Guidance(stay, hints)
+    return Guidance(stay, hints, hints[:, :1])
 
 
 def _rigid(marks: Array) -> Array:

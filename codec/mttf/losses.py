@@ -12,21 +12,22 @@ from typing import Any
 from codec.mttf.backend import functional, torch
 from codec.mttf.blocks import halved, identity_grid, resized, warped
 from codec.mttf.generator import Generated
-from codec.mttf.guide import MARKS
+from codec.mttf.guide import LANDMARKS, MARKS
 from codec.mttf.outlines import EYES, LIPS, picked
 
 Tensor = Any
 SCALES = 4
+_FACE = 1.0  # of a face's weight beside that of mouth and eyes
 _C1, _C2 = 0.01**2, 0.03**2  # of SSIM (Z. Wang et al., 2004), for pictures in 0 .. 1
 
 
 @dataclass(frozen=True)
 class LossWeights:
     """Eq. 27's, 10 each in MTTF.  rate: of a bit that the vectors are off the key frame's own, a
-    stand-in for what sending them costs; ours.  detail: of mouth and eyes, where meshes say where
-    they are; ours.  motion, mesh: of the teacher's, at the start (`codec.mttf.teacher`); ours.
-    warp: of what the motion alone shows of the person, at the start; still: the same of what is
-    behind, always; ours."""
+    stand-in for what sending them costs; ours.  Ours, too:
+    detail: of face, mouth and eyes, where meshes say where they are.  motion, mesh: of the
+    teacher's, at the start (`codec.mttf.teacher`).  warp: of what the motion alone shows of the
+    person, at the start.  still: of a background that moves, where both pictures show it."""
 
     perceptual: float = 10.0
     pixels: float = 10.0
@@ -36,7 +37,7 @@ class LossWeights:
     motion: float = 1.0
     mesh: float = 1.0
     warp: float = 10.0
-    still: float = 5.0
+    still: float = 0.5
 
 
 def pixel_loss(picture: Tensor, wanted: Tensor) -> Tensor:
@@ -83,17 +84,22 @@ def perceptual_loss(picture: Tensor, wanted: Tensor) -> Tensor:
 
 
 def detail_loss(picture: Tensor, wanted: Tensor, mesh: Tensor) -> Tensor:
-    """Pixels and their likeness, as over the whole picture, in a square about the mouth and one
-    about each eye, 32x32 whatever the face's size.  mesh: [B, 482, 2] of `wanted`, 0 .. 1.
+    """Pixels and their likeness, as over the whole picture, in a square about the face, 96x96
+    whatever its size, and in one about the mouth and each eye, 32x32.  mesh: [B, 482, 2] of
+    `wanted`, 0 .. 1.
 
-    They are a hundredth of a picture, and half of what people look at.
+    Mouth and eyes are a hundredth of a picture, and half of what people look at.
     """
-    views = torch.cat([_view(picked(mesh, part)) for part in (LIPS, *EYES)])
-    seen, asked = (
-        functional.grid_sample(x.repeat(3, 1, 1, 1), views, align_corners=False)
-        for x in (picture, wanted)
-    )
-    return pixel_loss(seen, asked) + perceptual_loss(seen, asked)
+    details = torch.cat([_view(picked(mesh, part)) for part in (LIPS, *EYES)])
+    total = picture.new_zeros(())
+    for views, share in ((details, 1.0), (_view(mesh[:, :LANDMARKS], 96), _FACE)):
+        times = len(views) // len(picture)
+        seen, asked = (
+            functional.grid_sample(x.repeat(times, 1, 1, 1), views, align_corners=False)
+            for x in (picture, wanted)
+        )
+        total = total + share * (pixel_loss(seen, asked) + perceptual_loss(seen, asked))
+    return total
 
 
 def _view(marks: Tensor, side: int = 32) -> Tensor:
@@ -120,6 +126,18 @@ def warp_loss(motion: Tensor, key: Tensor, wanted: Tensor, matte: Tensor) -> Ten
         off = (warped(key, motion) - wanted).abs().mean(1, keepdim=True)
         total = total + (off * matte).sum() / matte.sum().clamp_min(1e-6)
     return total / 3
+
+
+def still_loss(motion: Tensor, mattes: Tensor) -> Tensor:
+    """Mean way of a background's motion [B, g, g, 2], in hundredths of the picture's half, where
+    neither picture shows the person.  mattes: [2, B, 1, R, R].
+
+    Where one does, the motion may fetch what fills the hole; what is seen in both has stayed.
+    """
+    side = motion.shape[1]
+    free = (1 - resized(mattes[0], side)) * (1 - resized(mattes[1], side))
+    way = (motion - identity_grid(side, motion)).abs().sum(-1)
+    return 100 * (way * free[:, 0]).sum() / free.sum().clamp_min(1e-6)
 
 
 def rate_loss(vectors: Tensor, key_vectors: Tensor, step: float) -> Tensor:

@@ -40,6 +40,7 @@ class MotionEstimator(Module):
     _REACH = 0.2  # of FL's output in picture halves: one unit is a tenth of the picture
     _TRUST = 6.0  # before the softmax
     _STILL = 4.0  # the same of a background that stays
+    _PAINTED = 8.0  # before the sigmoid: how far what no key frame shows is not taken from one
 
     def __init__(self, settings: NetworkSettings) -> None:
         super().__init__()
@@ -77,8 +78,9 @@ class MotionEstimator(Module):
             flows = torch.cat([guidance.motion, flows[:, :own], still, flows[:, own:]], dim=1)
         count = flows.shape[1]
         out = self.weight(torch.cat([both, deformed(key, flows)], dim=1))  # Eq. 10, 11, 16
-        weights, occlusion = out[:, :count], torch.sigmoid(out[:, count:])
+        weights, shown = out[:, :count], out[:, count:]
         if guidance is not None:
+            shown = shown - self._PAINTED * guidance.novel
             fore, back = weights.split(self.split, 1)
             first = fore[:, :CANDIDATES] + self._TRUST * guidance.hints[:, :CANDIDATES]
             weights = torch.cat(
@@ -86,4 +88,5 @@ class MotionEstimator(Module):
             )
         parts = zip(flows.split(self.split, 1), weights.split(self.split, 1))  # Eq. 12, 13
         fore, back = [(w.softmax(1)[..., None] * f).sum(1) for f, w in parts]  # Eq. 14, 15
-        return Motion(fore, back, occlusion, None if guidance is None else guidance.hints)
+        hints = None if guidance is None else guidance.hints
+        return Motion(fore, back, torch.sigmoid(shown), hints)

@@ -28,12 +28,12 @@ _NEIGHBOURS = 0.15  # share of pairs that lie next to each other in time, as mos
 
 @dataclass(frozen=True)
 class Batch:
-    """key, wanted: [B, 3, R, R] in 0 .. 1.  matte: [B, 1, R, R] of `wanted`.  meshes: [2, B, P, 2]
-    landmarks of the key and of what is wanted, 0 .. 1 of the picture."""
+    """key, wanted: [B, 3, R, R] in 0 .. 1.  mattes: [2, B, 1, R, R] and meshes: [2, B, P, 2], in
+    0 .. 1 of the picture, of both."""
 
     key: Tensor
     wanted: Tensor
-    matte: Tensor
+    mattes: Tensor
     meshes: Tensor
 
 
@@ -62,14 +62,15 @@ class PairSampler:
         rows = torch.from_numpy(np.array([self._pair(rng, jitter) for _ in range(count)]).T)
         rows = rows.to(self._meshes.device)
         pictures = self._pictures[rows].movedim(-1, 2).float() / 255  # [2, B, 3, S, S]
-        matte = self._mattes[rows[1]][:, None].float() / 255
+        mattes = self._mattes[rows][:, :, None].float() / 255
         meshes = self._meshes[rows]
         if not jitter:
             key, wanted = (_fitted(x, side) for x in pictures)
-            return Batch(key, wanted, _fitted(matte, side), meshes)
+            return Batch(key, wanted, torch.stack([_fitted(x, side) for x in mattes]), meshes)
         look = Look.drawn(rng, count, self._meshes)
         key, wanted = (look.coloured(look.seen(x, side)) for x in pictures)
-        return Batch(key, wanted, look.seen(matte, side), look.marks(meshes, self._mirror))
+        mattes = torch.stack([look.seen(x, side) for x in mattes])
+        return Batch(key, wanted, mattes, look.marks(meshes, self._mirror))
 
     def _pair(self, rng: np.random.Generator, near: bool) -> Array:
         clips = self._people[rng.integers(len(self._people))]

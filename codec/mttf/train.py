@@ -22,7 +22,7 @@ from codec.mttf.backend import torch
 from codec.mttf.guide import LANDMARKS
 from codec.mttf.kind import NetworkKind
 from codec.mttf.lesson import lesson
-from codec.mttf.losses import LossWeights, losses, warp_loss
+from codec.mttf.losses import LossWeights, losses, still_loss, warp_loss
 from codec.mttf.pairs import PairSampler
 from codec.mttf.portraits import Portraits
 from codec.mttf.recorded import Recorded
@@ -131,7 +131,7 @@ class Trainer:
         self.net.train()
         young = self._young()
         by_chance = noise.float().to(self.device), torch.tensor(young, device=self.device)
-        given = (batch.key, batch.wanted, batch.matte, batch.meshes, *by_chance)
+        given = (batch.key, batch.wanted, batch.mattes, batch.meshes, *by_chance)
         if self._recorded:
             parts = self._recording(side, young > 0, given)(*given)
         else:
@@ -235,7 +235,7 @@ class Trainer:
         rng: np.random.Generator | None,
         key: Tensor,
         wanted: Tensor,
-        matte: Tensor,
+        mattes: Tensor,
         meshes: Tensor,
         noise: Tensor,
         young: Tensor,
@@ -257,7 +257,7 @@ class Trainer:
         lost = losses(
             made,
             wanted,
-            matte,
+            mattes[1],
             wanted_mesh,
             exact.float(),
             own.detach().float(),
@@ -266,11 +266,10 @@ class Trainer:
             1 - young,
         )
         if made.mask is not None:
-            still = warp_loss(made.motion.background.float(), key, wanted, 1 - matte)
-            asked["still"] = weights.still * still
+            asked["still"] = weights.still * still_loss(made.motion.background.float(), mattes)
         if taught:
             motion = made.motion.foreground.float()
-            asked["warp"] = young * weights.warp * warp_loss(motion, key, wanted, matte)
+            asked["warp"] = young * weights.warp * warp_loss(motion, key, wanted, mattes[1])
             if self.reader is not None:
                 key_face, face = key_mesh[:, :LANDMARKS], wanted_mesh[:, :LANDMARKS]
                 said = lesson(key_face, face, motion.shape[1])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from dataclasses import replace
 
 import numpy as np
@@ -124,6 +125,17 @@ def test_the_body_moves_by_itself(guide) -> None:
     assert float(face_trust[31, 16]) < 0.1 and float(body_trust[31].min()) == 0.5
 
 
+def test_a_mouth_that_opens_is_new_and_one_that_closes_is_not(guide) -> None:
+    shut, open_ = face(), face()
+    open_[list(MOUTH[11:]), 1] += 0.06
+    open_[14, 1] += 0.06
+    for key, wanted, new in ((shut, open_, True), (open_, open_, False), (open_, shut, False)):
+        key, wanted = (torch.from_numpy(mesh)[None] for mesh in (key, wanted))
+        # The model of meshes has not seen such a mouth: the meshes themselves.
+        told = Told(guide, key, wanted)(guide.face(key), guide.face(wanted)[:, :20], 32)
+        assert (float(told.novel.max()) > 0.3) == new, (new, told.novel.max())
+
+
 def test_a_turning_heads_outline_moves_as_what_lies_behind_its_face(guide) -> None:
     model, turn = FaceModel.load(), 0.3
     key, wanted = (torch.from_numpy(face(by))[None, :LANDMARKS] for by in (0.0, turn))
@@ -138,6 +150,17 @@ def test_a_turning_heads_outline_moves_as_what_lies_behind_its_face(guide) -> No
     )
     assert moved > 0.05 and deep == pytest.approx(moved, rel=0.1)
     assert abs(flat) < 0.3 * moved
+
+
+class Told:
+    """A guide whose numbers mean these meshes, the wanted one's first."""
+
+    def __init__(self, guide: Guide, key: torch.Tensor, wanted: torch.Tensor) -> None:
+        self._guide, self._meshes = copy.copy(guide), iter([wanted, key])
+
+    def __call__(self, *given):
+        self._guide.mesh = lambda face: next(self._meshes)
+        return self._guide(*given)
 
 
 def test_outlines_are_the_polygons(guide) -> None:

@@ -13,7 +13,7 @@ from torch.utils._python_dispatch import TorchDispatchMode  # noqa: E402
 
 from avatar.errors import InputError  # noqa: E402
 from codec.mttf.blocks import identity_grid  # noqa: E402
-from codec.mttf.losses import warp_loss  # noqa: E402
+from codec.mttf.losses import still_loss, warp_loss  # noqa: E402
 from codec.mttf.pairs import Look, PairSampler  # noqa: E402
 from codec.mttf.portraits import Portraits, held_out_clips  # noqa: E402
 from codec.mttf.train import Trainer, TrainSettings  # noqa: E402
@@ -48,7 +48,7 @@ def test_pairs_are_of_one_clip_and_change_alike(portraits) -> None:
         assert not torch.equal(key, wanted)
     batch = sampler.draw(np.random.default_rng(3), 4, 32)
     assert batch.key.shape == batch.wanted.shape == (4, 3, 32, 32)
-    assert batch.matte.shape == (4, 1, 32, 32)
+    assert batch.mattes.shape == (2, 4, 1, 32, 32)
     # The ground does not move, so that it is the same in both, however they were changed.
     corner = (batch.key - batch.wanted)[:, :, 28:, :4].abs().max()
     assert float(corner) < 0.02
@@ -186,6 +186,16 @@ def test_the_motion_is_told_what_it_shows_by_itself(tiny) -> None:
     assert "warp" in Trainer(tiny, people(), people(), SMALL).step()
 
 
+def test_a_background_that_both_show_stays() -> None:
+    stay = identity_grid(16, torch.zeros(1))
+    mattes = torch.zeros(2, 1, 1, 32, 32)
+    mattes[0, ..., 8:16], mattes[1, ..., 16:24] = 1, 1
+    moved = stay.clone()
+    moved[:, :, 4:12] += 0.3  # where one of them shows the person
+    assert float(still_loss(moved, mattes)) == pytest.approx(0, abs=1e-4)
+    assert float(still_loss(stay + torch.tensor([0.02, 0.0]), mattes)) == pytest.approx(2, abs=1e-3)
+
+
 class HostWatch(TorchDispatchMode):
     """Notes what a recorded step could not do: take something from the host, or look at a value."""
 
@@ -208,7 +218,7 @@ def test_a_step_can_be_recorded(portraits) -> None:
     trainer = Trainer(replace(GUIDED, mesh=12), portraits, portraits.of([1]), SMALL)
     batch = trainer._sampler.draw(rng, 4, 32)
     noise, young = torch.zeros(4, trainer.net.settings.numbers), torch.tensor(0.5)
-    given = (batch.key, batch.wanted, batch.matte, batch.meshes, noise, young)
+    given = (batch.key, batch.wanted, batch.mattes, batch.meshes, noise, young)
     seen = []
     for _ in range(2):
         with HostWatch() as watch:

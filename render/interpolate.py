@@ -78,7 +78,7 @@ def plane_samples_plain(planes: Tensor, points: Tensor) -> Tensor:
     out = functional.grid_sample(
         grids, points[:, :, None], mode="bilinear", padding_mode="border", align_corners=True
     )
-    return out[..., 0].permute(0, 2, 1).reshape(frames, count, -1)
+    return out[..., 0].permute(0, 2, 1).reshape(frames, count, planes.shape[-1])
 
 
 def volume_samples_plain(volumes: Tensor, points: Tensor) -> Tensor:
@@ -90,7 +90,7 @@ def volume_samples_plain(volumes: Tensor, points: Tensor) -> Tensor:
     out = functional.grid_sample(
         grids, points[:, :, None, None], mode="bilinear", padding_mode="border", align_corners=True
     )
-    return out[..., 0, 0].permute(0, 2, 1).reshape(frames, count, -1)
+    return out[..., 0, 0].permute(0, 2, 1).reshape(frames, count, volumes.shape[-1])
 
 
 class _Bilinear(torch.autograd.Function):

@@ -244,6 +244,12 @@ def test_a_recording_keeps_what_it_reads(monkeypatch):
     assert alive() is not None and replayed(torch.zeros(3)).shape == (3,)
 
 
+def test_no_points_have_no_samples():
+    """As where a tile shows nothing of a head."""
+    assert plane_samples_plain(torch.rand(1, 3, 4, 5), torch.rand(2, 0, 2)).shape == (2, 0, 5)
+    assert volume_samples_plain(torch.rand(1, 3, 3, 4, 2), torch.rand(2, 0, 3)).shape == (2, 0, 2)
+
+
 def test_tiles_are_of_one_size_where_that_goes():
     view = View.of(pixel_points(0.0, 0.0, 1.0, 1.0, 48, 27))
     assert [len(tile.points) for tile in view.tiles(1000)] == [648, 648]

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -69,6 +70,19 @@ def hold_out_seconds(source: Path, folder: Path, every: int = 5) -> HeldOut:
     """Every `every`-th whole second to judge, the others to enrol on; both at an even rate, as
     if nothing were missing between.  For clips whose tail does not move."""
     chosen = f"eq(mod(floor(t),{every}),{every - 1})"
+    enrol, judge = folder / f"{source.stem}.enrol.mkv", folder / f"{source.stem}.judge.mkv"
+    even = "N/FRAME_RATE/TB"
+    enrolled = _select(source, enrol, f"not({chosen})", even)
+    return HeldOut(enrol, judge, enrolled, _select(source, judge, chosen, even))
+
+
+def hold_out_frames(source: Path, folder: Path, judged: Sequence[bool]) -> HeldOut:
+    """The frames that are marked to judge, the others to enrol on; both at an even rate, as if
+    nothing were missing between.  judged: of every frame that decodes."""
+    edges = [i for i, (a, b) in enumerate(zip(judged, judged[1:]), 1) if a != b]
+    starts = [0, *edges]
+    runs = zip(starts, [*edges, len(judged)])
+    chosen = "+".join(f"between(n,{a},{b - 1})" for a, b in runs if judged[a]) or "0"
     enrol, judge = folder / f"{source.stem}.enrol.mkv", folder / f"{source.stem}.judge.mkv"
     even = "N/FRAME_RATE/TB"
     enrolled = _select(source, enrol, f"not({chosen})", even)

@@ -25,6 +25,8 @@ import numpy as np
 from avatar.errors import FacewireError
 from bench.ffmpeg import run_ffmpeg
 from bench.figure import Figure, table
+from benchmarks.beyond import beyond
+from benchmarks.efforts import EFFORTS
 from benchmarks.lab import QUALITY, Lab, number
 from benchmarks.likeness import LIKENESS
 from benchmarks.rates import RATES
@@ -148,6 +150,8 @@ CHECKS: dict[str, Callable[[Lab], Iterator[Figure]]] = {
     "without-torch": without_torch,
     **LIKENESS,
     **STEADINESS,
+    **EFFORTS,
+    "beyond": beyond,
 }
 
 

@@ -9,6 +9,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+from numpy.typing import NDArray
+from scipy.spatial.transform import Rotation
+
+from avatar.track_file import read_track
 from bench import clips
 from bench.command import Ran, facewire
 
@@ -42,7 +47,8 @@ class Lab:
 
     def enrolled(self, clip: str, protocol: str, size: int = 256) -> Enrolled:
         """protocol: "tail" (last tenth held out), "10s" (last 10 s), "fifths" (every fifth whole
-        second), or the name of another clip, which is judged whole."""
+        second), "yaw15" (where the head is turned by 15 degrees or more), or the name of another
+        clip, which is judged whole."""
         cut = self.cut(clip, protocol)
         name = cut.enrol.parent.name
         avatar = cut.enrol.with_name(f"{size}.avatar")
@@ -57,11 +63,16 @@ class Lab:
     def cut(self, clip: str, protocol: str) -> clips.HeldOut:
         """The two files, in a folder of their own."""
         folder = self.work / f"{Path(clip).stem}-{Path(protocol).stem}"
-        return self._cut(self.source / "enrol" / clip, folder, protocol)
+        source = self.source / "enrol" / clip
+        if protocol.startswith("yaw"):
+            track = self.track(source, self.work / f"{source.stem}.track")
+            return self._cut(source, folder, protocol, turned(track, float(protocol[3:])))
+        return self._cut(source, folder, protocol)
 
-    def track(self, video: Path) -> Path:
-        """The track of a file, made once: avatars of several sizes learn from one."""
-        path = video.with_suffix(".track")
+    def track(self, video: Path, path: Path | None = None) -> Path:
+        """The track of a file, made once: avatars of several sizes learn from one.  path: beside
+        the video by default."""
+        path = path or video.with_suffix(".track")
         if not path.exists():
             self._run(["track", video, "-o", path])
         return path
@@ -92,7 +103,9 @@ class Lab:
         return self._run(list(arguments))
 
     @staticmethod
-    def _cut(source: Path, folder: Path, protocol: str) -> clips.HeldOut:
+    def _cut(
+        source: Path, folder: Path, protocol: str, judged: list[bool] | None = None
+    ) -> clips.HeldOut:
         record = folder / "cut.json"
         if record.exists():
             counts = json.loads(record.read_text())
@@ -104,6 +117,8 @@ class Lab:
             cut = clips.hold_out_tail(source, folder)
         elif protocol == "fifths":
             cut = clips.hold_out_seconds(source, folder)
+        elif judged is not None:
+            cut = clips.hold_out_frames(source, folder, judged)
         elif Path(protocol).suffix:
             cut = clips.held_apart(source, source.with_name(protocol), folder)
         else:
@@ -111,6 +126,18 @@ class Lab:
             cut = clips.hold_out_tail(source, folder, share)
         record.write_text(json.dumps([cut.enrolled, cut.judged]))
         return cut
+
+
+def yaw_of(track: Path) -> NDArray[np.float64]:
+    """[F] degrees, to the subject's left, of each frame's head; NaN where none is seen."""
+    read = read_track(track)
+    yaw = np.degrees(Rotation.from_rotvec(read.rotation).as_euler("YXZ")[:, 0])
+    return np.where(read.confidence > 0, yaw, np.nan)
+
+
+def turned(track: Path, least: float) -> list[bool]:
+    """Of each frame, whether its head is turned that far, or none is seen."""
+    return [not abs(yaw) < least for yaw in yaw_of(track).tolist()]
 
 
 def number(value: Any) -> float:

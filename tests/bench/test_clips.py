@@ -44,6 +44,16 @@ def test_whole_seconds_are_held_out(make_video: Callable[..., Path], tmp_path: P
     np.testing.assert_allclose(np.diff(times), 0.2, atol=0.0011)
 
 
+def test_marked_frames_are_held_out(make_video: Callable[..., Path], tmp_path: Path) -> None:
+    source = make_video(_frames(30), fps=10)
+    marked = [n in (3, 4, 5, 17, 28, 29) for n in range(30)]
+    cut = clips.hold_out_frames(source, tmp_path, marked)
+    assert _numbers(cut.judge) == [3, 4, 5, 17, 28, 29] and cut.judged == 6
+    assert sorted(_numbers(cut.enrol) + _numbers(cut.judge)) == list(range(30))
+    with pytest.raises(VideoError, match="no frame where"):
+        clips.hold_out_frames(source, tmp_path, [False] * 30)
+
+
 def test_pixels_keep_the_source_s_own_format(
     make_video: Callable[..., Path], tmp_path: Path
 ) -> None:

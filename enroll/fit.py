@@ -26,6 +26,7 @@ from avatar.morphable import FaceModel
 from enroll.checkpoint import load_checkpoint, save_checkpoint
 from enroll.crops import Crops
 from enroll.draw import ON_A_GPU, Drawn, DrawSettings, RayDraw
+from enroll.exposure import levelled
 from enroll.finish import finished, report
 from enroll.fitted_states import FittedStates
 from enroll.initial import ExpressionBasis, start_person
@@ -91,7 +92,8 @@ class Fit:
         self.jitter = torch.Generator(self.device).manual_seed(settings.seed)
         self.settings = settings
         self.track = track
-        self.images = torch.from_numpy(crops.images)
+        images = levelled(crops.images, track.mask)
+        self.images = torch.from_numpy(images)
         self.rows = _usable(crops, track)
         self.training, self.held_out = _split(self.rows, settings.held_out)
         basis = ExpressionBasis.of(track.cut(self.training), settings.layout.code)
@@ -105,7 +107,7 @@ class Fit:
             fields = settings.fields or FieldSettings.of_size(crops.size)
             self.person = Person(fields, track.camera, settings.layout)
             start_person(self.person, track, model, basis)
-            start_pictures(self.person, crops.images, track, model, basis, self.training)
+            start_pictures(self.person, images, track, model, basis, self.training)
             self._measure_scales()
         self.person.to(self.device)
         self.states.to(self.device)

@@ -26,6 +26,7 @@ DISTRIBUTION = {
     "imageio_ffmpeg": "imageio-ffmpeg",
     "absl": "mediapipe",
     "google": "mediapipe",
+    "triton": "torch",  # of its CUDA builds
     "argon2": "argon2-cffi",
     "starlette": "fastapi",
     "pydantic": "fastapi",

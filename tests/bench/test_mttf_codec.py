@@ -25,7 +25,7 @@ def weights(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
     torch.manual_seed(0)
     tensors = {name: t.numpy() for name, t in Mttf(LITE).state_dict().items()}
-    rows = np.random.default_rng(0).normal(size=(9, 40))
+    rows = np.random.default_rng(0).normal(size=(9, LITE.numbers))
     save_weights(tmp_path / "mttf-lite.safetensors", LITE, tensors, statistics_of(rows), {})
     monkeypatch.setenv("FACEWIRE_MODELS", str(tmp_path))
     return tmp_path

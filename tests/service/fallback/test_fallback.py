@@ -30,7 +30,7 @@ def weights(tmp_path_factory):
     """Untrained: every frame shows the key frame."""
     torch.manual_seed(0)
     tensors = {name: t.numpy() for name, t in Mttf(LITE).state_dict().items()}
-    rows = np.random.default_rng(0).normal(size=(9, 40))
+    rows = np.random.default_rng(0).normal(size=(9, LITE.numbers))
     path = tmp_path_factory.mktemp("weights") / "mttf-lite.safetensors"
     save_weights(path, LITE, tensors, statistics_of(rows), {})
     return path
@@ -137,10 +137,10 @@ def test_a_second_key_frame_travels_before_what_it_is_mixed_into(tmp_path, weigh
     known = load_weights(weights)
     time = np.arange(250, dtype=np.int64) * 40_000
     sent = [KeyFrame(0, 0, 1, 128, b"a"), SecondReference(120), KeyFrame(240, 1, 1, 128, b"b")]
-    head = stream_header(known.digest, 40, 256)
+    head = stream_header(known.digest, LITE.numbers, 256)
     path = tmp_path / "call.fw"
     with path.open("wb") as file:
-        rows = np.zeros((250, 40), np.float32)
+        rows = np.zeros((250, LITE.numbers), np.float32)
         write_fallback(file, head, time, rows, known.statistics, [*sent, Reference(245, 0)])
     data = path.read_bytes()
     kinds = [(c.kind, c.body[0]) for c in all_chunks(data)]
@@ -207,7 +207,7 @@ def test_a_folder_of_crops_and_its_split(tmp_path) -> None:
     (tmp_path / "people.json").write_text(json.dumps(people))
     portraits, found = read_portraits(tmp_path)
     assert found == people and portraits.pictures.shape == (24, 16, 16, 3)
-    assert portraits.meshes.shape == (24, 5, 2)
+    assert portraits.meshes.shape == (24, 482, 2)
     learned, check = split(portraits, found)
     persons = set(learned.person.tolist()), set(check.person.tolist())
     assert not persons[0] & persons[1]

@@ -35,15 +35,15 @@ def test_it_learns_and_goes_on_where_it_was_stopped(tiny_method, tmp_path) -> No
         return Trainer(tiny_method, portraits, portraits.of([1]), SMALL)
 
     trainer = fresh()
-    first = np.mean([sum(trainer.step().values()) for _ in range(5)])
-    trainer.run(until=25, every=1000)
+    first = np.mean([sum(trainer.step().values()) for _ in range(3)])
+    trainer.run(until=17, every=1000)
     last = np.mean([sum(trainer.step().values()) for _ in range(5)])
     assert last < 0.8 * first
-    trainer.save(tmp_path / "at30")
-    trainer.run(until=33, every=1000)
+    trainer.save(tmp_path / "at22")
+    trainer.run(until=24, every=1000)
     again = fresh()
-    again.load(tmp_path / "at30")
-    again.run(until=33, every=1000)
+    again.load(tmp_path / "at22")
+    again.run(until=24, every=1000)
     assert again.checks == trainer.checks
 
 

@@ -96,7 +96,7 @@ def test_what_is_no_video_fails_in_plain_words(server):
 
 def test_workers_and_servers_are_killed_at_random_times_and_the_job_ends_once(server, clip):
     ada = server.user("ada")
-    id = ask(server, ada, steps=60)
+    id = ask(server, ada, steps=40)
     send(server, ada, id, clip.read_bytes())
 
     # Whenever it comes: while the face is followed, while it is fitted, between the two.
@@ -128,7 +128,7 @@ def test_workers_and_servers_are_killed_at_random_times_and_the_job_ends_once(se
             server.start()
     shown = ended(server, ada, id)
     assert shown["state"] == "done", shown
-    assert shown["report"]["figures"]["steps"] == 60
+    assert shown["report"]["figures"]["steps"] == 40
     avatars = server.call("GET", "/v1/avatars", ada).json()
     assert [a["id"] for a in avatars] == [shown["avatar"]] and not plain_files(server)
 
@@ -164,7 +164,7 @@ def test_a_fit_goes_on_from_its_checkpoint(store, ada, clip, tmp_path):
     queue = Queue(store)
     consent = {"subject": "self", "purpose": "tests", "given_at": "2026-01-01T00:00:00+00:00",
                "method": "page", "version": "1"}  # fmt: skip
-    settings = {"name": "Ada", "size": 64, "steps": 40, "budget": None, "consent": consent}
+    settings = {"name": "Ada", "size": 64, "steps": 24, "budget": None, "consent": consent}
     with store.database.write() as session:
         job = jobs.submit(session, ada, "enrolment", settings, 1.0)
         blob = store.library.put(session, ada, [clip.read_bytes()])
@@ -194,5 +194,5 @@ def test_a_fit_goes_on_from_its_checkpoint(store, ada, clip, tmp_path):
         (tmp_path / "b").mkdir()
         again = queue.claim(time.time())
         run(queue, again, tmp_path / "b", lambda: None, WorkSettings())
-    assert 0 < reached < 40 and steps[reached] > 0
-    assert steps[reached:] == list(range(steps[reached], 40))
+    assert 0 < reached < 24 and steps[reached] > 0
+    assert steps[reached:] == list(range(steps[reached], 24))

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
+from avatar.track_file import read_track
 from bench.figure import Figure
 from benchmarks.lab import Lab, number, yaw_of
 from render.metrics import face_ms_ssim, psnr
@@ -17,8 +18,6 @@ _EDGES = (15.0, 20.0, 25.0, 30.0, 35.0)  # degrees; the last band ends at nothin
 def beyond(lab: Lab) -> Iterator[Figure]:
     """Enrolled on |yaw| < 15 degrees, judged beyond: by bands of yaw, PSNR of the window and
     MS-SSIM of the face at effort 1."""
-    from avatar.track_file import read_track
-
     name = "turned beyond 15 degrees"
     who = lab.enrolled("turning.mp4", "yaw15")
     stream = lab.stream(who, "--effort=1")

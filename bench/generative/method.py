@@ -38,7 +38,6 @@ class Method(Module):
     """A `codec.mttf.kind.Network`.  A method says `numbers` and `candidates`."""
 
     told = 0
-
     draws = True
 
     def __init__(self, settings: MethodSettings, candidates: int, hints: int) -> None:

@@ -32,8 +32,8 @@ Tensor = Any
 Array = NDArray[Any]
 
 LANDMARKS = 478
-# Marks of the body behind the face's, where they are at rest: shoulders are about there, and what
-# moves them moves a quarter as far below the picture.
+# Marks of the body behind the face's, where they are at rest: about the shoulders, as far apart
+# as tells a roll.
 BODY = np.array([[0.3, 0.75], [0.7, 0.75], [0.3, 1.05], [0.7, 1.05]], np.float32)
 MARKS = LANDMARKS + len(BODY)
 HINTS = 5  # maps of a `Guidance`

@@ -327,6 +327,9 @@ class Trainer:
         self.kept.load_state_dict(state["kept"])
         if self.reader:
             self.reader.load_state_dict(state["reader"])
+        # How a step is made is this device's; what it has come to is the checkpoint's.
+        for group, ours in zip(state["optimiser"]["param_groups"], self.optimiser.param_groups):
+            group |= {name: ours[name] for name in ("lr", "capturable", "fused")}
         self.optimiser.load_state_dict(state["optimiser"])
         self._steps = {}  # they know addresses of what is no more
         self.done = int(state["done"])

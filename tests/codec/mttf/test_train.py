@@ -132,6 +132,24 @@ def test_stopped_and_resumed_it_is_the_same(tiny, portraits, tmp_path) -> None:
     assert np.array_equal(through.vectors(*few), rest.vectors(*few))
 
 
+def test_a_checkpoint_goes_on_on_another_device(tiny, portraits, tmp_path) -> None:
+    """A GPU's optimiser keeps its rate and steps as tensors, and says that it can be recorded."""
+    first = Trainer(tiny, portraits, portraits.of([2]), SMALL)
+    first.run(until=2)
+    first.save(tmp_path / "cpu")
+    state = torch.load(tmp_path / "cpu", weights_only=True)
+    for group in state["optimiser"]["param_groups"]:
+        group |= {"lr": torch.tensor(1.0), "capturable": True, "fused": True}
+    torch.save(state, tmp_path / "gpu")
+    found = []
+    for name in ("cpu", "gpu"):
+        again = Trainer(tiny, portraits, portraits.of([2]), SMALL)
+        again.load(tmp_path / name)
+        again.step()
+        found.append(again.net.state_dict())
+    assert all(torch.equal(a, b) for a, b in zip(found[0].values(), found[1].values()))
+
+
 def test_trained_weights_are_a_start(tiny, portraits) -> None:
     first = Trainer(tiny, portraits, portraits.of([2]), SMALL)
     first.run(until=3)

@@ -34,6 +34,13 @@ class FacewireError(Exception):
         self.message = message
         self.cure = cure
 
+    @property
+    def sentences(self) -> str:
+        """Both as they are told to people, on one line."""
+        end = "" if self.message.endswith((".", "!", "?")) else "."
+        told = f"{self.message[:1].upper()}{self.message[1:]}{end} {self.cure}"
+        return " ".join(told.split())
+
 
 class InputError(FacewireError):
     exit_code = 2

@@ -1,11 +1,14 @@
-"""The store and the place of work that the settings name."""
+"""The store and the place of work that the settings name, and how work is done there."""
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 
 from service.api.settings import ServiceSettings
+from service.jobs import enrolment
 from service.jobs.enrolment import WorkSettings
+from service.jobs.worker import Task
 from service.store.opened import Store, open_store
 
 
@@ -24,5 +27,7 @@ def work_folder(settings: ServiceSettings) -> Path:
     return Path(settings.work) if settings.work else settings.data / "work"
 
 
-def work_settings(settings: ServiceSettings) -> WorkSettings:
-    return WorkSettings(settings.video_seconds, settings.checkpoint_seconds, settings.device)
+def tasks_of(settings: ServiceSettings) -> dict[str, Task]:
+    """What a worker does, by the kind of job."""
+    fitting = WorkSettings(settings.video_seconds, settings.checkpoint_seconds, settings.device)
+    return {enrolment.KIND: partial(enrolment.run, work=fitting)}

@@ -81,7 +81,7 @@ async def _ours(request: Request, error: Exception) -> Response:
         _log.error("storage: %s", error.message)  # a path on the server is not the client's affair
         return problem(status, "The server cannot store or read this now.")
     headers = {"WWW-Authenticate": "Bearer"} if status == 401 else None
-    return problem(status, " ".join(f"{_sentence(error.message)} {error.cure}".split()), headers)
+    return problem(status, error.sentences, headers)
 
 
 async def _bug(request: Request, error: Exception) -> Response:
@@ -89,7 +89,3 @@ async def _bug(request: Request, error: Exception) -> Response:
     route = getattr(request.scope.get("route"), "path", "other")
     _log.error("%s %s: %s", request.method, route, type(error).__name__)
     return problem(500, "The server failed; this has been logged.")
-
-
-def _sentence(text: str) -> str:
-    return text[:1].upper() + text[1:] + ("" if text.endswith(".") else ".")

@@ -13,7 +13,7 @@ import sys
 import threading
 
 from avatar.errors import FacewireError
-from service.api.opening import store_of, work_folder, work_settings
+from service.api.opening import store_of, tasks_of, work_folder
 from service.api.settings import ServiceSettings, settings_from
 from service.jobs.cluster import ClusterSettings, Dispatcher
 from service.jobs.queue import Queue
@@ -43,7 +43,7 @@ def _at_work(settings: ServiceSettings, stop: threading.Event) -> Worker | Dispa
     if settings.ray:
         cluster = ClusterSettings(settings.ray, settings.ray_cpus, settings.ray_gpus)
         return Dispatcher(queue, cluster, stop)
-    return Worker(queue, work_folder(settings), work_settings(settings), stop)
+    return Worker(queue, work_folder(settings), tasks_of(settings), stop)
 
 
 try:

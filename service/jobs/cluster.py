@@ -19,7 +19,7 @@ from typing import Any
 from sqlalchemy.exc import SQLAlchemyError
 
 from avatar.errors import FacewireError, InputError, MissingError, StorageError
-from service.api.opening import store_of, work_folder, work_settings
+from service.api.opening import store_of, tasks_of, work_folder
 from service.api.settings import ServiceSettings, settings_from
 from service.jobs.queue import Queue
 from service.jobs.worker import Worker
@@ -147,7 +147,7 @@ def work_off(job: str) -> str:
         return error.message
     try:
         queue = Queue(store, settings.job_lease)
-        worker = Worker(queue, work_folder(settings), work_settings(settings))
+        worker = Worker(queue, work_folder(settings), tasks_of(settings))
         # Ray cancels by an interrupt; the job then goes back to the queue.
         signal.signal(signal.SIGINT, lambda *_: worker.stop.set())
         queue.try_inputs(job)

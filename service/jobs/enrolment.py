@@ -5,19 +5,26 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+
+from sqlalchemy.orm import Session
 
 from avatar.avatar import Consent
 from avatar.errors import VideoError
 from avatar.face import FaceTrack
+from codec.signature import public_key
 from enroll.identity import can_describe, sign_bytes, sign_of_video
 from service.enrolment import EnrolmentSettings, checkpoint_of, enrol
 from service.guide.coverage import PITCHES, YAWS, coverage_of
 from service.guide.script import passed
 from service.jobs.preview import png, side_by_side
-from service.jobs.queue import Claim, Queue
+from service.jobs.queue import Add, Claim, Queue
+from service.jobs.telling import Telling
+from service.store import audit
+from service.store.library import Library
+from service.store.models import Job
 from service.store.sealed import SealedFile
 
 if TYPE_CHECKING:
@@ -25,7 +32,6 @@ if TYPE_CHECKING:
 
 KIND = "enrolment"
 _TRACKING = 0.25  # share of the progress that is told while the face is followed
-_TELL = 1.0  # seconds between two of what is told
 _PREVIEW = 10.0  # seconds between two previews, which take from the fit
 _FASTEST = 60.0  # frames a second of a video that is as long as may be
 
@@ -40,18 +46,12 @@ class WorkSettings:
     device: str = "auto"
 
 
-@dataclass
-class Telling:
-    """The progress of one enrolment, to the queue.  check: raises where the work has to stop."""
+@dataclass(kw_only=True)
+class FitTelling(Telling):
+    """The progress of one enrolment, with its previews and checkpoints."""
 
-    queue: Queue
-    claim: Claim
     checkpoint: Path
-    check: Callable[[], None]
     longest: float  # seconds of video
-    clock: Callable[[], float] = time.time
-    begun: dict[str, float] = field(default_factory=dict)
-    told: float = 0.0
     shown: float = 0.0
     kept: float = 0.0
 
@@ -59,11 +59,11 @@ class Telling:
         """done: frames."""
         if done > self.longest * _FASTEST:
             raise _too_long(self.longest)
-        self._tell("Following the face", _TRACKING * done / max(total, done, 1.0), done, total)
+        self.tell("Following the face", _TRACKING * done / max(total, done, 1.0), done, total)
 
     def fitting(self, done: float, total: float, note: str) -> None:
         share = done / max(total, 1e-9)
-        self._tell(_sentence(note), _TRACKING + (1 - _TRACKING) * share, done, total)
+        self.tell(_sentence(note), _TRACKING + (1 - _TRACKING) * share, done, total)
         self._keep()
 
     def watch(self, fit: Fit) -> None:
@@ -72,17 +72,6 @@ class Telling:
             return
         self.queue.keep(self.claim, now, "preview", png(side_by_side(fit)))
         self.shown = self.clock()
-
-    def _tell(self, note: str, progress: float, done: float, total: float) -> None:
-        self.check()
-        now = self.clock()
-        stage = note.split(",")[0]
-        begun = self.begun.setdefault(stage, now)
-        if now - self.told < _TELL:
-            return
-        left = (now - begun) * (total - done) / done if done > 0 and total > done else None
-        self.queue.beat(self.claim, now, progress, note, left)
-        self.told = now
 
     def _keep(self) -> None:
         """Seals the fit's checkpoint whenever there is a new one."""
@@ -103,8 +92,8 @@ def run(
     check: Callable[[], None],
     work: WorkSettings = WorkSettings(),
     clock: Callable[[], float] = time.time,
-) -> str:
-    """Works a claim off in `folder`, which is the caller's to remove.  Returns the avatar's id.
+) -> None:
+    """Works a claim off in `folder`, which is the caller's to remove.
 
     Raises LostError, what `check` raises, and FacewireErrors for what the video does not hold.
     """
@@ -115,7 +104,9 @@ def run(
     _unsealed(queue.open(claim, claim.inputs), video)
     if claim.checkpoint:
         _unsealed(queue.open(claim, claim.checkpoint), checkpoint_of(target))
-    telling = Telling(queue, claim, checkpoint_of(target), check, work.longest, clock)
+    telling = FitTelling(
+        queue, claim, check, clock, checkpoint=checkpoint_of(target), longest=work.longest
+    )
     track, warnings = track_file(video, progress=telling.tracking)
     if track.time[-1] > work.longest * 1e6:
         raise _too_long(work.longest)
@@ -142,12 +133,31 @@ def run(
         resume=claim.checkpoint is not None,
         progress=telling.fitting,
         watch=watch,
-        signer=queue.signer(claim),
+        signer=_signer(queue, claim),
     )
     if last:
         queue.keep(claim, clock(), "preview", png(side_by_side(last[0])))
     report = _report(track, avatar.report, [*warnings, *more], asked.get("script"))
-    return queue.finish(claim, target.read_bytes(), report, clock(), _sign(video))
+    now = clock()
+    enrolled = adding(queue.store.library, target.read_bytes(), now, _sign(video))
+    queue.finish(claim, report, now, enrolled)
+
+
+def adding(library: Library, archive: bytes, now: float, sign: bytes | None = None) -> Add:
+    """What an enrolment adds: the avatar.  sign: as `Library.add_avatar` has it."""
+
+    def add(session: Session, job: Job) -> None:
+        avatar = library.add_avatar(session, job.owner_id, archive, now, sign)
+        audit.note(session, job.owner_id, "avatar.enrolled", avatar.id, job.owner_id, now)
+        job.result = avatar.id
+
+    return add
+
+
+def _signer(queue: Queue, claim: Claim) -> str:
+    """The public key of the job's owner, for the avatar's archive."""
+    with queue.holding(claim) as session:
+        return public_key(queue.store.library.signing_seed(session, claim.owner))
 
 
 def _sign(video: Path) -> bytes | None:

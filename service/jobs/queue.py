@@ -7,6 +7,8 @@ nothing of it is taken.  So a job ends once, whatever is killed when.
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,16 +16,16 @@ from sqlalchemy import ColumnElement, select, update
 from sqlalchemy.orm import Session
 
 from avatar.errors import MismatchError, TakenError
-from codec.signature import public_key
 from service.store import audit
 from service.store.models import Job
 from service.store.opened import Store
+from service.store.sealed import SealedFile
 
 EMPTY, WAITING, RUNNING = "empty", "waiting", "running"
 DONE, FAILED, CANCELLED = "done", "failed", "cancelled"
 ENDED = frozenset({DONE, FAILED, CANCELLED})
 MOST_LOSSES = 5  # workers that vanish in a row over one job, before it is given up
-_GIVEN_UP = "The work was lost several times over this video. Try another recording."
+_GIVEN_UP = "The work was lost several times over what was sent. Try another recording."
 
 
 class LostError(Exception):
@@ -41,6 +43,10 @@ class Claim:
     settings: dict[str, Any]
     inputs: str
     checkpoint: str | None
+
+
+# What a task leaves behind, in the transaction that ends its job.
+Add = Callable[[Session, Job], None]
 
 
 def submit(session: Session, owner: str, kind: str, settings: dict[str, Any], now: float) -> Job:
@@ -101,20 +107,20 @@ class Queue:
     """What workers do with jobs.  lease: seconds that a claim lasts without a beat."""
 
     def __init__(self, store: Store, lease: float = 30.0) -> None:
-        self._store = store
+        self.store = store
         self.lease = lease
 
     def free(self, now: float, most: int) -> list[str]:
         """Ids of jobs that wait or were lost, the oldest first."""
         query = select(Job.id).where(_free(now)).order_by(Job.created, Job.id).limit(most)
-        with self._store.database.read() as session:
+        with self.store.database.read() as session:
             return list(session.scalars(query))
 
     def try_inputs(self, job: str) -> None:
         """Whether the job can be worked on from here at all: that this is its database, that the
         keys open and that the sealed files are in reach.  Raises MismatchError, StorageError,
         ArchiveError.  One that has ended meanwhile is no fault."""
-        with self._store.database.read() as session:
+        with self.store.database.read() as session:
             row = session.get(Job, job)
             if row is None:
                 raise MismatchError(
@@ -122,13 +128,13 @@ class Queue:
                     "Give every machine the same FACEWIRE_DATABASE.",
                 )
             if row.inputs is not None:
-                self._store.library.open(session, row.owner_id, row.inputs).close()
+                self.store.library.open(session, row.owner_id, row.inputs).close()
 
     def claim(self, now: float, job_id: str | None = None) -> Claim | None:
         """The oldest job that waits or was lost, now held by the caller; with an id that job, if
         it is one of these."""
         left: list[str] = []
-        with self._store.database.write() as session:
+        with self.store.database.write() as session:
             query = select(Job).where(_free(now)).order_by(Job.created, Job.id).limit(1)
             if job_id is not None:
                 query = query.where(Job.id == job_id)
@@ -165,7 +171,7 @@ class Queue:
     ) -> None:
         """Keeps the job for another lease, and says how far it is.  left: seconds of this stage,
         None where not known.  Raises LostError."""
-        with self._store.database.write() as session:
+        with self.store.database.write() as session:
             job = self._held(session, claim)
             job.lease_until = now + self.lease
             if progress is not None:
@@ -175,73 +181,63 @@ class Queue:
     def keep(self, claim: Claim, now: float, field: str, data: bytes) -> None:
         """Seals a checkpoint or a preview in the place of the one before.  Raises LostError."""
         assert field in ("checkpoint", "preview")
-        with self._store.database.read() as session:
-            self._held(session, claim)
-            key = self._store.library.key_of(session, claim.owner)
-        blob = self._store.library.blobs.put([data], key)
-        try:
-            with self._store.database.write() as session:
-                job = self._held(session, claim)
-                old: str | None = getattr(job, field)
-                setattr(job, field, blob)
-                if field == "checkpoint":
-                    job.losses = 0
-                job.updated = now
-        except BaseException:
-            self._remove([blob])
-            raise
+        with self.sealing(claim, [data]) as blob, self.store.database.write() as session:
+            job = self._held(session, claim)
+            old: str | None = getattr(job, field)
+            setattr(job, field, blob)
+            if field == "checkpoint":
+                job.losses = 0
+            job.updated = now
         self._remove([old] if old else [])
 
     def release(self, claim: Claim, now: float) -> None:
         """Gives the job back unfinished, for a worker that has to stop.  Raises LostError."""
-        with self._store.database.write() as session:
+        with self.store.database.write() as session:
             job = self._held(session, claim)
             job.state, job.lease_until, job.updated = WAITING, 0.0, now
 
     def fail(self, claim: Claim, error: str, now: float) -> None:
         """Raises LostError."""
-        with self._store.database.write() as session:
+        with self.store.database.write() as session:
             job = self._held(session, claim)
             audit.note(session, claim.owner, f"{job.kind}.failed", job.id, claim.owner, now)
             left = _end(job, FAILED, error, now)
         self._remove(left)
 
-    def finish(
-        self,
-        claim: Claim,
-        archive: bytes,
-        report: dict[str, Any],
-        now: float,
-        sign: bytes | None = None,
-    ) -> str:
-        """Adds the avatar and ends the job, both or neither.  Returns the avatar's id.
-
-        sign: as `Library.add_avatar` has it.  Raises LostError.
-        """
-        with self._store.database.write() as session:
+    def finish(self, claim: Claim, report: dict[str, Any], now: float, add: Add) -> None:
+        """Ends the job with what the task adds, both or neither.  Raises LostError, and what `add`
+        raises; the job is the caller's still then."""
+        with self.store.database.write() as session:
             job = self._held(session, claim)
-            avatar = self._store.library.add_avatar(session, claim.owner, archive, now, sign)
-            audit.note(session, claim.owner, "avatar.enrolled", avatar.id, claim.owner, now)
+            add(session, job)
             left = _end(job, DONE, "", now)
-            job.progress, job.note, job.report, job.result = 1.0, "", report, avatar.id
+            job.progress, job.note, job.report = 1.0, "", report
         self._remove(left)
-        return avatar.id
 
-    def signer(self, claim: Claim) -> str:
-        """The public key of the job's owner, for the avatar's archive.  Raises LostError."""
-        with self._store.database.read() as session:
+    @contextmanager
+    def holding(self, claim: Claim) -> Iterator[Session]:
+        """A look into the database, as one who holds the job.  Raises LostError."""
+        with self.store.database.read() as session:
             self._held(session, claim)
-            return public_key(self._store.library.signing_seed(session, claim.owner))
+            yield session
 
-    def open(self, claim: Claim, blob: str) -> Any:
+    @contextmanager
+    def sealing(self, claim: Claim, data: Iterable[bytes]) -> Iterator[str]:
+        """As `Library.sealing`, under the owner's key.  Raises LostError, StorageError."""
+        library = self.store.library
+        with self.holding(claim) as session:
+            key = library.key_of(session, claim.owner)
+        with library.sealing(data, key) as blob:
+            yield blob
+
+    def open(self, claim: Claim, blob: str) -> SealedFile:
         """A sealed file of the job, to be closed.  Raises LostError, StorageError."""
-        with self._store.database.read() as session:
-            self._held(session, claim)
-            return self._store.library.open(session, claim.owner, blob)
+        with self.holding(claim) as session:
+            return self.store.library.open(session, claim.owner, blob)
 
     def runs(self, job: str) -> bool:
         """Whether somebody works on it."""
-        with self._store.database.read() as session:
+        with self.store.database.read() as session:
             return session.scalar(select(Job.state).where(Job.id == job)) == RUNNING
 
     def _held(self, session: Session, claim: Claim) -> Job:
@@ -252,4 +248,4 @@ class Queue:
 
     def _remove(self, blobs: list[str]) -> None:
         for blob in blobs:
-            self._store.library.blobs.remove(blob)
+            self.store.library.blobs.remove(blob)

@@ -6,21 +6,21 @@ import logging
 import shutil
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from sqlalchemy.exc import SQLAlchemyError
 
-from avatar.errors import FacewireError
-from service.jobs import enrolment
-from service.jobs.enrolment import WorkSettings
+from avatar.errors import FacewireError, StorageError
 from service.jobs.queue import Claim, LostError, Queue
 
 _log = logging.getLogger("facewire.jobs")
 _LOOK = 0.5  # seconds between two looks into an empty queue
 
-Task = Callable[[Queue, Claim, Path, Callable[[], None], WorkSettings], str]
+# Works a claim off in a folder of its own, and ends it by `Queue.finish`; the last raises where the
+# work has to stop, and is asked often.
+Task = Callable[[Queue, Claim, Path, Callable[[], None]], None]
 
 
 class Stopped(Exception):
@@ -30,13 +30,12 @@ class Stopped(Exception):
 @dataclass
 class Worker:
     """folder: where videos lie unsealed while they are worked on; made readable by its owner
-    alone and swept of what killed workers left.  stop: set to end."""
+    alone and swept of what killed workers left.  tasks: by the kind of job.  stop: set to end."""
 
     queue: Queue
     folder: Path
-    settings: WorkSettings = WorkSettings()
+    tasks: Mapping[str, Task]
     stop: threading.Event = field(default_factory=threading.Event)
-    tasks: dict[str, Task] = field(default_factory=lambda: {enrolment.KIND: enrolment.run})
 
     def prepare(self) -> None:
         """Makes the folder, and sweeps it.  Before the first `work`."""
@@ -64,20 +63,24 @@ class Worker:
         heart = _Heart(self.queue, claim, self.stop)
         try:
             with heart:
-                self.tasks[claim.kind](self.queue, claim, place, heart.check, self.settings)
+                self.tasks[claim.kind](self.queue, claim, place, heart.check)
         except LostError:
             _log.info("job %s: cancelled or taken over", claim.id)
         except Stopped:
             self._quietly(lambda: self.queue.release(claim, time.time()))
+        except StorageError as error:  # which names a path of the server's: for the log alone
+            _log.error("job %s: storage: %s", claim.id, error.message)
+            self._fail(claim, "The server cannot store or read this now.")
         except FacewireError as error:
-            text = " ".join(f"{error.message} {error.cure}".split())
-            self._quietly(lambda: self.queue.fail(claim, text, time.time()))
+            self._fail(claim, error.sentences)
         except Exception as error:  # a bug, or a database that went away: never the worker's end
             _log.error("job %s: %s", claim.id, type(error).__name__)
-            text = "The server failed at this; it has been logged."
-            self._quietly(lambda: self.queue.fail(claim, text, time.time()))
+            self._fail(claim, "The server failed at this; it has been logged.")
         finally:
             shutil.rmtree(place, ignore_errors=True)
+
+    def _fail(self, claim: Claim, text: str) -> None:
+        self._quietly(lambda: self.queue.fail(claim, text, time.time()))
 
     def _quietly(self, tell: Callable[[], None]) -> None:
         """A job that cannot be told its end runs out of its lease instead."""

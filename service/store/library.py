@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 from sqlalchemy import delete, select
@@ -50,6 +51,17 @@ class Library:
     def put(self, session: Session, user: str, data: Iterable[bytes]) -> str:
         """Seals bytes under the user's key; returns the blob's name."""
         return self.blobs.put(data, self.key_of(session, user))
+
+    @contextmanager
+    def sealing(self, data: Iterable[bytes], key: bytes) -> Iterator[str]:
+        """Seals bytes under a user's key before a transaction, which they may outlast; gives the
+        blob's name, for the block to write down.  When that fails the blob goes again."""
+        blob = self.blobs.put(data, key)
+        try:
+            yield blob
+        except BaseException:
+            self.blobs.remove(blob)
+            raise
 
     def open(self, session: Session, user: str, blob: str) -> SealedFile:
         """What `put` sealed.  Raises StorageError, ArchiveError."""

@@ -98,6 +98,13 @@ class SealedFile:
             first = index * CHUNK
             yield self.chunk(index)[max(start - first, 0) : stop - first]
 
+    def whole(self) -> bytes:
+        """All of it, and closes it."""
+        try:
+            return b"".join(self.read(0, self.size))
+        finally:
+            self.close()
+
     def close(self) -> None:
         self._file.close()
 

@@ -9,10 +9,13 @@ import pytest
 pytest.importorskip("sqlalchemy")
 pytest.importorskip("cryptography")
 
+from sqlalchemy import select
+
 from avatar.errors import MismatchError, StorageError
 from service.jobs import queue as jobs
+from service.jobs.enrolment import adding
 from service.jobs.queue import MOST_LOSSES, LostError, Queue
-from service.store.models import Job
+from service.store.models import Job, StoredAvatar
 
 
 @pytest.fixture
@@ -64,22 +67,51 @@ def test_a_silent_worker_loses_its_job_and_cannot_spoil_it(store, ada, queue, ar
     assert queue.claim(10.9) is None
     new = queue.claim(11.0)
     assert (new.id, new.fence) == (id, old.fence + 1)
-    assert b"".join(queue.open(new, new.checkpoint).read(0, 10)) == b"half of it"
+    assert queue.open(new, new.checkpoint).whole() == b"half of it"
+    enrolled = adding(store.library, archive, 12.0)
     for late in (
         lambda: queue.beat(old, 12.0, 0.9),
         lambda: queue.keep(old, 12.0, "checkpoint", b"x"),
         lambda: queue.fail(old, "x", 12.0),
-        lambda: queue.finish(old, archive, {}, 12.0),
+        lambda: queue.finish(old, {}, 12.0, enrolled),
         lambda: queue.release(old, 12.0),
         lambda: queue.open(old, old.inputs),
     ):
         with pytest.raises(LostError):
             late()
-    avatar = queue.finish(new, archive, {"figures": {}}, 12.0)
+    queue.finish(new, {"figures": {}}, 12.0, enrolled)
     job = look(store, id)
-    assert (job.state, job.result, job.inputs, job.checkpoint) == ("done", avatar, None, None)
+    assert (job.state, job.report, job.inputs, job.checkpoint) == (
+        "done", {"figures": {}}, None, None,
+    )  # fmt: skip
     with pytest.raises(LostError):
-        queue.finish(new, archive, {}, 12.0)
+        queue.finish(new, {}, 12.0, enrolled)
+    with store.database.read() as session:
+        (avatar,) = session.scalars(select(StoredAvatar))  # and not one more
+    assert job.result == avatar.id
+
+
+def test_a_job_whose_end_fails_has_not_ended_and_adds_nothing(store, ada, queue, archive, tmp_path):
+    id = ask(store, ada)
+    claim = queue.claim(1.0)
+    enrolled = adding(store.library, archive, 2.0)
+
+    def fails(session, job):
+        enrolled(session, job)
+        raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        queue.finish(claim, {}, 2.0, fails)
+    with store.database.read() as session:
+        assert list(session.scalars(select(StoredAvatar))) == []
+    assert (look(store, id).state, look(store, id).result) == ("running", None)
+    before = blobs(tmp_path)
+    with pytest.raises(ZeroDivisionError), queue.sealing(claim, [b"x"]):
+        assert len(blobs(tmp_path)) == len(before) + 1
+        raise ZeroDivisionError
+    assert blobs(tmp_path) == before
+    queue.finish(claim, {}, 3.0, enrolled)
+    assert look(store, id).state == "done"
 
 
 def test_a_beat_keeps_the_lease(store, ada, queue):
@@ -141,7 +173,7 @@ def test_erasing_the_owner_ends_the_work(store, ada, queue, archive):
     with store.database.write() as session:
         store.library.erase_user(session, ada)
     with pytest.raises(LostError):
-        queue.finish(claim, archive, {}, 2.0)
+        queue.finish(claim, {}, 2.0, adding(store.library, archive, 2.0))
 
 
 def test_checkpoints_and_previews_replace_one_another(store, ada, queue, tmp_path):

@@ -60,6 +60,7 @@ def test_an_avatar_is_kept_and_erased(store, archive):
 
 def test_many_workers_share_the_jobs_without_overlap(store, archive):
     from service.jobs import queue as jobs
+    from service.jobs.enrolment import adding
     from service.jobs.queue import LostError, Queue
 
     ada, queue = _user(store), Queue(store, lease=10.0)
@@ -84,9 +85,12 @@ def test_many_workers_share_the_jobs_without_overlap(store, archive):
     assert len(got) == 12 and {claim.id for claim in got} == wanted
     again = queue.claim(31.0)
     old = next(claim for claim in got if claim.id == again.id)
+    enrolled = adding(store.library, archive, 31.0)
     with pytest.raises(LostError):
-        queue.finish(old, archive, {}, 31.0)
-    assert queue.finish(again, archive, {}, 31.0)
+        queue.finish(old, {}, 31.0, enrolled)
+    queue.finish(again, {}, 31.0, enrolled)
+    with store.database.read() as session:
+        assert session.get_one(jobs.Job, again.id).result
 
 
 def test_migrations_run_both_ways(url, store):

@@ -2,22 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import Annotated
 
 from fastapi import APIRouter, Query, Request, Response
 from fastapi.concurrency import run_in_threadpool
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
-from starlette.background import BackgroundTask
-from starlette.responses import StreamingResponse
 
 from avatar.archive import first_bytes
 from avatar.errors import InputError
 from service.accounts.tokens import Bearer
 from service.api.context import NO_AVATAR, Context, Shared, asking, own_avatar
-from service.api.problems import problem, refuse
-from service.api.ranges import Unsatisfiable, is_among, wanted_range
+from service.api.download import download
+from service.api.problems import refuse
 from service.api.shapes import AvatarShown, Id
 from service.store import audit, grants
 from service.store.models import Grant, Lease, StoredAvatar, User
@@ -95,54 +92,18 @@ def fetch(
     with context.database.write() as session:
         avatar = _visible(session, id, me.user, now)
         source, tag = _source(session, context, avatar, me.user, lease, now)
-        headers = {
-            "ETag": tag,
-            "Accept-Ranges": "bytes",
-            "Cache-Control": "private, no-cache",
-            "Content-Disposition": f'attachment; filename="{id}.avatar"',
-            "X-Content-Type-Options": "nosniff",
-        }
+        more = {}
         if lease is None and (first := _first_bytes(source)) is not None:
-            headers["X-First-Bytes"] = str(first)
-        try:
-            if is_among(tag, request.headers.get("if-none-match")):
-                source.close()
-                return Response(status_code=304, headers=headers)
-            sought = request.headers.get("range")
-            if request.headers.get("if-range", tag) != tag:
-                sought = None
-            part = wanted_range(sought, source.size)
-        except Unsatisfiable:
-            source.close()
-            return problem(
-                416, "The range lies behind the end.", {"Content-Range": f"bytes */{source.size}"}
-            )
-        if request.method == "GET":
+            more["X-First-Bytes"] = str(first)
+        answer = download(request, source, tag, f"{id}.avatar", more=more)
+        if request.method == "GET" and answer.status_code in (200, 206):
             audit.note(session, me.user, "avatar.fetched", avatar.id, avatar.owner_id, now)
-    start, stop = part or (0, source.size)
-    headers["Content-Length"] = str(stop - start)
-    if part:
-        headers["Content-Range"] = f"bytes {start}-{stop - 1}/{source.size}"
-    status = 206 if part else 200
-    if request.method == "HEAD":
-        source.close()
-        return Response(status_code=status, headers=headers, media_type="application/octet-stream")
-    return StreamingResponse(
-        _pieces(source, start, stop), status, headers, "application/octet-stream",
-        background=BackgroundTask(source.close),
-    )  # fmt: skip
+    return answer
 
 
 def _first_bytes(source: SealedFile | Resealed) -> int | None:
     """None where the archive opens whole only, or its header is longer than a chunk."""
     return first_bytes(b"".join(source.read(0, min(source.size, CHUNK))))
-
-
-def _pieces(source: SealedFile | Resealed, start: int, stop: int) -> Iterator[bytes]:
-    try:
-        yield from source.read(start, stop)
-    finally:  # also when the client has gone
-        source.close()
 
 
 def _source(
@@ -165,15 +126,13 @@ def _source(
     try:
         source = grants.open_leased(session, context.library, avatar, lent, now)
     except InputError as error:
-        raise refuse(403, f"{error.message[:1].upper()}{error.message[1:]}. {error.cure}") from None
+        raise refuse(403, error.sentences) from None
     return source, f'"{avatar.digest[:32]}-{lease}"'
 
 
 def _visible(session: Session, id: str, user: str, now: float) -> StoredAvatar:
     """The avatar if the user may see it; 404 else."""
-    avatar = session.get(StoredAvatar, id)
-    if avatar is None or (
-        avatar.owner_id != user and grants.standing(session, id, user, now) is None
-    ):
+    avatar = grants.visible(session, id, user, now)
+    if avatar is None:
         raise refuse(404, NO_AVATAR)
     return avatar

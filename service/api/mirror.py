@@ -60,10 +60,7 @@ def own(context: Context, user: str, id: Any) -> Avatar:
         if stored is None or stored.owner_id != user:
             raise InputError(NO_AVATAR.rstrip("."), "Choose one of yours.")
         source = context.library.open(session, user, stored.blob)
-    try:
-        return parse_avatar(b"".join(source.read(0, source.size)))
-    finally:
-        source.close()
+    return parse_avatar(source.whole())
 
 
 def watch_of(context: Context, user: str, avatar: str) -> IdentityWatch | None:
@@ -74,10 +71,7 @@ def watch_of(context: Context, user: str, avatar: str) -> IdentityWatch | None:
         if sealed is None or not can_describe():
             return None
         source = context.library.open(session, user, sealed)
-    try:
-        return IdentityWatch(parse_sign(b"".join(source.read(0, source.size))))
-    finally:
-        source.close()
+    return IdentityWatch(parse_sign(source.whole()))
 
 
 def _size(asked: Any) -> int:

@@ -152,7 +152,4 @@ def _granted(context: Context, user: str, digest: bytes) -> Avatar | None:
                 break
         else:
             return None
-    try:
-        return parse_avatar(b"".join(source.read(0, source.size)))
-    finally:
-        source.close()
+    return parse_avatar(source.whole())

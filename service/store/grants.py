@@ -63,6 +63,14 @@ def standing(session: Session, avatar: str, holder: str, now: float) -> Grant | 
     return session.scalar(query.order_by(Grant.expires.desc()).limit(1))
 
 
+def visible(session: Session, avatar: str, user: str, now: float) -> StoredAvatar | None:
+    """The avatar if it is the user's, or if they hold a grant for it now."""
+    found = session.get(StoredAvatar, avatar)
+    if found is not None and found.owner_id != user and not standing(session, avatar, user, now):
+        return None
+    return found
+
+
 def lend(
     session: Session, library: Library, avatar: StoredAvatar, given: Grant, span: float, now: float
 ) -> Lent:

@@ -8,9 +8,11 @@ from typing import Annotated, Any, Literal
 from fastapi import Path
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
+from service.api.settings import ServiceSettings
 from service.guide.script import PROMPTS
 from service.jobs.queue import DONE
 from service.store.models import Grant, Job, StoredAvatar, Token
+from service.view import LARGEST, SMALLEST
 
 Id = Annotated[str, Path(pattern="^[0-9a-f]{32}$", description="32 hex digits")]
 Label = Annotated[str, StringConstraints(max_length=64, pattern=r"^[^\x00-\x1f\x7f]*$")]
@@ -78,40 +80,82 @@ class Prompt(BaseModel):
     words: str
 
 
-class EnrolmentShown(BaseModel):
-    """state: empty (send the video), waiting, running, done, failed or cancelled."""
+class JobShown(BaseModel):
+    """state: empty (send what it works on), waiting, running, done, failed or cancelled."""
 
     id: str
-    name: str
     state: str
     progress: float = Field(description="0 to 1")
     note: str
     seconds_left: float | None = Field(description="of what the note names, where known")
-    script: list[Prompt] | None
-    preview: bool = Field(description="whether there is one at .../preview")
-    avatar: str | None = Field(description="the avatar's id, once done")
     report: dict[str, Any] | None
     error: str
     created: datetime
     updated: datetime
 
+
+def _told(job: Job) -> dict[str, Any]:
+    """The fields of a `JobShown`."""
+    return {
+        "id": job.id,
+        "state": job.state,
+        "progress": job.progress,
+        "note": job.note,
+        "seconds_left": job.report.get("seconds_left"),
+        "report": job.report if job.state == DONE else None,
+        "error": job.error,
+        "created": moment(job.created),
+        "updated": moment(job.updated),
+    }
+
+
+class EnrolmentShown(JobShown):
+    name: str
+    script: list[Prompt] | None
+    preview: bool = Field(description="whether there is one at .../preview")
+    avatar: str | None = Field(description="the avatar's id, once done")
+
     @classmethod
-    def of(cls, job: Job) -> EnrolmentShown:
+    def of(cls, job: Job, _: ServiceSettings) -> EnrolmentShown:
         script = job.settings.get("script")
         return cls(
-            id=job.id,
+            **_told(job),
             name=job.settings["name"],
-            state=job.state,
-            progress=job.progress,
-            note=job.note,
-            seconds_left=job.report.get("seconds_left"),
             script=script and [Prompt(gesture=g, words=PROMPTS[g]) for g in script],
             preview=job.preview is not None,
             avatar=job.result,
-            report=job.report if job.state == DONE else None,
-            error=job.error,
-            created=moment(job.created),
-            updated=moment(job.updated),
+        )
+
+
+class RenderingWanted(Asked):
+    """Of what size and look; a square where no size is given."""
+
+    avatar: str = Field(pattern="^[0-9a-f]{32}$", description="yours, or one you hold a grant for")
+    size: int | None = Field(None, ge=SMALLEST, le=LARGEST, description="pixels a side of a square")
+    width: int | None = Field(None, ge=SMALLEST, le=LARGEST, description="pixels, with a height")
+    height: int | None = Field(
+        None, ge=SMALLEST, le=LARGEST,
+        description="lines; without a width in the shape in which the person was filmed",
+    )  # fmt: skip
+    fit: Literal["contain", "cover", "extend"] = "contain"
+    background: str = Field(
+        "learned", max_length=16, description="learned, blur, or a colour: a name or #rrggbb"
+    )
+
+
+class RenderingShown(JobShown):
+    avatar: str
+    video: bool = Field(description="whether there is one at .../video")
+    expires: datetime | None = Field(description="when the video is destroyed")
+
+    @classmethod
+    def of(cls, job: Job, limits: ServiceSettings) -> RenderingShown:
+        expires = None if job.output is None else job.updated + limits.rendering_hours * 3600
+        return cls(
+            **_told(job),
+            avatar=job.settings["avatar"],
+            video=job.output is not None,
+            expires=None if expires is None else moment(expires),
         )
 
 

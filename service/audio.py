@@ -71,7 +71,7 @@ def read_audio(path: str | Path, start: int, end: int) -> OpusTrack | None:
             return None
         stream = container.streams.audio[0]
         head = bytes(stream.codec_context.extradata or b"")
-        if stream.codec_context.name in ("opus", "libopus") and _plain(head):
+        if stream.codec_context.name in ("opus", "libopus") and is_plain(head):
             track = _copied(container, stream, head, start, end)
         else:
             track = _transcoded(container, stream, start, end)
@@ -145,9 +145,10 @@ def duration_of(packet: bytes) -> int:
     return frame * count
 
 
-def _plain(head: bytes) -> bool:
+def is_plain(head: bytes) -> bool:
     """Mono or stereo without a channel mapping: what every player takes."""
-    return len(head) == 19 and head[:8] == b"OpusHead" and head[9] in (1, 2) and head[18] == 0
+    known = len(head) == 19 and head[:8] == b"OpusHead" and head[8] < 16  # RFC 7845 section 5.1
+    return known and head[9] in (1, 2) and head[18] == 0
 
 
 def _copied(container: Any, stream: Any, head: bytes, start: int, end: int) -> OpusTrack:

@@ -7,16 +7,7 @@ from pathlib import Path
 
 from avatar.errors import InputError
 from avatar.face import Window
-from service.view import DEFAULT_SIZE, FITS, View
-
-_COLOURS = {
-    "black": (0, 0, 0),
-    "white": (255, 255, 255),
-    "grey": (128, 128, 128),
-    "gray": (128, 128, 128),
-    "green": (0, 177, 64),  # of a chroma key screen
-    "blue": (0, 71, 187),
-}
+from service.view import COLOURS, DEFAULT_SIZE, FITS, Background, View, background_of
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -60,22 +51,14 @@ def _size(text: str) -> tuple[int, int]:
     return int(parts[0]), int(parts[-1])
 
 
-def _background(text: str):
-    if text in ("learned", "blur"):
-        return text
-    if text.lower() in _COLOURS:
-        return _COLOURS[text.lower()]
-    if text.startswith("#"):
-        digits = text[1:] if len(text) == 7 else "".join(c + c for c in text[1:])
-        try:
-            red, green, blue = bytes.fromhex(digits)
-        except ValueError:
-            raise InputError(f"{text!r} is no colour", "Give it as #rrggbb.") from None
-        return red, green, blue
+def _background(text: str) -> Background:
+    known = background_of(text)
+    if known is not None:
+        return known
     if not Path(text).is_file():
         raise InputError(
             f"background {text!r} is neither learned, blur, a colour nor a picture that is there",
-            f"Colours are {', '.join(_COLOURS)} or #rrggbb.",
+            f"Colours are {', '.join(COLOURS)} or #rrggbb.",
         )
     from service.picture_file import read_picture
 

@@ -20,7 +20,7 @@ from service.store.models import Token
 # What each scope allows.
 SCOPES = {
     "account": "tokens, the audit log and erasure",
-    "avatars:read": "seeing and fetching avatars",
+    "avatars:read": "seeing, fetching and rendering avatars",
     "avatars:write": "adding and deleting avatars, enrolling",
     "grants": "letting others have an avatar",
     "calls": "making rooms and joining calls",

@@ -11,7 +11,7 @@ from fastapi import FastAPI, Response
 from sqlalchemy.exc import SQLAlchemyError
 
 from service.accounts.passwords import Passwords, PasswordSettings
-from service.api import accounts, avatars, capture, enrolments, grants, mirror, rooms
+from service.api import accounts, avatars, capture, enrolments, grants, mirror, renderings, rooms
 from service.api.context import Context, Shared
 from service.api.limits import Limits
 from service.api.observed import Observed, Observer
@@ -35,7 +35,10 @@ def make_app(settings: ServiceSettings, clock: Callable[[], float] = time.time) 
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
+        tidying = asyncio.create_task(renderings.keep_tidy(context))
         yield
+        tidying.cancel()
+        await asyncio.gather(tidying, return_exceptions=True)
         await context.rooms.close()
         context.database.close()
 
@@ -56,7 +59,7 @@ def make_app(settings: ServiceSettings, clock: Callable[[], float] = time.time) 
     app.add_middleware(Observed, observers=observers)
     add_handlers(app)
     app.get("/healthz", tags=["operation"])(health)
-    for module in (accounts, avatars, grants, enrolments, capture, mirror, rooms):
+    for module in (accounts, avatars, grants, enrolments, renderings, capture, mirror, rooms):
         app.include_router(module.router)
     return app
 

@@ -17,6 +17,7 @@ from service.api.settings import ServiceSettings
 
 _AVATAR = ("POST", "/v1/avatars")
 _VIDEO = re.compile(r"/v1/enrolments/[0-9a-f]{32}/video")
+_STREAM = re.compile(r"/v1/renderings/[0-9a-f]{32}/stream")
 # What checks a password is slow, and what a guesser would call.
 _PASSWORD = {("POST", "/v1/accounts"), ("POST", "/v1/sessions"), ("POST", "/v1/account/erasure")}
 _PER_ADDRESS = 4  # users who may share one
@@ -62,6 +63,8 @@ class Limits:
             return settings.avatar_mib << 20, settings.upload_seconds
         if method == "PUT" and _VIDEO.fullmatch(path):
             return settings.video_mib << 20, settings.video_upload_seconds
+        if method == "PUT" and _STREAM.fullmatch(path):
+            return settings.rendering_mib << 20, settings.upload_seconds
         return settings.body_kib << 10, settings.upload_seconds
 
     def _counted(self, receive: Receive, most: int, seconds: float) -> Receive:

@@ -6,8 +6,9 @@ from functools import partial
 from pathlib import Path
 
 from service.api.settings import ServiceSettings
-from service.jobs import enrolment
+from service.jobs import enrolment, rendering
 from service.jobs.enrolment import WorkSettings
+from service.jobs.rendering import RenderingSettings
 from service.jobs.worker import Task
 from service.store.opened import Store, open_store
 
@@ -30,4 +31,10 @@ def work_folder(settings: ServiceSettings) -> Path:
 def tasks_of(settings: ServiceSettings) -> dict[str, Task]:
     """What a worker does, by the kind of job."""
     fitting = WorkSettings(settings.video_seconds, settings.checkpoint_seconds, settings.device)
-    return {enrolment.KIND: partial(enrolment.run, work=fitting)}
+    drawing = RenderingSettings(
+        settings.rendering_seconds, settings.rendering_side, settings.device
+    )
+    return {
+        enrolment.KIND: partial(enrolment.run, work=fitting),
+        rendering.KIND: partial(rendering.run, work=drawing),
+    }

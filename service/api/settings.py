@@ -43,7 +43,9 @@ class ServiceSettings:
     body_kib: int = _of(64, "largest request body, KiB, but for avatars")
     avatar_mib: int = _of(64, "largest avatar, MiB")
     avatars: int = _of(20, "most avatars a user may keep")
-    uploads: int = _of(4, "avatars taken in at the same time, each held in memory")
+    uploads: int = _of(
+        4, "avatars, videos and streams taken in at the same time, avatars in memory"
+    )
     upload_seconds: float = _of(120.0, "longest time a request's body may take to come")
     video_mib: int = _of(512, "largest video to enrol from, MiB")
     video_seconds: float = _of(600.0, "longest video to enrol from")
@@ -51,8 +53,15 @@ class ServiceSettings:
     enrolments: int = _of(2, "most enrolments of a user that wait or run")
     fit_seconds: float = _of(1800.0, "longest fit that may be asked for")
     fit_size: int = _of(512, "largest size that may be learned, pixels a side")
-    workers: int = _of(1, "processes that work enrolments off; 0: others do", none=True)
-    ray: str = _of("", "address of a Ray cluster that works enrolments off instead, such as auto")
+    renderings: int = _of(2, "most renderings of a user that wait or run")
+    rendering_mib: int = _of(16, "largest stream to render, MiB")
+    rendering_seconds: float = _of(600.0, "longest stream to render")
+    rendering_side: int = _of(1920, "largest picture that is rendered, pixels a side")
+    rendering_hours: float = _of(24.0, "how long a rendered video is kept")
+    workers: int = _of(
+        1, "processes that work enrolments and renderings off; 0: others do", none=True
+    )
+    ray: str = _of("", "address of a Ray cluster that works them off instead, such as auto")
     ray_cpus: float = _of(1.0, "processor cores of the cluster that a job takes")
     ray_gpus: float = _of(0.0, "GPUs of the cluster that a job takes", none=True)
     work: str = _of("", "folder for videos while they are worked on; without it work in the data")

@@ -82,11 +82,26 @@ def supply(session: Session, job: str, inputs: str, now: float) -> None:
 
 
 def cancel(session: Session, job: Job, now: float) -> list[str]:
-    """Ends it, whoever works on it.  Returns the sealed files to remove after the commit."""
-    if job.state in ENDED:
-        return []
-    audit.note(session, job.owner_id, f"{job.kind}.cancelled", job.id, job.owner_id, now)
-    return _end(job, CANCELLED, "", now)
+    """Ends it, whoever works on it; of one that has ended, lets what it made go.  Returns the
+    sealed files to remove after the commit."""
+    if job.state not in ENDED:
+        audit.note(session, job.owner_id, f"{job.kind}.cancelled", job.id, job.owner_id, now)
+        return _end(job, CANCELLED, "", now)
+    if job.output:
+        audit.note(session, job.owner_id, f"{job.kind}.deleted", job.id, job.owner_id, now)
+    return _let_go(job)
+
+
+def let_old_go(session: Session, before: float) -> list[str]:
+    """Lets go what jobs made that ended before then.  Returns as `cancel`."""
+    old = select(Job).where(Job.output.is_not(None), Job.updated <= before)
+    rows = session.scalars(old.with_for_update(skip_locked=True))
+    return [blob for job in rows for blob in _let_go(job)]
+
+
+def _let_go(job: Job) -> list[str]:
+    made, job.output = job.output, None
+    return [made] if made else []
 
 
 def _free(now: float) -> ColumnElement[bool]:

@@ -108,7 +108,7 @@ class Library:
         for one in session.scalars(select(StoredAvatar).where(StoredAvatar.owner_id == user)):
             blobs |= {blob for blob in (one.blob, one.sign) if blob}
         for job in session.scalars(select(Job).where(Job.owner_id == user)):
-            blobs |= {blob for blob in (job.inputs, job.checkpoint, job.preview) if blob}
+            blobs |= set(job.blobs)
         session.execute(delete(Lease).where(Lease.grant_id.in_(grants)))
         session.execute(
             delete(Grant).where(Grant.avatar_id.in_(avatars) | (Grant.holder_id == user))

@@ -109,9 +109,15 @@ class Job(Base):
     report: Mapped[dict[str, Any]] = mapped_column(default=dict)
     losses: Mapped[int] = mapped_column(Integer, default=0)
     result: Mapped[str | None] = mapped_column(ID)  # an avatar
+    output: Mapped[str | None] = mapped_column(ID, index=True)  # a sealed file, kept for a while
     error: Mapped[str] = mapped_column(Text)
     created: Mapped[float]
     updated: Mapped[float]
+
+    @property
+    def blobs(self) -> list[str]:
+        """Its sealed files."""
+        return [b for b in (self.inputs, self.checkpoint, self.preview, self.output) if b]
 
 
 class Event(Base):

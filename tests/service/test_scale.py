@@ -13,6 +13,7 @@ import pytest
 from tests.service.live import NEEDS, LiveServer, settings
 from tests.service.objects_server import BUCKET, s3
 from tests.service.postgres import running
+from tests.service.recorded_call import stream_of
 
 for _package in (*NEEDS, "psycopg"):
     pytest.importorskip(_package)
@@ -105,6 +106,15 @@ def test_what_one_takes_in_the_cluster_works_off_and_another_hands_out(servers, 
     data = other.call("GET", f"/v1/avatars/{ended['avatar']}/archive", ada).content
     assert parse_avatar(data).name == "Ada"
     assert "not worked on: WorkerCrashedError" in one.log.read_text()
+
+    wanted = {"avatar": ended["avatar"], "size": 64}
+    path = f"/v1/renderings/{other.call('POST', '/v1/renderings', ada, json=wanted).json()['id']}"
+    sent = other.call("PUT", f"{path}/stream", ada, content=stream_of(parse_avatar(data), 4))
+    assert sent.status_code == 202, sent.text
+    ended = _until(lambda: shown()["state"] in ("done", "failed") and shown(), one)
+    assert ended["state"] == "done" and ended["report"]["frames"] == 4, ended
+    video = one.call("GET", f"{path}/video", ada).content
+    assert len(video) == ended["report"]["bytes"] and b"ftyp" in video[:100]
 
     room = one.call("POST", "/v1/rooms", ada).json()["id"]
     assert room.startswith("01") and one.call("GET", f"/v1/rooms/{room}", ada).status_code == 200

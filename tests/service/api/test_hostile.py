@@ -22,6 +22,9 @@ ROUTES = (
     ("GET", "/v1/enrolments"), ("POST", "/v1/enrolments"), ("GET", f"/v1/enrolments/{NONE}"),
     ("DELETE", f"/v1/enrolments/{NONE}"), ("PUT", f"/v1/enrolments/{NONE}/video"),
     ("GET", f"/v1/enrolments/{NONE}/preview"), ("GET", f"/v1/enrolments/{NONE}/events"),
+    ("GET", "/v1/renderings"), ("POST", "/v1/renderings"), ("GET", f"/v1/renderings/{NONE}"),
+    ("DELETE", f"/v1/renderings/{NONE}"), ("PUT", f"/v1/renderings/{NONE}/stream"),
+    ("GET", f"/v1/renderings/{NONE}/events"), ("GET", f"/v1/renderings/{NONE}/video"),
     ("POST", "/v1/rooms"), ("GET", f"/v1/rooms/{NONE}"), ("POST", f"/v1/rooms/{NONE}/members"),
     ("DELETE", f"/v1/rooms/{NONE}/members/{NONE}"),
 )  # fmt: skip

@@ -13,7 +13,7 @@ from service.api.settings import ServiceSettings, described, settings_from
 from service.log import write_log
 
 _SWITCH = 0.0005  # seconds
-HELP = "serve accounts, avatars, enrolments and calls over HTTP"
+HELP = "serve accounts, avatars, enrolments, renderings and calls over HTTP"
 EXAMPLE = "facewire serve --port 8710"
 
 
@@ -21,7 +21,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--host", metavar="ADDRESS", help="over FACEWIRE_HOST")
     parser.add_argument("--port", type=int, metavar="N", help="over FACEWIRE_PORT")
     parser.add_argument(
-        "--ray", metavar="ADDRESS", help="over FACEWIRE_RAY: enrolments run on this Ray cluster"
+        "--ray", metavar="ADDRESS", help="over FACEWIRE_RAY: jobs run on this Ray cluster"
     )
     settings = "\n".join(
         f"  {name}{f' (default: {default})' if default else ''}\n      {about}"

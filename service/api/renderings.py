@@ -18,7 +18,7 @@ from service.api.jobs import Jobs
 from service.api.problems import refuse
 from service.api.shapes import Id, RenderingShown, RenderingWanted
 from service.jobs import queue
-from service.jobs.rendering import KIND
+from service.jobs.rendering import KIND, outlived
 from service.store import grants
 from service.view import COLOURS, DEFAULT_SIZE, background_of
 
@@ -26,7 +26,7 @@ router = APIRouter(prefix="/v1/renderings", tags=["renderings"])
 Reader = Annotated[Bearer, asking("avatars:read")]
 
 _log = logging.getLogger("facewire.api")
-_TIDY = 60.0  # seconds between two looks for videos that are too old
+_TIDY = 60.0  # seconds between two looks for videos that have outlived their time
 _jobs = Jobs(KIND, "stream", lambda limits: limits.renderings, RenderingShown.of)
 
 
@@ -114,18 +114,18 @@ def fetch(id: Id, request: Request, me: Reader, context: Shared) -> Response:
 
 
 async def keep_tidy(context: Context) -> None:
-    """Destroys videos that are too old, now and then, until it is cancelled."""
+    """Destroys videos that have outlived their time, until it is cancelled."""
     while True:
         try:
-            await run_in_threadpool(let_old_go, context)
+            await run_in_threadpool(tidy, context)
         except (SQLAlchemyError, StorageError) as error:
-            _log.error("old renderings: %s", type(error).__name__)
+            _log.error("renderings: %s", type(error).__name__)
         await asyncio.sleep(_TIDY)
 
 
-def let_old_go(context: Context) -> None:
+def tidy(context: Context) -> None:
     with context.database.write() as session:
-        left = queue.let_old_go(session, _oldest(context, context.clock()))
+        left = queue.let_go(session, outlived(_oldest(context, context.clock())))
     for blob in left:
         context.library.blobs.remove(blob)
 

@@ -92,10 +92,10 @@ def cancel(session: Session, job: Job, now: float) -> list[str]:
     return _let_go(job)
 
 
-def let_old_go(session: Session, before: float) -> list[str]:
-    """Lets go what jobs made that ended before then.  Returns as `cancel`."""
-    old = select(Job).where(Job.output.is_not(None), Job.updated <= before)
-    rows = session.scalars(old.with_for_update(skip_locked=True))
+def let_go(session: Session, which: ColumnElement[bool]) -> list[str]:
+    """Lets go what those jobs made.  Returns as `cancel`."""
+    query = select(Job).where(Job.output.is_not(None), which)
+    rows = session.scalars(query.with_for_update(skip_locked=True))
     return [blob for job in rows for blob in _let_go(job)]
 
 

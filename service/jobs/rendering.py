@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from sqlalchemy import ColumnElement, select
 from sqlalchemy.orm import Session
 
 from avatar.archive import parse_avatar
@@ -88,6 +89,12 @@ def adding(blob: str, now: float) -> Add:
         job.output = blob
 
     return add
+
+
+def outlived(before: float) -> ColumnElement[bool]:
+    """Renderings whose video is to go: that ended before then, or whose avatar was deleted."""
+    deleted = Job.settings["avatar"].as_string().not_in(select(StoredAvatar.id))
+    return (Job.kind == KIND) & ((Job.updated <= before) | deleted)
 
 
 def _permitted(session: Session, asked: dict[str, Any], user: str, now: float) -> StoredAvatar:

@@ -82,6 +82,7 @@ const ACTIONS = { "account.registered": "made the account", "token.issued": "sig
   "token.revoked": "ended a sign-in", "avatar.added": "added an avatar",
   "avatar.deleted": "deleted an avatar", "avatar.fetched": "downloaded an avatar",
   "avatar.leased": "asked for a download", "avatar.shown": "was shown an avatar in a call",
+  "avatar.rendered": "rendered a call with an avatar",
   "key.fetched": "took the signing key",
   "grant.given": "let somebody see an avatar", "grant.revoked": "took a permission back" };
 

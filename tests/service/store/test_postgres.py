@@ -93,6 +93,21 @@ def test_many_workers_share_the_jobs_without_overlap(store, archive):
         assert session.get_one(jobs.Job, again.id).result
 
 
+def test_a_video_outlives_neither_its_time_nor_its_avatar(store, archive):
+    from service.jobs import queue as jobs
+    from service.jobs.rendering import KIND, outlived
+
+    ada = _user(store)
+    with store.database.write() as session:
+        kept = store.library.add_avatar(session, ada, archive, 1.0).id
+        for number, avatar in enumerate((kept, "0" * 32, kept)):
+            job = jobs.submit(session, ada, KIND, {"avatar": avatar}, 10.0 * number)
+            job.output = f"{number}" * 32
+    with store.database.write() as session:
+        assert sorted(jobs.let_go(session, outlived(0.0))) == ["0" * 32, "1" * 32]
+        assert jobs.let_go(session, outlived(19.0)) == []
+
+
 def test_migrations_run_both_ways(url, store):
     from alembic import command
     from alembic.config import Config

@@ -4,16 +4,13 @@ from __future__ import annotations
 
 import argparse
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from avatar.errors import InputError
 from bench.generative.settings import METHODS
+from codec.mttf.kind import NetworkKind
 from codec.mttf.settings import SETTINGS
 from demo.cli.paths import input_file, output_file
 from demo.cli.progress import bar, say
-
-if TYPE_CHECKING:
-    from codec.mttf.kind import NetworkKind
 
 HELP = "train the fallback's networks on a folder of clips of many people"
 EXAMPLE = "facewire train-mttf clips -o mttf-lite.safetensors --steps 20000"

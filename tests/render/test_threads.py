@@ -24,7 +24,8 @@ def made(*shape):
 
 
 flat, deep = made(3, 500, 2), made(3, 500, 3)
-grids = HeadGrids(made(3, 4, 4, 3), made(6, 6, 6, 4), *(made(9, 9, 8) for _ in "xyz"), made(5, 5, 4))
+planes = [made(9, 9, 8) for _ in "xyz"]
+grids = HeadGrids(made(3, 4, 4, 3), made(6, 6, 6, 4), *planes, made(5, 5, 4))
 edges = np.cumsum(rng.uniform(0, 0.1, (500, 9)), axis=1).astype(np.float32)
 work = [lambda: march(made(3), made(500, 3), edges, grids, 9.0)]
 for count in (1, 3):  # one grid for all frames, or a grid each

@@ -133,6 +133,19 @@ def test_every_module_of_avatar_and_codec_imports_without_heavy_libraries() -> N
     assert result.returncode == 0 and "FAILED" not in result.stdout, result.stdout + result.stderr
 
 
+def test_commands_and_the_labs_codecs_are_named_without_loading_torch() -> None:
+    """Which takes longer than most of what they do."""
+    code = """
+import sys
+from bench.codecs import codecs
+from demo.cli.parser import make_parser
+make_parser()
+codecs()
+sys.exit("torch" in sys.modules)
+"""
+    assert subprocess.run([sys.executable, "-c", code], cwd=ROOT, timeout=900).returncode == 0
+
+
 def test_the_block_really_blocks() -> None:
     assert "FAILED torch" in _blocked_import(["torch"]).stdout
 

@@ -7,12 +7,14 @@ of side R.
 
 from __future__ import annotations
 
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 
-from codec.mttf.generator import Generated
 from codec.mttf.portraits import Portraits
+
+if TYPE_CHECKING:
+    from codec.mttf.generator import Generated  # which loads torch
 
 Tensor = Any
 

@@ -8,9 +8,7 @@ from pathlib import Path
 from avatar.errors import InputError
 from bench.generative.settings import METHODS
 from codec.mttf.kind import NetworkKind
-from codec.mttf.recovery_training import RecoveryTraining
 from codec.mttf.settings import SETTINGS
-from codec.mttf.train import TrainSettings
 from demo.cli.paths import input_file, output_file
 from demo.cli.progress import bar, say
 
@@ -42,9 +40,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--sides",
         type=_sides,
-        default=TrainSettings.sides,
         metavar="S:P,...",
-        help="pixels of a picture's side and how often: 128:0.6,256:0.35,512:0.05",
+        help="pixels of a picture's side and how often (default: 128:0.6,256:0.35,512:0.05)",
     )
     parser.add_argument(
         "--pairs", type=int, default=600, metavar="N", help="key frames that recovery learns from"
@@ -85,6 +82,7 @@ def run(arguments: argparse.Namespace) -> None:
         from codec.mttf.weights import load_weights
 
         start = load_weights(input_file(arguments.start, "weights"), {network.name: network})
+    from codec.mttf.train import TrainSettings
     from service.fallback.training import crops_of, train
 
     with bar("Preparing crops") as progress:
@@ -99,7 +97,7 @@ def run(arguments: argparse.Namespace) -> None:
         seed=arguments.seed,
         batch=arguments.batch,
         rate=arguments.rate or TrainSettings.rate,
-        sides=arguments.sides,
+        sides=arguments.sides or TrainSettings.sides,
         taught=TrainSettings.taught if start is None else 0.0,
     )
     with bar("Training") as progress:
@@ -121,6 +119,7 @@ def run(arguments: argparse.Namespace) -> None:
 
 
 def _recovery(arguments: argparse.Namespace, crops: Path, out: Path) -> None:
+    from codec.mttf.recovery_training import RecoveryTraining
     from service.fallback.recovery_pairs import PairSettings
     from service.fallback.recovery_training import lessons_of, train_recovery
 

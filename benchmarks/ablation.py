@@ -49,7 +49,7 @@ def ablation(lab: Lab, clip: str, protocol: str, steps: int, names: list[str]) -
     """PSNR, MS-SSIM and rate of each setting."""
     cut = lab.cut(clip, protocol)
     track = read_track(lab.track(cut.enrol))
-    crops = read_crops(open_video(cut.enrol), track.window, SIZE)
+    crops = read_crops(open_video(cut.enrol), track.window, SIZE, track.time)
     for name in names:
         path = cut.enrol.with_name(f"{name.replace(' ', '-')}.{steps}.avatar")
         if not path.exists():

@@ -35,7 +35,7 @@ def main() -> None:
     parser.add_argument("-o", "--out", type=Path, help="a sheet of source and avatar, PNG")
     arguments = parser.parse_args()
     track = read_track(arguments.track)
-    crops = read_crops(open_video(arguments.video), track.window, arguments.size)
+    crops = read_crops(open_video(arguments.video), track.window, arguments.size, track.time)
     draw = DrawSettings(arguments.frames, arguments.rays, arguments.rays // 4)
     settings = FitSettings(budget=None, steps=arguments.steps, held_out=0.1, draw=draw)
     fit = Fit(crops.at(track.time), track, FaceModel.load(), settings)

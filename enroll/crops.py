@@ -29,13 +29,19 @@ class Crops:
 
     def at(self, time: NDArray[np.int64]) -> Crops:
         """The crops shown at the given times, in that order."""
+        if np.array_equal(self.time, time):
+            return self  # a copy would be gigabytes
         rows = np.searchsorted(self.time, time)
         if np.any(rows >= len(self.time)) or np.any(self.time[rows] != time):
-            raise InputError(
-                "the track and the video do not show the same frames",
-                "Track this very video again: facewire track VIDEO -o VIDEO.track",
-            )
+            raise other_frames()
         return Crops(self.images[rows], self.time[rows])
+
+
+def other_frames() -> InputError:
+    return InputError(
+        "the track and the video do not show the same frames",
+        "Track this very video again: facewire track VIDEO -o VIDEO.track",
+    )
 
 
 def cut_window(image: NDArray[np.uint8], window: Window, size: int) -> NDArray[np.uint8]:
@@ -66,12 +72,21 @@ def cut_window(image: NDArray[np.uint8], window: Window, size: int) -> NDArray[n
     return resized
 
 
-def read_crops(frames: Iterable[Any], window: Window, size: int) -> Crops:
-    """Every frame of an open video (`.image`, `.time`) -> crops of size x size."""
-    images, times = [], []
+def read_crops(
+    frames: Iterable[Any],  # an open video: `.image`, `.time`
+    window: Window,
+    size: int,
+    times: NDArray[np.int64],
+    into: NDArray[np.uint8] | None = None,
+) -> Crops:
+    """The crops at `times` [F], which rise.  into: [F, size, size, 3], to be filled; no picture is
+    held twice.  Raises InputError where the video shows none at one of them."""
+    images = np.empty((len(times), size, size, 3), np.uint8) if into is None else into
+    row = 0
     for frame in frames:
-        images.append(cut_window(frame.image, window, size))
-        times.append(frame.time)
-    if not images:
-        raise InputError("the video holds no frame", "Check it with: ffmpeg -i VIDEO -f null -")
-    return Crops(np.stack(images), np.asarray(times, np.int64))
+        if row < len(times) and frame.time == times[row]:
+            images[row] = cut_window(frame.image, window, size)
+            row += 1
+    if row < len(times):
+        raise other_frames()
+    return Crops(images, times)

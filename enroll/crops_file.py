@@ -22,7 +22,8 @@ from numpy.typing import NDArray
 from avatar.errors import FacewireError, FormatError, InputError, VersionError
 from avatar.face import Window
 from avatar.storage import write_whole
-from enroll.crops import Crops, cut_window
+from enroll.capture import Frame
+from enroll.crops import Crops, cut_window, read_crops
 
 VERSION = 1
 SUFFIX = ".crops"
@@ -84,11 +85,14 @@ def write_crops(
     return len(parts)
 
 
-def load_crops(path: str | Path, size: int) -> Crops:
-    """The pictures of a file at size x size.
+def load_crops(
+    path: str | Path, size: int, times: Array | None = None, into: Array | None = None
+) -> Crops:
+    """The pictures of a file at size x size, those at `times` as `read_crops` has it, or all.
 
     Raises FormatError for what is damaged or no such file, VersionError for one from the future,
-    InputError where it cannot be opened or holds pictures smaller than `size`.
+    InputError where it cannot be opened, holds pictures smaller than `size` or none at one of
+    `times`.
     """
     name = Path(path).name
     try:
@@ -98,14 +102,14 @@ def load_crops(path: str | Path, size: int) -> Crops:
             f"{name} cannot be read: {error.strerror or error}.", "Give the path of a .crops file."
         ) from None
     try:
-        return _parse(data, name, size)
+        return _parse(data, name, size, times, into)
     except FacewireError:
         raise
     except Exception as error:  # safetensors raises its own class, derived from Exception alone
         raise FormatError(f"{name} is damaged: {error}", _AGAIN) from None
 
 
-def _parse(data: bytes, name: str, size: int) -> Crops:
+def _parse(data: bytes, name: str, size: int, times: Array | None, into: Array | None) -> Crops:
     from safetensors.numpy import load
 
     (length,) = struct.unpack_from("<Q", data)
@@ -131,12 +135,15 @@ def _parse(data: bytes, name: str, size: int) -> Crops:
             f"Fit with --size {stored} or less, or write the file again with --size {size}.",
         )
     whole = Window(0, 0, stored, stored, stored)
+    wanted = set() if times is None else set(times.tolist())
     ends = np.cumsum(tensors["length"])
-    images = np.empty((len(ends), size, size, 3), np.uint8)
-    for row, (start, end) in enumerate(zip(ends - tensors["length"], ends)):
-        image = _unpacked(tensors["pictures"][start:end], stored)
-        images[row] = cut_window(image, whole, size)
-    return Crops(images, tensors["time"])
+    starts = ends - tensors["length"]
+    shown = (
+        Frame(_unpacked(tensors["pictures"][start:end], stored), int(time))
+        for start, end, time in zip(starts, ends, tensors["time"])
+        if times is None or time in wanted
+    )
+    return read_crops(shown, whole, size, tensors["time"] if times is None else times, into)
 
 
 def _packed(image: NDArray[np.uint8], quality: int) -> bytes:

@@ -4,7 +4,7 @@ The photograph is Eileen Collins' portrait by NASA, in the public domain, as sci
 it.  It is cut into a still background (filled in behind her) and a person, who is drawn as one
 triangle mesh: the 468 face points with MediaPipe's depth, a grid around them for hair and
 shoulders.  Eyes are drawn behind the lids and teeth behind the lips, each as a mesh that does
-not follow them.
+not follow them.  Lashes darken the edge of lids that are shut: trackers look for that edge.
 
 Coordinates: output pixels, x right, y down, z away from the viewer.  Letters: V vertices.
 """
@@ -28,6 +28,7 @@ Array = NDArray[Any]
 # Of the photograph, in its pixels: the square shown, and the margin kept around it for motion.
 _LEFT, _TOP, _SIDE, _MARGIN = 97, 0, 260, 20
 _FIND_AT = 512  # pixels, the size at which face and matte are found
+_LASHES = np.array([40, 25, 20], np.float32)
 
 # MediaPipe's face mesh, subject's right side first.
 _UPPER_LIDS = ([246, 161, 160, 159, 158, 157, 173], [398, 384, 385, 386, 387, 388, 466])
@@ -315,6 +316,7 @@ class Puppet:
                 first, last = _EYE_CORNERS[side]
                 lids = [first, *_UPPER_LIDS[side], last, *_LOWER_LIDS[side][::-1]]
                 self._inlay(person, self._eye_triangles[side], open_eyes, self._plate, target[lids])
+        self._lash(person, target, float(_step(0.4, 0.6, np.asarray(p.blink[f]))))
         picture = self._background + alpha * (person - self._background)
         return np.clip(np.rint(picture), 0, 255).astype(np.uint8)
 
@@ -323,6 +325,18 @@ class Puppet:
         return np.asarray(
             cv2.remap(image, where, None, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
         )
+
+    def _lash(self, picture: Array, target: Array, share: float) -> None:
+        """Draws the lashes of eyes that are shut by `share` over `picture`."""
+        if share <= 0:
+            return
+        cv2 = self._cv2
+        mask = np.zeros((self.size, self.size), np.uint8)
+        for side in (0, 1):
+            first, last = _EYE_CORNERS[side]
+            line = np.rint(target[[first, *_LOWER_LIDS[side], last]] * 16).astype(np.int32)
+            cv2.polylines(mask, [line], False, 255, max(2, self.size // 128), cv2.LINE_AA, 4)
+        picture += mask[..., None] * np.float32(share / 255) * (_LASHES - picture)
 
     def _inlay(
         self,

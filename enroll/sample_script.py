@@ -1,11 +1,13 @@
 """What the sample's head does: a scripted track of pose, gaze, lids and mouth, the same each time.
 
 A talking head in small: phrases of syllables with pauses between them, turns and nods that carry
-the speech, blinks every few seconds, glances, smiles in the pauses.
+the speech, blinks every few seconds, glances, smiles in the pauses.  Or somebody who follows a
+guided script, one gesture after the other.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -28,8 +30,17 @@ VISEMES = np.array(
     ]
 )
 REST = np.array([0.04, 0.15, 0.0, 0.35])
+_AT_REST = {"yaw": 0.0, "pitch": 0.0, "jaw": 0.04, "wide": 0.15, "press": 0.35, "blink": 0.0}
 _RATE = 200  # steps a second at which the mouth is laid out before it is smoothed
 _BLINK = 0.30  # seconds from open to open
+
+# Of a guided script: seconds at rest before and after a gesture, and of the gesture itself.
+_BEFORE, _BETWEEN, _GESTURE, _SLOW_BLINK, _READ = 1.2, 0.8, 1.2, 0.8, 4.5
+_SYLLABLE = 0.4  # seconds of a syllable of the sentence read
+_MADE: dict[str, dict[str, float]] = {
+    "left": {"yaw": 0.55}, "right": {"yaw": -0.55}, "up": {"pitch": -0.34}, "down": {"pitch": 0.34},
+    "open": {"jaw": 1.04, "press": 0.0}, "smile": {"wide": 1.75, "press": 0.0},
+}  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -96,6 +107,55 @@ def perform(time: Array, seed: int = 7) -> Performance:
         brows=brows,
         loudness=loudness,
     )
+
+
+def follow(order: Sequence[str], fps: float = 25.0) -> Performance:
+    """Who makes the gestures of a guided script in their order, each from rest and back to it.
+
+    order: left, right, up, down, open, smile, blink (twice), read; sides are the subject's.
+    """
+    made: dict[str, list[Array]] = {name: [] for name in _AT_REST}
+
+    def add(seconds: float, **moves: Array) -> None:
+        for name, rest in _AT_REST.items():
+            made[name].append(moves.get(name, np.full(round(seconds * fps), rest)))
+
+    def bump(seconds: float) -> Array:
+        """0..1 and back, held for most of the time."""
+        count = round(seconds * fps)
+        return _step(np.minimum(1, 4 * (0.5 - np.abs(np.linspace(-0.5, 0.5, count)))))
+
+    add(_BEFORE)
+    for gesture in order:
+        if gesture == "blink":
+            for _ in range(2):
+                add(_SLOW_BLINK, blink=bump(_SLOW_BLINK))
+                add(_SLOW_BLINK / 2)
+        elif gesture == "read":
+            moments = np.arange(round(_READ * fps)) / fps
+            spoken = 0.5 - 0.5 * np.cos(2 * np.pi * moments / _SYLLABLE)
+            jaw, press = _AT_REST["jaw"] + 0.45 * spoken, _AT_REST["press"] * (1 - spoken)
+            add(_READ, jaw=jaw, press=press)
+        else:
+            share = bump(_GESTURE)
+            moves = {
+                name: _AT_REST[name] + share * (reached - _AT_REST[name])
+                for name, reached in _MADE[gesture].items()
+            }
+            add(_GESTURE, **moves)
+        add(_BETWEEN)
+    tracks = {name: np.concatenate(parts) for name, parts in made.items()}
+    count = len(tracks["yaw"])
+    still, nowhere = np.zeros(count), np.zeros((count, 2))
+    return Performance(
+        time=np.arange(count) / fps, roll=still, shift=nowhere, sway=nowhere, lean=still,
+        pucker=still, gaze=nowhere, brows=still, loudness=still, **tracks,
+    )  # fmt: skip
+
+
+def _step(x: Array) -> Array:
+    """0 at 0, 1 at 1, smooth between."""
+    return np.asarray(x * x * (3 - 2 * x))
 
 
 def _wave(time: Array, hertz: float, phase: float) -> Array:

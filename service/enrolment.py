@@ -23,6 +23,7 @@ _PER_FRAME = (
     "time", "expression", "rotation", "translation", "gaze", "lids", "torso", "confidence", "box",
     "mask",
 )  # fmt: skip
+_WHOLE = 10_000_000  # us of a long video of which every frame is kept, for the coder's models
 _GAP = 1_000_000  # us between two videos on the joined clock
 
 Array = NDArray[Any]
@@ -32,7 +33,8 @@ Progress = Callable[[float, float, str], None]
 @dataclass(frozen=True)
 class EnrolmentSettings:
     """size: pixels a side of the pictures to learn from.  budget: seconds, or `steps`.
-    checkpoint_every: seconds that a kill loses at most."""
+    checkpoint_every: seconds that a kill loses at most.  frames: most that are learned from, all in
+    memory: 2.4 GB at 512 pixels; a minute at 50 frames a second is not cut."""
 
     size: int = 256
     budget: float | None = 300.0
@@ -40,6 +42,7 @@ class EnrolmentSettings:
     device: str = "auto"
     seed: int = 0
     checkpoint_every: float = 20.0
+    frames: int = 3000
 
 
 def check_name(name: str) -> None:
@@ -87,8 +90,7 @@ def enrol(
     check_name(name)
     say = progress or (lambda done, total, note: None)
     warnings: list[str] = []
-    joined: list[FaceTrack] = []
-    cut: list[Crops] = []
+    found: list[FaceTrack] = []
     prior = TrackPrior.of(start) if start else None
     for index, path in enumerate(videos):
         if tracks:
@@ -107,14 +109,21 @@ def enrol(
             warnings += said
         if prior is None:
             prior = _prior(track)
-        crops = pictures_of(path, track, settings.size).at(track.time)
+        found.append(track)
+    total = sum(map(len, found))
+    kept = [t.cut(spread(t, settings.frames * len(t) // total)) for t in found]
+    if sum(map(len, kept)) < total:
+        warnings.append(
+            f"{sum(map(len, kept))} of {total} frames are learned from, spread over the video: "
+            "a minute or two of speech is enough."
+        )
+    images = _pictures(videos, kept, settings.size)
+    joined: list[FaceTrack] = []
+    for track in kept:
         shift = joined[-1].time[-1] + _GAP if joined else 0
         joined.append(_on_camera(replace(track, time=track.time + shift), prior))
-        cut.append(Crops(crops.images, crops.time + shift))
-    track, pictures = (
-        _joined(joined),
-        Crops(np.concatenate([c.images for c in cut]), np.concatenate([c.time for c in cut])),
-    )
+    track = _joined(joined)
+    pictures = Crops(images, track.time)
     warnings += _amount(track)
     avatar = fit(
         pictures,
@@ -145,16 +154,39 @@ def is_crops(path: Path) -> bool:
     return path.suffix.lower() == ".crops"
 
 
-def pictures_of(path: Path, track: FaceTrack, size: int) -> Any:
-    """The `Crops` of a video, or of a `.crops` file, at size x size."""
+def spread(track: FaceTrack, most: int) -> Array:
+    """Rows of a track to keep so that there are `most` of them: ten seconds from the first face on
+    as they are, for the coder's models learn how a face moves, and the others evenly."""
+    rows = np.arange(len(track))
+    if len(rows) <= most:
+        return rows
+    begin = track.time[int(np.argmax(track.confidence > 0))]
+    whole = rows[(track.time >= begin) & (track.time < begin + _WHOLE)][: most // 2]
+    others = np.setdiff1d(rows, whole)
+    some = np.linspace(0, len(others) - 1, most - len(whole)).round().astype(int)
+    return np.sort(np.concatenate([whole, others[some]]))
+
+
+def _pictures(videos: Sequence[Path], tracks: Sequence[FaceTrack], size: int) -> Array:
+    """[F, size, size, 3] the pictures of all tracks' frames, one video after the other."""
+    images = np.empty((sum(map(len, tracks)), size, size, 3), np.uint8)
+    row = 0
+    for path, track in zip(videos, tracks):
+        pictures_of(path, track, size, images[row : row + len(track)])
+        row += len(track)
+    return images
+
+
+def pictures_of(path: Path, track: FaceTrack, size: int, into: Array | None = None) -> Any:
+    """The `Crops` at a track's times of a video, or of a `.crops` file, at size x size."""
     if is_crops(path):
         from enroll.crops_file import load_crops
 
-        return load_crops(path, size)
+        return load_crops(path, size, track.time, into)
     from enroll.capture import open_video
     from enroll.crops import read_crops
 
-    return read_crops(open_video(path), track.window, size)
+    return read_crops(open_video(path), track.window, size, track.time, into)
 
 
 def _noted(say: Progress, note: str, done: float, total: float) -> None:

@@ -108,7 +108,9 @@ class Jobs(Generic[Shown]):
         """Refuses where enough of the user's are under way; lets drafts go that got no input."""
         self._not_too_many(session, context, user)
         drafts = select(Job).where(self._mine(user), Job.state == queue.EMPTY)
-        for place, job in enumerate(session.scalars(drafts.order_by(Job.created.desc()))):
+        # Locked, so that one whose input comes at this moment is no draft any more.
+        drafts = drafts.order_by(Job.created.desc()).with_for_update()
+        for place, job in enumerate(session.scalars(drafts)):
             if place + 1 >= _DRAFTS or job.created < now - _DRAFT:
                 queue.cancel(session, job, now)
 

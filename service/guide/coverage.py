@@ -11,10 +11,19 @@ from numpy.typing import NDArray
 from avatar.face import FaceTrack
 from service.guide.measures import Measures, measures_of
 
-# What a good enrolment reaches on either side of the person at rest.
-_ANGLES = {"left": ("yaw", 1, 20.0), "right": ("yaw", -1, 20.0),
-           "up": ("pitch", 1, 12.0), "down": ("pitch", -1, 12.0)}  # fmt: skip
-_MOUTH, _SMILE, _BLINKS, _SECONDS = 0.12, 0.06, 4, 30.0
+# What a good enrolment reaches from the person at rest, which the guided script asks for as well:
+# gesture -> (measure, direction, how far).
+REACH: dict[str, tuple[str, int, float]] = {
+    "left": ("yaw", 1, 20.0),  # the subject's left is the viewer's right
+    "right": ("yaw", -1, 20.0),
+    "up": ("pitch", 1, 12.0),
+    "down": ("pitch", -1, 12.0),
+    "open": ("mouth", 1, 0.12),
+    "smile": ("smile", 1, 0.06),
+}
+SHUT = 0.45  # lids, against those at rest
+_TURNS = ("left", "right", "up", "down")
+_BLINKS, _SECONDS = 4, 30.0
 YAWS = (-90, -20, -8, 8, 20, 90)  # edges of the map's columns, degrees against rest
 PITCHES = (-90, -8, 8, 90)  # of its rows
 
@@ -37,19 +46,19 @@ def covered(seen: Measures) -> Coverage:
     rows = ~np.isnan(seen.yaw)
     shape = (len(PITCHES) - 1, len(YAWS) - 1)
     if rows.sum() < 2:
-        names = [*_ANGLES, "mouth", "smile", "blinks", "length"]
+        names = [*_TURNS, "mouth", "smile", "blinks", "length"]
         return Coverage(dict.fromkeys(names, 0.0), np.zeros(shape))
     frame = float(np.median(np.diff(seen.time))) / 1e6
     yaw, pitch = (v[rows] - np.median(v[rows]) for v in (seen.yaw, seen.pitch))
-    reach = {"yaw": yaw, "pitch": pitch}
-    shares = {
-        name: np.percentile(sign * reach[measure], 98) / full
-        for name, (measure, sign, full) in _ANGLES.items()
-    }
+    turned = {"yaw": yaw, "pitch": pitch}
+    shares = {}
+    for name in _TURNS:
+        measure, sign, full = REACH[name]
+        shares[name] = np.percentile(sign * turned[measure], 98) / full
     mouth, smile, lids = seen.mouth[rows], seen.smile[rows], seen.lids[rows]
-    shut = lids < 0.45 * np.median(lids)
-    shares["mouth"] = (np.percentile(mouth, 99) - np.percentile(mouth, 10)) / _MOUTH
-    shares["smile"] = (np.percentile(smile, 98) - np.median(smile)) / _SMILE
+    shut = lids < SHUT * np.median(lids)
+    shares["mouth"] = (np.percentile(mouth, 99) - np.percentile(mouth, 10)) / REACH["open"][2]
+    shares["smile"] = (np.percentile(smile, 98) - np.median(smile)) / REACH["smile"][2]
     shares["blinks"] = (np.diff(shut.astype(int)) == 1).sum() / _BLINKS
     shares["length"] = rows.sum() * frame / _SECONDS
     counts, _, _ = np.histogram2d(pitch, yaw, bins=[np.array(PITCHES), np.array(YAWS)])

@@ -1,9 +1,10 @@
 """The guided script of a capture, which is the liveness challenge too: gestures in a random order,
 checked on the face as it is tracked, live and once more on the video that was sent.
 
-Everything is measured against the person at rest, in the first second.  A turn of the head or an
-open mouth that was not asked for is a fault; a film of somebody that was not made for this very
-order collects them.
+Everything is measured against the person at rest, in the first second.  How far a gesture has to go
+is what the coverage of an enrolment wants (`coverage.REACH`).  A turn of the head or an open mouth
+that was not asked for is a fault; a film of somebody that was not made for this very order collects
+them.
 """
 
 from __future__ import annotations
@@ -16,17 +17,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from avatar.face import FaceTrack
+from service.guide.coverage import REACH, SHUT
 from service.guide.measures import Measures, measures_of
 
-# Gesture -> (measure, direction, threshold against the person at rest).
-_REACH: dict[str, tuple[str, int, float]] = {
-    "left": ("yaw", 1, 14.0),  # the subject's left is the viewer's right
-    "right": ("yaw", -1, 14.0),
-    "up": ("pitch", 1, 9.0),
-    "down": ("pitch", -1, 9.0),
-    "open": ("mouth", 1, 0.10),
-    "smile": ("smile", 1, 0.06),
-}
 PROMPTS = {
     "rest": "Look into the camera",
     "left": "Turn your head to your left",
@@ -41,16 +34,18 @@ PROMPTS = {
 }
 _WATCHED = ("left", "right", "up", "down", "open")  # what nobody does by chance
 _REST = 700_000  # us of looking into the camera
-_BACK = 0.6  # share of the threshold below which a gesture has ended
-_SHUT, _WIDE = 0.45, 0.75  # lids, against those at rest
+_STRANGE = 0.8  # share of a gesture's reach that is a fault where it was not asked for
+_BACK = 0.45  # share below which a gesture has ended
+_WIDE = 0.75  # lids that are open again, against those at rest
 _SYLLABLE = 0.015  # change of the mouth's opening that counts as one
 _SYLLABLES, _READING = 12, 2_500_000  # of a sentence read, and us that it takes at least
+_SILENCE = 600_000  # us of a closed mouth after it: longer than the pause at a comma
 MOST_FAULTS = 2
 
 
 def drawn_script() -> list[str]:
     """The order of one capture: all gestures once, shuffled by the system's own randomness."""
-    names = [*_REACH, "blink", "read"]
+    names = [*REACH, "blink", "read"]
     secrets.SystemRandom().shuffle(names)
     return names
 
@@ -70,6 +65,7 @@ class Script:
     _count: int = 0
     _turn: float = 0.0
     _rising: bool = True
+    _spoke: int = 0
 
     @property
     def current(self) -> str:
@@ -99,7 +95,7 @@ class Script:
         if self._done(wanted, now, time):
             self._next(time)
             return
-        strange = [g for g in _WATCHED if g != wanted and self._reached(g, now) >= 1]
+        strange = [g for g in _WATCHED if g != wanted and self._reached(g, now) >= _STRANGE]
         if strange and not (wanted == "read" and strange == ["open"]):
             self.faults += 1
             self._settled = False
@@ -115,25 +111,29 @@ class Script:
     def _next(self, time: int) -> None:
         self.at += 1
         self._since, self._settled, self._shut, self._count = time, False, False, 0
-        self._turn, self._rising = self._rest["mouth"], True
+        self._turn, self._rising, self._spoke = self._rest["mouth"], True, time
 
     def _reached(self, gesture: str, now: dict[str, float]) -> float:
         """1 where it is made."""
-        measure, sign, threshold = _REACH[gesture]
-        return sign * (now[measure] - self._rest[measure]) / threshold
+        measure, sign, full = REACH[gesture]
+        return sign * (now[measure] - self._rest[measure]) / full
 
     def _done(self, gesture: str, now: dict[str, float], time: int) -> bool:
         if gesture == "blink":
             lids = now["lids"] / max(self._rest["lids"], 0.3)
-            if lids < _SHUT:
+            if lids < SHUT:
                 self._shut = True
             elif lids > _WIDE and self._shut:
                 self._shut, self._count = False, self._count + 1
             return self._count >= 2
         if gesture == "read":
             self._syllable(now["mouth"])
+            if self._reached("open", now) >= _BACK:
+                self._spoke = time
             assert self._since is not None
-            return self._count >= _SYLLABLES and time - self._since >= _READING
+            # Whoever reads on still does what was asked, so the next prompt waits for the end.
+            read = self._count >= _SYLLABLES and time - self._since >= _READING
+            return read and time - self._spoke >= _SILENCE
         return self._reached(gesture, now) >= 1
 
     def _syllable(self, mouth: float) -> None:

@@ -84,6 +84,9 @@ def supply(session: Session, job: str, inputs: str, now: float) -> None:
 def cancel(session: Session, job: Job, now: float) -> list[str]:
     """Ends it, whoever works on it; of one that has ended, lets what it made go.  Returns the
     sealed files to remove after the commit."""
+    # Whoever works on it may have ended it since it was read, and its owner may be gone.
+    if session.get(Job, job.id, with_for_update=True, populate_existing=True) is None:
+        return []
     if job.state not in ENDED:
         audit.note(session, job.owner_id, f"{job.kind}.cancelled", job.id, job.owner_id, now)
         return _end(job, CANCELLED, "", now)
@@ -105,7 +108,7 @@ def _let_go(job: Job) -> list[str]:
 
 
 def _free(now: float) -> ColumnElement[bool]:
-    return (Job.state == WAITING) | ((Job.state == RUNNING) & (Job.lease_until <= now))
+    return Job.state.in_((WAITING, RUNNING)) & (Job.lease_until <= now)
 
 
 def _end(job: Job, state: str, error: str, now: float) -> list[str]:
@@ -210,6 +213,22 @@ class Queue:
         with self.store.database.write() as session:
             job = self._held(session, claim)
             job.state, job.lease_until, job.updated = WAITING, 0.0, now
+
+    def put_off(self, claim: Claim, error: str, now: float) -> None:
+        """Gives the job back for a while, twice as long each time, where what keeps it from getting
+        on is not its own.  Too many times in a row without a checkpoint between end it with
+        `error`.  Raises LostError."""
+        with self.store.database.write() as session:
+            job = self._held(session, claim)
+            job.losses += 1
+            if job.losses < MOST_LOSSES:
+                job.state, job.updated = WAITING, now
+                job.lease_until = now + self.lease * 2**job.losses
+                left = []
+            else:
+                audit.note(session, claim.owner, f"{job.kind}.failed", job.id, claim.owner, now)
+                left = _end(job, FAILED, error, now)
+        self._remove(left)
 
     def fail(self, claim: Claim, error: str, now: float) -> None:
         """Raises LostError."""

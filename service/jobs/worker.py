@@ -10,13 +10,17 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.exc import InterfaceError, OperationalError, SQLAlchemyError
+from sqlalchemy.exc import TimeoutError as NoConnection
 
 from avatar.errors import FacewireError, StorageError
 from service.jobs.queue import Claim, LostError, Queue
 
 _log = logging.getLogger("facewire.jobs")
 _LOOK = 0.5  # seconds between two looks into an empty queue
+
+_AWAY = (OperationalError, InterfaceError, NoConnection, StorageError)  # and may be back
+_NOT_NOW = "The server cannot store or read this now."
 
 # Works a claim off in a folder of its own, and ends it by `Queue.finish`; the last raises where the
 # work has to stop, and is asked often.
@@ -68,12 +72,13 @@ class Worker:
             _log.info("job %s: cancelled or taken over", claim.id)
         except Stopped:
             self._quietly(lambda: self.queue.release(claim, time.time()))
-        except StorageError as error:  # which names a path of the server's: for the log alone
-            _log.error("job %s: storage: %s", claim.id, error.message)
-            self._fail(claim, "The server cannot store or read this now.")
+        except _AWAY as error:  # which names a path or an address: for the log alone
+            said = f": {error.message}" if isinstance(error, StorageError) else ""
+            _log.error("job %s: put off: %s%s", claim.id, type(error).__name__, said)
+            self._quietly(lambda: self.queue.put_off(claim, _NOT_NOW, time.time()))
         except FacewireError as error:
             self._fail(claim, error.sentences)
-        except Exception as error:  # a bug, or a database that went away: never the worker's end
+        except Exception as error:  # a bug, but never the worker's end
             _log.error("job %s: %s", claim.id, type(error).__name__)
             self._fail(claim, "The server failed at this; it has been logged.")
         finally:
@@ -86,14 +91,18 @@ class Worker:
         """A job that cannot be told its end runs out of its lease instead."""
         try:
             tell()
-        except (LostError, SQLAlchemyError):
+        except (LostError, SQLAlchemyError, StorageError):
             pass
 
     def _sweep(self) -> None:
         """Removes unsealed files that nobody works on any more."""
         old = time.time() - 2 * self.queue.lease
         for place in self.folder.iterdir():
-            if place.stat().st_mtime < old and not self.queue.runs(place.name.partition("-")[0]):
+            try:
+                left = place.stat().st_mtime < old
+            except FileNotFoundError:  # another worker was quicker, or has ended its job
+                continue
+            if left and not self.queue.runs(place.name.partition("-")[0]):
                 shutil.rmtree(place, ignore_errors=True)
 
     def _remove(self, job: str) -> None:

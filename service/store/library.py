@@ -107,7 +107,7 @@ class Library:
         blobs: set[str] = set()
         for one in session.scalars(select(StoredAvatar).where(StoredAvatar.owner_id == user)):
             blobs |= {blob for blob in (one.blob, one.sign) if blob}
-        for job in session.scalars(select(Job).where(Job.owner_id == user)):
+        for job in session.scalars(select(Job).where(Job.owner_id == user).with_for_update()):
             blobs |= set(job.blobs)
         session.execute(delete(Lease).where(Lease.grant_id.in_(grants)))
         session.execute(

@@ -10,7 +10,7 @@ import pytest
 
 from avatar.errors import InputError, StorageError
 from enroll.sample import RATE, SampleSettings, sample_clip, sample_voice, write_sample
-from enroll.sample_script import perform
+from enroll.sample_script import follow, perform
 
 pytest.importorskip("mediapipe")
 pytest.importorskip("skimage")
@@ -46,6 +46,40 @@ def test_the_script_turns_nods_blinks_and_speaks() -> None:
         angle = getattr(p, name)
         assert angle[tail].max() <= angle[:337].max() + 0.02
         assert angle[tail].min() >= angle[:337].min() - 0.02
+
+
+def test_who_follows_a_script_makes_its_gestures_in_their_order() -> None:
+    p = follow(["left", "blink", "up", "read", "right", "open"], 20)
+    blinks = np.flatnonzero((p.blink[1:] > 0.5) & (p.blink[:-1] <= 0.5))
+    moments = [p.yaw.argmax(), *blinks, p.pitch.argmin(), p.yaw.argmin(), p.jaw.argmax()]
+    assert len(blinks) == 2 and moments == sorted(moments)
+    for name in ("yaw", "pitch", "jaw", "blink"):
+        track = getattr(p, name)
+        assert track[0] == track[-1] == pytest.approx(np.median(track))
+
+
+def test_shut_eyes_are_shut_for_the_tracker() -> None:
+    from enroll.mesh import MediaPipeMesh
+    from enroll.puppet import Puppet
+
+    performance = follow(["blink"], 10)
+    source, puppet = MediaPipeMesh(), Puppet(256)
+
+    def opening(frame: int) -> float:
+        """Between the middles of the lids, in widths of the eye, the wider open eye's."""
+        face = source.find(puppet.draw(performance, frame))
+        assert face is not None
+        gaps = [
+            np.linalg.norm(face.points[up, :2] - face.points[low, :2])
+            / np.linalg.norm(face.points[a, :2] - face.points[b, :2])
+            for up, low, a, b in ((159, 145, 33, 133), (386, 374, 362, 263))
+        ]
+        return float(max(gaps))
+
+    try:
+        assert opening(int(performance.blink.argmax())) < 0.4 * opening(0)
+    finally:
+        source.close()
 
 
 def test_a_face_is_found_in_every_picture(spread: list[np.ndarray]) -> None:

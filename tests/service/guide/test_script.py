@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from service.guide.coverage import covered
+from service.guide.coverage import REACH, covered
 from service.guide.measures import Measures
 from service.guide.script import MOST_FAULTS, PROMPTS, Script, drawn_script
 
@@ -17,15 +17,17 @@ DONE = {
 }  # fmt: skip
 
 
-def film(order):
-    """Somebody who does as told: each gesture for most of a second, with rests between."""
+def film(order, read=None):
+    """Somebody who does as told: each gesture for most of a second, with rests between.  read: the
+    rows of the sentence."""
     rows = [REST] * (2 * FPS)
     for gesture in order:
         if gesture == "blink":
             for _ in range(2):
                 rows += [REST | {"lids": 0.2}] * 4 + [REST] * 8
         elif gesture == "read":
-            rows += [REST | {"mouth": 0.01 + 0.06 * (n // 3 % 2)} for n in range(4 * FPS)]
+            spoken = [REST | {"mouth": 0.01 + 0.06 * (n // 3 % 2)} for n in range(4 * FPS)]
+            rows += read or spoken
         else:
             rows += [REST | DONE[gesture]] * 18
         rows += [REST] * FPS
@@ -55,6 +57,28 @@ ORDERS = [
 def test_who_follows_gets_through_without_a_fault(order):
     script = after(order, film(order))
     assert script.done and script.faults == 0 and script.current == "done"
+
+
+@pytest.mark.parametrize("order", ORDERS)
+@pytest.mark.parametrize("seconds", [3, 6, 9])
+def test_who_reads_the_sentence_to_its_end_makes_no_fault(order, seconds):
+    """With wide lips, and a pause at each comma."""
+    rows = [REST | {"mouth": 0.01 + 0.15 * (n // 3 % 2)} for n in range(seconds * FPS)]
+    for comma in (FPS, 2 * FPS):
+        rows[comma : comma + FPS // 3] = [REST] * (FPS // 3)
+    script = after(order, film(order, read=rows))
+    assert script.done and script.faults == 0
+
+
+@pytest.mark.parametrize("gesture", ["left", "right", "up", "down", "open"])
+def test_the_script_asks_for_as_much_as_the_coverage_wants(gesture):
+    measure, sign, full = REACH[gesture]
+    for share, made in ((0.9, False), (1.02, True)):
+        rows = [REST] * FPS + [REST | {measure: REST[measure] + sign * share * full}] * FPS
+        seen = measures(rows + [REST] * 3 * FPS)
+        assert after([gesture], seen).done == made
+        name = "mouth" if gesture == "open" else gesture
+        assert (covered(seen).shares[name] == 1.0) == made
 
 
 @pytest.mark.parametrize("film_of", range(3))

@@ -108,6 +108,26 @@ def test_a_video_outlives_neither_its_time_nor_its_avatar(store, archive):
         assert jobs.let_go(session, outlived(19.0)) == []
 
 
+def test_a_job_that_ends_while_it_is_cancelled_has_ended(store, archive):
+    from service.jobs import queue as jobs
+    from service.jobs.enrolment import adding
+    from service.jobs.queue import Queue
+
+    ada, queue = _user(store), Queue(store)
+    with store.database.write() as session:
+        id = jobs.submit(session, ada, "enrolment", {"name": "Ada"}, 1.0).id
+        jobs.supply(session, id, store.library.put(session, ada, [b"x"]), 1.0)
+    claim = queue.claim(2.0)
+    with store.database.write() as session:
+        job = session.get_one(jobs.Job, id)
+        queue.keep(claim, 3.0, "checkpoint", b"newer than what was read")
+        queue.finish(claim, {}, 4.0, adding(store.library, archive, 4.0))
+        assert jobs.cancel(session, job, 5.0) == []
+    with store.database.read() as session:
+        job = session.get_one(jobs.Job, id)
+    assert (job.state, job.checkpoint) == ("done", None) and job.result
+
+
 def test_migrations_run_both_ways(url, store):
     from alembic import command
     from alembic.config import Config

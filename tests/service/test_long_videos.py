@@ -1,0 +1,97 @@
+"""What an enrolment holds in memory of a long video."""
+
+from __future__ import annotations
+
+import tracemalloc
+from dataclasses import dataclass
+
+import numpy as np
+import pytest
+
+from avatar.camera import Pinhole
+from avatar.face import FaceTrack, Window
+from avatar.morphable import FaceModel
+from service.enrolment import EnrolmentSettings, enrol, spread
+
+WINDOW = Window(0.0, 0.0, 16.0, 16, 16)
+
+
+def track(frames, fps=30.0, first=0):
+    """first: the row of the first frame with a face."""
+    zeros = np.zeros((frames, 79), np.float32)
+    return FaceTrack(
+        time=(np.arange(frames) * 1e6 / fps).astype(np.int64),
+        expression=zeros, rotation=zeros[:, :3], translation=zeros[:, :3], gaze=zeros[:, :4],
+        lids=zeros[:, :2], torso=zeros[:, :4], box=zeros[:, :4],
+        confidence=(np.arange(frames) >= first).astype(np.float32),
+        mask=np.zeros((frames, 64, 64), np.uint8),
+        identity=np.zeros(FaceModel.load().identities, np.float32),
+        camera=Pinhole(1.2), window=WINDOW,
+    )  # fmt: skip
+
+
+def test_a_usual_clip_is_kept_as_it_is():
+    for fps in (25.0, 50.0):
+        minute = track(int(60 * fps), fps)
+        kept = spread(minute, EnrolmentSettings().frames)
+        assert np.array_equal(kept, np.arange(len(minute)))
+
+
+def test_of_a_long_one_frames_are_left_out_evenly_but_for_ten_seconds():
+    rows = spread(track(18_000, first=900), 3000)
+    assert len(rows) == 3000 and (rows[0], rows[-1]) == (0, 17_999)
+    steps = np.diff(rows)
+    inside = (rows[:-1] >= 900) & (rows[1:] < 1200)
+    assert inside.sum() == 299 and set(steps[inside]) == {1}
+    assert steps.max() == 7 and np.median(steps[~inside]) in (6, 7)
+
+
+@dataclass
+class Shown:
+    image: np.ndarray
+    time: int
+
+
+def test_pictures_are_held_once():
+    pytest.importorskip("cv2")
+    from enroll.crops import read_crops
+
+    long = track(400)
+    some = long.cut(spread(long, 200))
+    video = (
+        Shown(np.full((16, 16, 3), n % 251, np.uint8), int(t)) for n, t in enumerate(long.time)
+    )
+    tracemalloc.start()
+    crops = read_crops(video, WINDOW, 64, some.time).at(some.time)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < 1.2 * crops.images.nbytes
+    shown = np.flatnonzero(np.isin(long.time, some.time)) % 251
+    assert np.array_equal(crops.images[:, 5, 5, 0], shown)
+
+
+def test_who_films_for_long_is_told_and_gets_an_avatar_of_some(
+    monkeypatch, make_video, archive, tmp_path
+):
+    for package in ("av", "torch"):
+        pytest.importorskip(package)
+    import enroll.fit
+    from avatar.archive import parse_avatar
+    from avatar.avatar import Consent
+
+    def fit(pictures, track, *_, **__):
+        given.append((pictures, track))
+        return parse_avatar(archive)
+
+    given = []
+    monkeypatch.setattr(enroll.fit, "fit", fit)
+    long = track(60, 25.0)
+    video = make_video([np.full((16, 16, 3), 4 * n, np.uint8) for n in range(60)])
+    consent = Consent("self", "tests", "2026-01-01T00:00:00+00:00", "page", "1")
+    settings = EnrolmentSettings(size=32, frames=40)
+    target = tmp_path / "a.avatar"
+    _, said = enrol([video, video], "Ada", consent, target, settings, tracks=[long, long])
+    ((pictures, learned),) = given
+    assert len(pictures) == len(learned) == 40
+    assert np.array_equal(pictures.images[20:, 0, 0, 0], pictures.images[:20, 0, 0, 0])
+    assert "40 of 120 frames" in said[0]

@@ -39,10 +39,7 @@ def save_checkpoint(fit: Fit, path: Path) -> None:
 
 def load_checkpoint(fit: Fit, path: Path) -> None:
     """Raises InputError for a checkpoint that is damaged or of another fit."""
-    try:
-        state: dict[str, Any] = torch.load(path, map_location="cpu", weights_only=True)
-    except (OSError, RuntimeError, EOFError, ValueError, pickle.UnpicklingError) as error:
-        raise InputError(f"the checkpoint {path.name} cannot be read: {error}", _CURE) from None
+    state = _read(path)
     if (state.get("frames"), state.get("size")) != (len(fit.track), int(fit.images.shape[1])):
         raise InputError(f"the checkpoint {path.name} is of another fit", _CURE)
     fit.person.load_state_dict(state["person"])
@@ -54,3 +51,16 @@ def load_checkpoint(fit: Fit, path: Path) -> None:
     fit.done_steps, fit.spent, fit.report = state["done_steps"], state["spent"], state["report"]
     if fit.report:
         fit.learn_everything()
+
+
+def spent_in(path: Path) -> float:
+    """Seconds that a checkpoint's fit has taken.  Raises InputError where it is damaged."""
+    return float(_read(path)["spent"])
+
+
+def _read(path: Path) -> dict[str, Any]:
+    try:
+        state: dict[str, Any] = torch.load(path, map_location="cpu", weights_only=True)
+    except (OSError, RuntimeError, EOFError, ValueError, pickle.UnpicklingError) as error:
+        raise InputError(f"the checkpoint {path.name} cannot be read: {error}", _CURE) from None
+    return state

@@ -46,7 +46,7 @@ class Jobs(Generic[Shown]):
         """A new one, which waits for its input."""
         now = context.clock()
         self._make_room(session, context, user, now)
-        return self._shown(context, queue.submit(session, user, self.kind, settings, now))
+        return self._shown(session, context, queue.submit(session, user, self.kind, settings, now))
 
     async def take(self, request: Request, context: Context, user: str, id: str) -> Shown:
         """The request's body is the input.  It is sealed while it comes, and the job then waits in
@@ -62,18 +62,20 @@ class Jobs(Generic[Shown]):
         """The newest first."""
         with context.database.read() as session:
             mine = select(Job).where(self._mine(user)).order_by(Job.created.desc())
-            return [self._shown(context, job) for job in session.scalars(mine.limit(_LISTED))]
+            return [
+                self._shown(session, context, job) for job in session.scalars(mine.limit(_LISTED))
+            ]
 
     def show(self, context: Context, user: str, id: str) -> Shown:
         with context.database.read() as session:
-            return self._shown(context, self.own(session, id, user))
+            return self._shown(session, context, self.own(session, id, user))
 
     def cancel(self, context: Context, user: str, id: str) -> Shown:
         """Stops it, and destroys what it was given and what it made."""
         with context.database.write() as session:
             job = self.own(session, id, user)
             left = queue.cancel(session, job, context.clock())
-            shown = self._shown(context, job)
+            shown = self._shown(session, context, job)
         for blob in left:
             context.library.blobs.remove(blob)
         return shown
@@ -98,8 +100,11 @@ class Jobs(Generic[Shown]):
             raise refuse(404, f"There is no such {self.kind} of yours.")
         return job
 
-    def _shown(self, context: Context, job: Job) -> Shown:
-        return self.shown(job, context.settings)
+    def _shown(self, session: Session, context: Context, job: Job) -> Shown:
+        shown = self.shown(job, context.settings)
+        if job.state == queue.WAITING:
+            shown.ahead = queue.ahead(session, job)
+        return shown
 
     def _mine(self, user: str) -> ColumnElement[bool]:
         return (Job.owner_id == user) & (Job.kind == self.kind)
@@ -129,7 +134,7 @@ class Jobs(Generic[Shown]):
             key = context.library.key_of(session, user)
         with context.library.sealing(pieces, key) as blob, context.database.write() as session:
             queue.supply(session, id, blob, context.clock())
-            return self._shown(context, self.own(session, id, user))
+            return self._shown(session, context, self.own(session, id, user))
 
 
 async def _events(context: Context, look: Callable[[], JobShown]) -> AsyncIterator[str]:

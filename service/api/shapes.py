@@ -87,7 +87,8 @@ class JobShown(BaseModel):
     state: str
     progress: float = Field(description="0 to 1")
     note: str
-    seconds_left: float | None = Field(description="of what the note names, where known")
+    seconds_left: float | None = Field(description="until it ends, where known, when updated")
+    ahead: int | None = Field(None, description="jobs that wait before it, while it waits")
     report: dict[str, Any] | None
     error: str
     created: datetime

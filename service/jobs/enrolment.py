@@ -31,7 +31,10 @@ if TYPE_CHECKING:
     from enroll.fit import Fit
 
 KIND = "enrolment"
-_TRACKING = 0.25  # share of the progress that is told while the face is followed
+_TRACKING, _FITTED = 0.25, 0.95  # the progress where the face was followed, where the fit has ended
+# Measured on two cores: seconds of what is done before the first step of a fit, seconds after the
+# last, and the steps that take as long as that.
+_STARTING, _FINISHING, _FINISHING_STEPS = 10.0, 30.0, 100
 _PREVIEW = 10.0  # seconds between two previews, which take from the fit
 _FASTEST = 60.0  # frames a second of a video that is as long as may be
 
@@ -52,6 +55,8 @@ class FitTelling(Telling):
 
     checkpoint: Path
     longest: float  # seconds of video
+    budget: float | None  # seconds of the fit that this run has still to do
+    finishing: float = _FINISHING
     shown: float = 0.0
     kept: float = 0.0
 
@@ -59,14 +64,23 @@ class FitTelling(Telling):
         """done: frames."""
         if done > self.longest * _FASTEST:
             raise _too_long(self.longest)
-        self.tell("Following the face", _TRACKING * done / max(total, done, 1.0), done, total)
+        later = None if self.budget is None else _STARTING + self.budget + self.finishing
+        progress = _TRACKING * done / max(total, done, 1.0)
+        self.tell("Following the face", progress, done, total, later)
 
     def fitting(self, done: float, total: float, note: str) -> None:
-        share = done / max(total, 1e-9)
-        self.tell(_sentence(note), _TRACKING + (1 - _TRACKING) * share, done, total)
+        progress = _TRACKING + (_FITTED - _TRACKING) * done / max(total, 1e-9)
+        if done >= total:
+            self.say(_sentence(note), progress, self.finishing, at_once=True)
+        elif self.budget is not None:  # both are seconds
+            self.say(_sentence(note), progress, total - done + self.finishing)
+        else:
+            self.tell(_sentence(note), progress, done, total, self.finishing)
         self._keep()
 
     def watch(self, fit: Fit) -> None:
+        if fit.done_steps:
+            self.finishing = _FINISHING_STEPS * fit.spent / fit.done_steps
         now = self.clock()
         if now - self.shown < _PREVIEW:
             return
@@ -97,16 +111,21 @@ def run(
 
     Raises LostError, what `check` raises, and FacewireErrors for what the video does not hold.
     """
+    from enroll.checkpoint import spent_in
     from service.tracking import track_file
 
     asked = claim.settings
     video, target = folder / "video", folder / "result.avatar"
     _unsealed(queue.open(claim, claim.inputs), video)
+    budget = asked.get("budget")
     if claim.checkpoint:
         _unsealed(queue.open(claim, claim.checkpoint), checkpoint_of(target))
+        if budget is not None:
+            budget = max(0.0, budget - spent_in(checkpoint_of(target)))
     telling = FitTelling(
-        queue, claim, check, clock, checkpoint=checkpoint_of(target), longest=work.longest
-    )
+        queue, claim, check, clock,
+        checkpoint=checkpoint_of(target), longest=work.longest, budget=budget,
+    )  # fmt: skip
     track, warnings = track_file(video, progress=telling.tracking)
     if track.time[-1] > work.longest * 1e6:
         raise _too_long(work.longest)

@@ -12,7 +12,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import ColumnElement, select, update
+from sqlalchemy import ColumnElement, func, select, update
 from sqlalchemy.orm import Session
 
 from avatar.errors import MismatchError, TakenError
@@ -121,6 +121,13 @@ def _end(job: Job, state: str, error: str, now: float) -> list[str]:
     return left
 
 
+def ahead(session: Session, job: Job) -> int:
+    """How many jobs wait that are worked on before it."""
+    older = (Job.created < job.created) | ((Job.created == job.created) & (Job.id < job.id))
+    query = select(func.count()).where(Job.state == WAITING, older)
+    return session.scalar(query) or 0
+
+
 class Queue:
     """What workers do with jobs.  lease: seconds that a claim lasts without a beat."""
 
@@ -165,6 +172,7 @@ class Queue:
                 claim = None
             else:
                 job.state, job.fence, job.updated = RUNNING, job.fence + 1, now
+                job.report = {}  # what a worker said that was lost holds no more
                 job.lease_until = now + self.lease
                 assert job.inputs is not None
                 claim = Claim(
@@ -187,14 +195,17 @@ class Queue:
         note: str = "",
         left: float | None = None,
     ) -> None:
-        """Keeps the job for another lease, and says how far it is.  left: seconds of this stage,
-        None where not known.  Raises LostError."""
+        """Keeps the job for another lease, and says how far it is.  left: seconds until its end,
+        None where not known; a beat that says nothing counts them down.  Raises LostError."""
         with self.store.database.write() as session:
             job = self._held(session, claim)
             job.lease_until = now + self.lease
             if progress is not None:
                 job.progress, job.note, job.updated = min(1.0, max(0.0, progress)), note[:255], now
                 job.report = {} if left is None else {"seconds_left": round(left, 1)}
+            elif left := job.report.get("seconds_left"):
+                passed, job.updated = now - job.updated, now
+                job.report = {"seconds_left": round(max(0.0, left - passed), 1)}
 
     def keep(self, claim: Claim, now: float, field: str, data: bytes) -> None:
         """Seals a checkpoint or a preview in the place of the one before.  Raises LostError."""
@@ -212,7 +223,7 @@ class Queue:
         """Gives the job back unfinished, for a worker that has to stop.  Raises LostError."""
         with self.store.database.write() as session:
             job = self._held(session, claim)
-            job.state, job.lease_until, job.updated = WAITING, 0.0, now
+            job.state, job.lease_until, job.updated, job.report = WAITING, 0.0, now, {}
 
     def put_off(self, claim: Claim, error: str, now: float) -> None:
         """Gives the job back for a while, twice as long each time, where what keeps it from getting
@@ -222,7 +233,7 @@ class Queue:
             job = self._held(session, claim)
             job.losses += 1
             if job.losses < MOST_LOSSES:
-                job.state, job.updated = WAITING, now
+                job.state, job.updated, job.report = WAITING, now, {}
                 job.lease_until = now + self.lease * 2**job.losses
                 left = []
             else:

@@ -19,17 +19,28 @@ class Telling:
     claim: Claim
     check: Callable[[], None]
     clock: Callable[[], float] = time.time
-    begun: dict[str, float] = field(default_factory=dict)
+    begun: dict[str, tuple[float, float]] = field(default_factory=dict)
     told: float = 0.0
 
-    def tell(self, note: str, progress: float, done: float, total: float) -> None:
+    def tell(
+        self, note: str, progress: float, done: float, total: float, later: float | None = 0.0
+    ) -> None:
         """progress: 0 to 1, of the job.  done, total: of the stage that `note` names before its
-        first comma, which tell the seconds that are left of it."""
+        first comma.  later: seconds that what follows it takes, None where not known.
+
+        What is left goes by this run's own pace: `done` may hold what earlier runs did."""
+        now = self.clock()
+        begun, first = self.begun.setdefault(note.split(",")[0], (now, done))
+        left = None
+        if later is not None and total > done > first:
+            left = (now - begun) * (total - done) / (done - first) + later
+        self.say(note, progress, left)
+
+    def say(self, note: str, progress: float, left: float | None, at_once: bool = False) -> None:
+        """left: seconds until the job's end, None where not known."""
         self.check()
         now = self.clock()
-        begun = self.begun.setdefault(note.split(",")[0], now)
-        if now - self.told < _TELL:
+        if now - self.told < _TELL and not at_once:
             return
-        left = (now - begun) * (total - done) / done if done > 0 and total > done else None
         self.queue.beat(self.claim, now, progress, note, left)
         self.told = now

@@ -134,8 +134,9 @@ async function follow(id) {
     const now = await call("GET", `/v1/enrolments/${id}`);
     if (now.id !== current) return;
     at("fw-progress").value = now.progress;
-    const left = now.seconds_left == null ? "" : `, about ${Math.ceil(now.seconds_left)} s of this left`;
-    const words = { waiting: "Waiting for its turn", running: (now.note || "Begun") + left,
+    const left = now.seconds_left == null ? "" : `, about ${Math.ceil(now.seconds_left)} s left`;
+    const line = now.ahead ? `, ${now.ahead} before it` : "";
+    const words = { waiting: "Waiting for its turn" + line, running: (now.note || "Begun") + left,
       done: "Your avatar is ready.", failed: now.error, cancelled: "Cancelled." };
     say("fw-status", words[now.state], now.state === "failed");
     if (now.preview && now.updated !== shown) await preview(id);

@@ -133,22 +133,30 @@ def test_workers_and_servers_are_killed_at_random_times_and_the_job_ends_once(se
     assert [a["id"] for a in avatars] == [shown["avatar"]] and not plain_files(server)
 
 
-def test_cancelling_stops_a_running_fit(server, clip):
+def test_cancelling_stops_a_running_fit_and_a_server_that_ends_hands_one_back(server, clip):
     ada = server.user("ada")
-    id = ask(server, ada, steps=100_000)
-    send(server, ada, id, clip.read_bytes())
-    end = time.monotonic() + 120
-    while server.call("GET", f"/v1/enrolments/{id}", ada).json()["progress"] < 0.25:
-        assert time.monotonic() < end
-        time.sleep(0.2)
+    end = time.monotonic() + 240
+
+    def under_way():
+        id = ask(server, ada, steps=100_000)
+        send(server, ada, id, clip.read_bytes())
+        while (shown := server.call("GET", f"/v1/enrolments/{id}", ada).json())["progress"] <= 0.25:
+            assert shown["state"] in ("waiting", "running") and time.monotonic() < end, shown
+            time.sleep(0.2)
+        return id
+
+    id = under_way()
     assert server.call("DELETE", f"/v1/enrolments/{id}", ada).json()["state"] == "cancelled"
     while plain_files(server):
         assert time.monotonic() < end
         time.sleep(0.2)
     assert not [p for p in (server.data / "sealed").rglob("*") if p.is_file()]
-    second = ask(server, ada)  # the worker is free again
-    send(server, ada, second, clip.read_bytes())
-    assert ended(server, ada, second)["state"] == "done"
+    second = under_way()  # the worker is free again
+    assert server.stop() == 0 and not plain_files(server)
+    server.environment["FACEWIRE_WORKERS"] = "0"
+    server.start()
+    shown = server.call("GET", f"/v1/enrolments/{second}", ada).json()
+    assert (shown["state"], shown["ahead"], shown["seconds_left"]) == ("waiting", 0, None)
 
 
 def test_a_fit_goes_on_from_its_checkpoint(store, ada, clip, tmp_path):

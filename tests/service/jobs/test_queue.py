@@ -123,6 +123,31 @@ def test_a_beat_keeps_the_lease(store, ada, queue):
     assert (job.progress, job.note, job.report) == (0.5, "half", {"seconds_left": 3.0})
 
 
+def test_a_beat_that_says_nothing_counts_down(store, ada, queue):
+    id = ask(store, ada)
+    claim = queue.claim(1.0)
+    queue.beat(claim, 2.0)
+    assert look(store, id).report == {}
+    queue.beat(claim, 3.0, 0.5, "half", left=5.0)
+    for now, left in ((5.0, 3.0), (6.0, 2.0), (9.0, 0.0), (10.0, 0.0)):
+        queue.beat(claim, now)
+        assert look(store, id).report == {"seconds_left": left}
+    queue.beat(claim, 11.0, 0.9, "half", left=7.0)
+    queue.release(claim, 12.0)
+    assert look(store, id).report == {}
+
+
+def test_the_place_in_the_line_is_that_of_the_work(store, ada, queue):
+    ids = [ask(store, ada, now) for now in (3.0, 1.0, 2.0)]
+
+    def places():
+        with store.database.read() as session:
+            return [jobs.ahead(session, session.get_one(Job, id)) for id in ids]
+
+    assert places() == [2, 0, 1]
+    assert queue.claim(4.0).id == ids[1] and places() == [1, 0, 0]
+
+
 def test_what_is_released_waits_and_loses_nothing(store, ada, queue):
     ask(store, ada)
     claim = queue.claim(1.0)

@@ -49,10 +49,7 @@ def _add(context: Context, user: str, data: bytes) -> AvatarShown:
 def list_avatars(me: Reader, context: Shared) -> list[AvatarShown]:
     """Yours, and those that you may fetch now."""
     now = context.clock()
-    held = select(Grant.avatar_id).where(
-        Grant.holder_id == me.user, Grant.revoked.is_(None), Grant.expires > now
-    )
-    mine = (StoredAvatar.owner_id == me.user) | StoredAvatar.id.in_(held)
+    mine = grants.received(me.user, now)
     query = select(StoredAvatar, User.name).join(User, User.id == StoredAvatar.owner_id)
     with context.database.read() as session:
         rows = session.execute(query.where(mine).order_by(StoredAvatar.created.desc()).limit(500))
@@ -102,8 +99,13 @@ def fetch(
 
 
 def _first_bytes(source: SealedFile | Resealed) -> int | None:
-    """None where the archive opens whole only, or its header is longer than a chunk."""
-    return first_bytes(b"".join(source.read(0, min(source.size, CHUNK))))
+    """None where the archive opens whole only, or its header is longer than a chunk.  A source
+    that cannot be read is closed."""
+    try:
+        return first_bytes(b"".join(source.read(0, min(source.size, CHUNK))))
+    except BaseException:
+        source.close()
+        raise
 
 
 def _source(

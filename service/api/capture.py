@@ -18,7 +18,7 @@ from service.api.sockets import next_picture, picture_of, welcome
 from service.guide.advice import advise, mesh_points
 from service.guide.measures import measures_of
 from service.guide.script import PROMPTS, Script
-from service.store.models import Job
+from service.store.models import Job, is_id
 
 router = APIRouter(prefix="/v1")
 
@@ -45,7 +45,7 @@ async def capture(socket: WebSocket) -> None:
 
 def _order(context: Context, user: str, enrolment: Any) -> list[str]:
     with context.database.read() as session:
-        job = session.get(Job, enrolment) if isinstance(enrolment, str) else None
+        job = session.get(Job, enrolment) if is_id(enrolment) else None
         order = job.settings.get("script") if job is not None and job.owner_id == user else None
     if not order:
         raise InputError("there is no guided enrolment of yours by this id", "Ask for one first.")

@@ -82,7 +82,7 @@ def show(id: Id, me: Reader, context: Shared) -> EnrolmentShown:
 
 @router.delete("/enrolments/{id}")
 def cancel(id: Id, me: Writer, context: Shared) -> EnrolmentShown:
-    """Stops it and destroys its video; what has ended stays as it is."""
+    """Stops it and destroys its video; of one that has ended, its preview."""
     return _jobs.cancel(context, me.user, id)
 
 

@@ -73,6 +73,9 @@ class Jobs(Generic[Shown]):
         with context.database.write() as session:
             job = self.own(session, id, user)
             left = queue.cancel(session, job, context.clock())
+            if job.preview:
+                left.append(job.preview)
+                job.preview = None
             shown = self._shown(context, job)
         for blob in left:
             context.library.blobs.remove(blob)

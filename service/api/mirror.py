@@ -17,7 +17,7 @@ from service.accounts.tokens import Bearer
 from service.api.context import NO_AVATAR, Context
 from service.api.sockets import jpeg, next_picture, picture_of, welcome
 from service.calls.badge import badged
-from service.store.models import StoredAvatar
+from service.store.models import StoredAvatar, is_id
 from service.watermark.mark import Watermark
 
 router = APIRouter(prefix="/v1")
@@ -56,7 +56,7 @@ async def mirror(socket: WebSocket) -> None:
 def own(context: Context, user: str, id: Any) -> Avatar:
     """A user's own avatar, unsealed.  Raises InputError."""
     with context.database.read() as session:
-        stored = session.get(StoredAvatar, id) if isinstance(id, str) else None
+        stored = session.get(StoredAvatar, id) if is_id(id) else None
         if stored is None or stored.owner_id != user:
             raise InputError(NO_AVATAR.rstrip("."), "Choose one of yours.")
         source = context.library.open(session, user, stored.blob)

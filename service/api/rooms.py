@@ -144,12 +144,10 @@ def _granted(context: Context, user: str, digest: bytes) -> Avatar | None:
     """The avatar of a digest's first bytes, if it is the user's or they hold a grant for it."""
     now = context.clock()
     with context.database.write() as session:
-        named = select(StoredAvatar).where(StoredAvatar.digest.startswith(digest.hex()))
-        for stored in session.scalars(named.limit(20)):
-            if stored.owner_id == user or grants.standing(session, stored.id, user, now):
-                audit.note(session, user, "avatar.shown", stored.id, stored.owner_id, now)
-                source = context.library.open(session, stored.owner_id, stored.blob)
-                break
-        else:
+        named = StoredAvatar.digest.startswith(digest.hex()) & grants.received(user, now)
+        stored = session.scalar(select(StoredAvatar).where(named).limit(1))
+        if stored is None:
             return None
+        audit.note(session, user, "avatar.shown", stored.id, stored.owner_id, now)
+        source = context.library.open(session, stored.owner_id, stored.blob)
     return parse_avatar(source.whole())

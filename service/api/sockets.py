@@ -91,7 +91,7 @@ def picture_of(data: bytes) -> NDArray[np.uint8]:
             if max(image.size) > _LARGEST or min(image.size) < 32:
                 raise InputError(f"a picture of {image.size} cannot be taken", _MORE)
             return np.asarray(image.convert("RGB"))
-    except (OSError, SyntaxError, ValueError):
+    except (OSError, SyntaxError, ValueError, Image.DecompressionBombError):
         raise InputError("this is no picture", _MORE) from None
 
 

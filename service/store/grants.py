@@ -9,7 +9,7 @@ from __future__ import annotations
 import secrets
 from dataclasses import dataclass
 
-from sqlalchemy import select
+from sqlalchemy import ColumnElement, select
 from sqlalchemy.orm import Session
 
 from avatar.errors import InputError
@@ -50,6 +50,14 @@ def revoke(given: Grant, now: float) -> None:
 
 def holds(given: Grant, now: float) -> bool:
     return given.revoked is None and now < given.expires
+
+
+def received(user: str, now: float) -> ColumnElement[bool]:
+    """Of stored avatars those that are the user's, or that they hold a grant for."""
+    held = select(Grant.avatar_id).where(
+        Grant.holder_id == user, Grant.expires > now, Grant.revoked.is_(None)
+    )
+    return (StoredAvatar.owner_id == user) | StoredAvatar.id.in_(held)
 
 
 def standing(session: Session, avatar: str, holder: str, now: float) -> Grant | None:

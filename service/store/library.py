@@ -87,13 +87,19 @@ class Library:
         return stored
 
     def remove_avatar(self, session: Session, avatar: StoredAvatar) -> list[str]:
-        """Takes the avatar and its grants out.  Returns its blobs, to be removed after commit."""
+        """Takes the avatar and its grants out, and the pictures of its enrolment.  Returns the
+        blobs of all, to be removed after commit."""
         grants = select(Grant.id).where(Grant.avatar_id == avatar.id)
         session.execute(delete(Lease).where(Lease.grant_id.in_(grants)))
         session.execute(delete(Grant).where(Grant.avatar_id == avatar.id))
+        blobs = [avatar.blob, avatar.sign]
+        made = select(Job).where(Job.owner_id == avatar.owner_id, Job.result == avatar.id)
+        for job in session.scalars(made):
+            blobs.append(job.preview)
+            job.preview = None
         session.delete(avatar)
         session.flush()
-        return [blob for blob in (avatar.blob, avatar.sign) if blob]
+        return [blob for blob in blobs if blob]
 
     def erase_user(self, session: Session, user: str) -> list[str]:
         """Destroys the user's key and every row of theirs; from the commit on, nothing that was

@@ -6,7 +6,7 @@ from typing import Annotated
 
 from fastapi import APIRouter, Query, Request, Response
 from fastapi.concurrency import run_in_threadpool
-from sqlalchemy import func, select
+from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from avatar.archive import first_bytes
@@ -16,7 +16,7 @@ from service.api.context import NO_AVATAR, Context, Shared, asking, own_avatar
 from service.api.download import download
 from service.api.problems import refuse
 from service.api.shapes import AvatarShown, Id
-from service.store import audit, grants
+from service.store import audit, bounds, grants
 from service.store.models import Grant, Lease, StoredAvatar, User
 from service.store.sealed import CHUNK, Resealed, SealedFile
 
@@ -28,18 +28,16 @@ Writer = Annotated[Bearer, asking("avatars:write")]
 @router.post("", status_code=201)
 async def add(request: Request, me: Writer, context: Shared) -> AvatarShown:
     """The body is an .avatar archive as it is.  It is checked, then sealed under your key."""
-    if context.uploads.locked():
-        raise refuse(503, "Others are sending avatars; try again.", {"Retry-After": "5"})
-    async with context.uploads:
+    with context.uploads.place(me.user):
         data = await request.body()
         return await run_in_threadpool(_add, context, me.user, data)
 
 
 def _add(context: Context, user: str, data: bytes) -> AvatarShown:
     with context.database.write() as session:
-        count = select(func.count()).where(StoredAvatar.owner_id == user)
-        if (session.scalar(count) or 0) >= context.settings.avatars:
-            raise refuse(409, "You have as many avatars as you may; delete one first.")
+        bounds.hold(session, user)
+        mine = select(StoredAvatar.id).where(StoredAvatar.owner_id == user)
+        bounds.check(session, mine, context.settings.avatars, "avatars", "Delete one first.")
         avatar = context.library.add_avatar(session, user, data, context.clock())
         audit.note(session, user, "avatar.added", avatar.id, user, context.clock())
         return AvatarShown.of(avatar, session.get_one(User, user).name)

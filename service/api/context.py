@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Annotated, Any
@@ -13,8 +12,11 @@ from sqlalchemy.orm import Session
 from service.accounts import tokens
 from service.accounts.passwords import Passwords
 from service.accounts.tokens import Bearer
+from service.api.guesses import Guesses
 from service.api.problems import refuse
+from service.api.rate import address_of
 from service.api.settings import ServiceSettings
+from service.api.shares import Shares
 from service.calls.rooms import Rooms
 from service.store.database import Database
 from service.store.library import Library
@@ -28,11 +30,12 @@ class Context:
 
     settings: ServiceSettings
     store: Store
-    passwords: Passwords
+    guesses: Guesses
     clock: Callable[[], float]
-    uploads: asyncio.Semaphore
-    streams: asyncio.Semaphore
-    visits: asyncio.Semaphore
+    uploads: Shares  # by users, as those below
+    streams: Shares
+    visits: Shares
+    greetings: Shares  # by addresses: sockets that have not yet said who they are
     rooms: Rooms
 
     @property
@@ -53,6 +56,14 @@ def context_of(request: Request) -> Context:
 Shared = Annotated[Context, Depends(context_of)]
 
 
+def _counted(request: Request, context: Shared) -> Passwords:
+    return context.guesses.counted(address_of(request.scope), context.clock())
+
+
+# Asked for by every route that looks at a password: there is no other way to them.
+Counted = Annotated[Passwords, Depends(_counted)]
+
+
 def asking(scope: str) -> Any:
     """A dependency: the bearer of a token with this scope.  401 without one, 403 without it."""
 
@@ -70,6 +81,12 @@ def asking(scope: str) -> Any:
 
 
 _BEARER = {"WWW-Authenticate": "Bearer"}
+
+
+def check_still(context: Context, bearer: Bearer) -> None:
+    """Raises AccessError where the token that was shown has ended since."""
+    with context.database.read() as session:
+        tokens.check_still(session, bearer, context.clock())
 
 
 def own_avatar(session: Session, avatar: str, user: str) -> StoredAvatar:

@@ -100,4 +100,4 @@ def preview(id: Id, me: Reader, context: Shared) -> Response:
 @router.get("/enrolments/{id}/events", response_class=Response)
 async def follow(id: Id, me: Reader, context: Shared) -> Response:
     """Server-sent events named progress, each an enrolment as GET shows it, until it has ended."""
-    return await _jobs.follow(context, me.user, id)
+    return await _jobs.follow(context, me, id)

@@ -31,6 +31,7 @@ def give(id: Id, asked: GrantWanted, me: Granter, context: Shared) -> GrantShown
         holder = users.find(session, asked.holder)
         if holder is None:
             raise refuse(404, "There is no user of that name.")
+        grants.make_room(session, me.user, context.settings.user_grants, now)
         given = grants.grant(session, avatar, holder.id, expires, now)
         audit.note(session, me.user, "grant.given", given.id, me.user, now)
         return GrantShown.of(given, holder.name)
@@ -69,6 +70,7 @@ def lend(id: Id, me: Reader, context: Shared, response: Response) -> LeaseIssued
         given = grants.standing(session, id, me.user, now)
         if avatar is None or given is None:
             raise refuse(404, NO_AVATAR)
+        grants.check_leases(session, me.user, context.settings.user_leases, now)
         span = context.settings.lease_minutes * 60
         lent = grants.lend(session, context.library, avatar, given, span, now)
         audit.note(session, me.user, "avatar.leased", id, avatar.owner_id, now)

@@ -93,7 +93,7 @@ def cancel(id: Id, me: Reader, context: Shared) -> RenderingShown:
 @router.get("/{id}/events", response_class=Response)
 async def follow(id: Id, me: Reader, context: Shared) -> Response:
     """Server-sent events named progress, each a rendering as GET shows it, until it has ended."""
-    return await _jobs.follow(context, me.user, id)
+    return await _jobs.follow(context, me, id)
 
 
 @router.head("/{id}/video", response_class=Response)

@@ -77,6 +77,7 @@ async def join(id: Id, asked: JoinWanted, me: Caller, context: Shared) -> Joined
     """Joins a call.  With video this server renders for you: the call is then not protected from
     end to end."""
     room = _room(context, id)
+    room.check(me.user, asked.mode)  # before an avatar is unsealed
     name, mine, watch, seed = await run_in_threadpool(_who, context, me.user, asked.avatar)
     who = (room, me.user, name, context.clock)
     member: Peer

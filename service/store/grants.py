@@ -9,10 +9,11 @@ from __future__ import annotations
 import secrets
 from dataclasses import dataclass
 
-from sqlalchemy import ColumnElement, select
+from sqlalchemy import ColumnElement, delete, select
 from sqlalchemy.orm import Session
 
 from avatar.errors import InputError
+from service.store import bounds
 from service.store.keys import SALT_BYTES, derived
 from service.store.library import Library
 from service.store.models import Grant, Lease, StoredAvatar
@@ -40,6 +41,26 @@ def grant(session: Session, avatar: StoredAvatar, holder: str, expires: float, n
     session.add(given)
     session.flush()
     return given
+
+
+def make_room(session: Session, owner: str, most: int, now: float) -> None:
+    """For one more grant of the owner's: lets go of those that have ended.  Raises TakenError."""
+    bounds.hold(session, owner)
+    mine = Grant.avatar_id.in_(select(StoredAvatar.id).where(StoredAvatar.owner_id == owner))
+    ended = (Grant.expires <= now) | Grant.revoked.is_not(None)
+    for given in bounds.spare(session, Grant, mine, ended, most, Grant.created):
+        session.execute(delete(Lease).where(Lease.grant_id == given.id))
+        session.delete(given)
+    session.flush()
+    bounds.check(session, select(Grant.id).where(mine), most, "grants", "Revoke one first.")
+
+
+def check_leases(session: Session, holder: str, most: int, now: float) -> None:
+    """Raises TakenError where the holder has as many as they may."""
+    bounds.hold(session, holder)
+    held = select(Lease.id).join(Grant, Grant.id == Lease.grant_id)
+    open_now = held.where(Grant.holder_id == holder, Lease.expires > now)
+    bounds.check(session, open_now, most, "leases", "Wait until one is over.")
 
 
 def revoke(given: Grant, now: float) -> None:

@@ -12,6 +12,7 @@ from sqlalchemy.orm import Session
 
 from avatar.archive import parse_avatar
 from avatar.errors import InputError
+from service.store import bounds
 from service.store.blobs import Blobs
 from service.store.keys import KEY_BYTES, SALT_BYTES, MasterKey, derived
 from service.store.models import Event, Grant, Job, Lease, StoredAvatar, Token, User
@@ -110,6 +111,7 @@ class Library:
         """
         avatars = select(StoredAvatar.id).where(StoredAvatar.owner_id == user)
         grants = select(Grant.id).where(Grant.avatar_id.in_(avatars) | (Grant.holder_id == user))
+        bounds.hold(session, user)
         blobs: set[str] = set()
         for one in session.scalars(select(StoredAvatar).where(StoredAvatar.owner_id == user)):
             blobs |= {blob for blob in (one.blob, one.sign) if blob}

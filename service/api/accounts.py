@@ -11,6 +11,7 @@ from codec.signature import public_key
 from service.accounts import tokens, users
 from service.accounts.tokens import SCOPES, Bearer
 from service.api.context import Counted, Shared, asking
+from service.api.documented import refused
 from service.api.problems import refuse
 from service.api.shapes import (
     Account,
@@ -32,7 +33,7 @@ router = APIRouter(prefix="/v1", tags=["accounts"])
 Me = Annotated[Bearer, asking("account")]
 
 
-@router.post("/accounts", status_code=201)
+@router.post("/accounts", status_code=201, responses=refused(403, 409))
 def register(asked: Credentials, passwords: Counted, context: Shared) -> Account:
     """A new account, where the server is open for it."""
     if not context.settings.registration:
@@ -45,7 +46,7 @@ def register(asked: Credentials, passwords: Counted, context: Shared) -> Account
         return Account(id=user.id, name=user.name, created=moment(user.created))
 
 
-@router.post("/sessions", status_code=201)
+@router.post("/sessions", status_code=201, responses=refused(401))
 def sign_in(
     asked: Credentials, passwords: Counted, context: Shared, response: Response
 ) -> TokenIssued:
@@ -108,7 +109,7 @@ def list_tokens(me: Me, context: Shared) -> list[TokenShown]:
         return [TokenShown.of(token) for token in session.scalars(query.limit(200))]
 
 
-@router.post("/tokens", status_code=201)
+@router.post("/tokens", status_code=201, responses=refused(409))
 def issue_token(asked: TokenWanted, me: Me, context: Shared, response: Response) -> TokenIssued:
     """A token for a program; it can do no more than the one that asks."""
     beyond = sorted(set(asked.scopes) & set(SCOPES) - me.scopes)

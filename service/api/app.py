@@ -16,6 +16,7 @@ from avatar.errors import FacewireError
 from service.accounts.passwords import Passwords, PasswordSettings
 from service.api import accounts, avatars, capture, enrolments, grants, mirror, renderings, rooms
 from service.api.context import Context, Shared
+from service.api.documented import document, refused
 from service.api.guesses import Guesses
 from service.api.limits import Limits
 from service.api.observed import Observed, Observer
@@ -72,9 +73,10 @@ def make_app(settings: ServiceSettings, clock: Callable[[], float] = time.time) 
         observers.append(_measured(app, context))
     app.add_middleware(Observed, observers=observers)
     add_handlers(app)
-    app.get("/healthz", tags=["operation"])(health)
+    app.get("/healthz", tags=["operation"], responses=refused(503))(health)
     for module in (accounts, avatars, grants, enrolments, renderings, capture, mirror, rooms):
         app.include_router(module.router)
+    document(app)
     return app
 
 

@@ -13,7 +13,8 @@ from avatar.archive import first_bytes
 from avatar.errors import InputError
 from service.accounts.tokens import Bearer
 from service.api.context import NO_AVATAR, Context, Shared, asking, own_avatar
-from service.api.download import download
+from service.api.documented import FILE, refused
+from service.api.download import download, parts
 from service.api.problems import refuse
 from service.api.shapes import AvatarShown, Id
 from service.store import audit, bounds, grants
@@ -23,9 +24,10 @@ from service.store.sealed import CHUNK, Resealed, SealedFile
 router = APIRouter(prefix="/v1/avatars", tags=["avatars"])
 Reader = Annotated[Bearer, asking("avatars:read")]
 Writer = Annotated[Bearer, asking("avatars:write")]
+_PARTS = parts("application/octet-stream")
 
 
-@router.post("", status_code=201)
+@router.post("", status_code=201, responses=refused(409, 503, 507), openapi_extra=FILE)
 async def add(request: Request, me: Writer, context: Shared) -> AvatarShown:
     """The body is an .avatar archive as it is.  It is checked, then sealed under your key."""
     with context.uploads.place(me.user):
@@ -70,8 +72,8 @@ def delete(id: Id, me: Writer, context: Shared) -> None:
         context.library.blobs.remove(blob)
 
 
-@router.head("/{id}/archive", response_class=Response)
-@router.get("/{id}/archive", response_class=Response)
+@router.head("/{id}/archive", response_class=Response, responses=_PARTS)
+@router.get("/{id}/archive", response_class=Response, responses=_PARTS)
 def fetch(
     id: Id,
     request: Request,

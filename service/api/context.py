@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Annotated, Any
 
 from fastapi import Depends, Request
+from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 from sqlalchemy.orm import Session
 
 from service.accounts import tokens
@@ -64,15 +65,20 @@ def _counted(request: Request, context: Shared) -> Passwords:
 Counted = Annotated[Passwords, Depends(_counted)]
 
 
+_scheme = HTTPBearer(
+    auto_error=False, scheme_name="token", description="POST /v1/sessions or /v1/tokens gives one."
+)
+_Shown = Annotated[HTTPAuthorizationCredentials | None, Depends(_scheme)]
+
+
 def asking(scope: str) -> Any:
     """A dependency: the bearer of a token with this scope.  401 without one, 403 without it."""
 
-    def bearer(request: Request, context: Shared) -> Bearer:
-        kind, _, text = request.headers.get("authorization", "").partition(" ")
-        if kind.lower() != "bearer" or not text:
+    def bearer(shown: _Shown, context: Shared) -> Bearer:
+        if shown is None or not shown.credentials:
             raise refuse(401, "Send the header Authorization: Bearer TOKEN.", _BEARER)
         with context.database.read() as session:
-            found = tokens.bearer_of(session, text.strip(), context.clock())
+            found = tokens.bearer_of(session, shown.credentials.strip(), context.clock())
         if scope not in found.scopes:
             raise refuse(403, f"The token does not have the scope {scope}.", _BEARER)
         return found

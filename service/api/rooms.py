@@ -16,6 +16,7 @@ from codec.signature import public_key
 from enroll.identity import IdentityWatch
 from service.accounts.tokens import Bearer
 from service.api.context import Context, Shared, asking
+from service.api.documented import refused
 from service.api.mirror import own, watch_of
 from service.api.problems import refuse
 from service.api.shapes import Asked, Id
@@ -61,18 +62,18 @@ class Joined(BaseModel):
     sdp: str = Field(description="the answer")
 
 
-@router.post("", status_code=201)
+@router.post("", status_code=201, responses=refused(409))
 async def make(me: Caller, context: Shared) -> RoomShown:
     """A room for two.  Whoever has its link and an account may join."""
     return _shown(context.rooms.make(me.user, context.clock()))
 
 
-@router.get("/{id}")
+@router.get("/{id}", responses=refused(421))
 async def show(id: Id, me: Caller, context: Shared) -> RoomShown:
     return _shown(_room(context, id))
 
 
-@router.post("/{id}/members", status_code=201)
+@router.post("/{id}/members", status_code=201, responses=refused(409, 421, 507))
 async def join(id: Id, asked: JoinWanted, me: Caller, context: Shared) -> Joined:
     """Joins a call.  With video this server renders for you: the call is then not protected from
     end to end."""
@@ -102,7 +103,7 @@ async def join(id: Id, asked: JoinWanted, me: Caller, context: Shared) -> Joined
     return Joined(member=member.id, sdp=answer)
 
 
-@router.delete("/{id}/members/{member}", status_code=204)
+@router.delete("/{id}/members/{member}", status_code=204, responses=refused(421))
 async def leave(id: Id, member: Id, me: Caller, context: Shared) -> None:
     found: Any = _room(context, id).members.get(member)
     if found is None or found.user != me.user:

@@ -20,6 +20,7 @@ def with_pages(app: FastAPI, lab: Path | None = None) -> FastAPI:
     import gradio as gr
 
     from demo.pages import call, compare, enrol, yours
+    from demo.pages.shown import Shown
 
     app.mount("/pages", StaticFiles(directory=STATIC), name="pages")
     with gr.Blocks(title="Facewire", analytics_enabled=False) as site:
@@ -34,7 +35,7 @@ def with_pages(app: FastAPI, lab: Path | None = None) -> FastAPI:
         add_lab(app, lab)
         with site.route("Compare", "/compare"):
             compare.build()
-    return gr.mount_gradio_app(
+    gr.mount_gradio_app(
         app,
         site,
         path="/",
@@ -47,3 +48,7 @@ def with_pages(app: FastAPI, lab: Path | None = None) -> FastAPI:
         ssr_mode=False,
         show_error=False,
     )
+    routes = app.router.routes
+    paths = [f"/{path}" for path, *_ in site.pages]
+    routes.append(Shown(routes.pop(), paths))
+    return app

@@ -11,10 +11,11 @@ import secrets
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from sqlalchemy import select, update
+from sqlalchemy import select, true, update
 from sqlalchemy.orm import Session
 
 from avatar.errors import AccessError, InputError
+from service.store import bounds
 from service.store.models import Token
 
 # What each scope allows.
@@ -64,12 +65,35 @@ def issue(
     return text, token
 
 
+def make_room(session: Session, user: str, most: int, now: float, surely: bool = False) -> None:
+    """For one more token of the user's: lets go of those that have ended.  surely: else of those
+    that end next.  Raises TakenError."""
+    bounds.hold(session, user)
+    mine = Token.user_id == user
+    ended = (Token.expires <= now) | Token.revoked.is_not(None)
+    for choice in (ended, true())[: 1 + surely]:
+        for token in bounds.spare(session, Token, mine, choice, most, Token.expires):
+            session.delete(token)
+        session.flush()
+    bounds.check(session, select(Token.id).where(mine), most, "tokens", "Revoke one first.")
+
+
 def bearer_of(session: Session, text: str, now: float) -> Bearer:
     """Whose token it is.  Raises AccessError, with one message whatever was wrong."""
-    token = session.scalar(select(Token).where(Token.digest == _digest(text)))
+    token = _sound(session.scalar(select(Token).where(Token.digest == _digest(text))), now)
+    return Bearer(token.user_id, token.id, frozenset(token.scopes.split()), token.expires)
+
+
+def check_still(session: Session, bearer: Bearer, now: float) -> None:
+    """For what goes on for long.  Raises AccessError once the bearer's token is sound no more, as
+    when they were erased."""
+    _sound(session.get(Token, bearer.token), now)
+
+
+def _sound(token: Token | None, now: float) -> Token:
     if token is None or token.revoked is not None or now >= token.expires:
         raise AccessError("the token is not known, has expired or was revoked", _CURE)
-    return Bearer(token.user_id, token.id, frozenset(token.scopes.split()), token.expires)
+    return token
 
 
 def revoke(session: Session, token: Token, now: float) -> None:

@@ -42,7 +42,12 @@ def register(session: Session, library: Library, name: str, hashed: str, now: fl
 
 
 def find(session: Session, name: str) -> User | None:
-    return session.scalar(select(User).where(User.name == name.strip().lower()))
+    """None also for what is no user's name: the database is asked for none that it may refuse."""
+    try:
+        plain = plain_name(name)
+    except InputError:
+        return None
+    return session.scalar(select(User).where(User.name == plain))
 
 
 def check(passwords: Passwords, user: User | None, password: str) -> User:

@@ -10,7 +10,8 @@ from sqlalchemy import select
 from codec.signature import public_key
 from service.accounts import tokens, users
 from service.accounts.tokens import SCOPES, Bearer
-from service.api.context import Shared, asking
+from service.api.context import Counted, Shared, asking
+from service.api.documented import refused
 from service.api.problems import refuse
 from service.api.shapes import (
     Account,
@@ -32,31 +33,34 @@ router = APIRouter(prefix="/v1", tags=["accounts"])
 Me = Annotated[Bearer, asking("account")]
 
 
-@router.post("/accounts", status_code=201)
-def register(asked: Credentials, context: Shared) -> Account:
+@router.post("/accounts", status_code=201, responses=refused(403, 409))
+def register(asked: Credentials, passwords: Counted, context: Shared) -> Account:
     """A new account, where the server is open for it."""
     if not context.settings.registration:
         raise refuse(403, "This server takes no new accounts.")
     users.plain_name(asked.name)
-    hashed = context.passwords.hashed(asked.password)
+    hashed = passwords.hashed(asked.password)
     with context.database.write() as session:
         user = users.register(session, context.library, asked.name, hashed, context.clock())
         audit.note(session, user.id, "account.registered", user.id, user.id, user.created)
         return Account(id=user.id, name=user.name, created=moment(user.created))
 
 
-@router.post("/sessions", status_code=201)
-def sign_in(asked: Credentials, context: Shared, response: Response) -> TokenIssued:
+@router.post("/sessions", status_code=201, responses=refused(401))
+def sign_in(
+    asked: Credentials, passwords: Counted, context: Shared, response: Response
+) -> TokenIssued:
     """A token with every scope, for a person who is here."""
     with context.database.read() as session:
         user = users.find(session, asked.name)
-    user = users.check(context.passwords, user, asked.password)
+    user = users.check(passwords, user, asked.password)
     response.headers["Cache-Control"] = "no-store"
     span = context.settings.session_hours * 3600
     with context.database.write() as session:
         now = context.clock()
         if session.get(User, user.id) is None:  # erased since
-            users.check(context.passwords, None, "")
+            users.check(passwords, None, "")
+        tokens.make_room(session, user.id, context.settings.user_tokens, now, surely=True)
         text, token = tokens.issue(session, user.id, SCOPES, span, "signed in", now)
         audit.note(session, user.id, "token.issued", token.id, user.id, now)
         return TokenIssued(token=text, **TokenShown.of(token).model_dump())
@@ -70,11 +74,11 @@ def account(me: Me, context: Shared) -> Account:
 
 
 @router.post("/account/erasure", status_code=204)
-def erase(asked: PasswordAgain, me: Me, context: Shared) -> None:
+def erase(asked: PasswordAgain, me: Me, passwords: Counted, context: Shared) -> None:
     """Destroys the account: its key first, so that no file of it can be opened again."""
     with context.database.read() as session:
         user = session.get(User, me.user)
-    users.check(context.passwords, user, asked.password)
+    users.check(passwords, user, asked.password)
     with context.database.write() as session:
         blobs = context.library.erase_user(session, me.user)
     context.database.scrub()
@@ -83,12 +87,14 @@ def erase(asked: PasswordAgain, me: Me, context: Shared) -> None:
 
 
 @router.post("/account/signing-key")
-def signing_key(asked: PasswordAgain, me: Me, context: Shared, response: Response) -> SigningKey:
+def signing_key(
+    asked: PasswordAgain, me: Me, passwords: Counted, context: Shared, response: Response
+) -> SigningKey:
     """The key that signs your calls, to put beside an avatar that you enrolled here, as NAME.key:
     `facewire call` then signs with it."""
     with context.database.read() as session:
         user = session.get(User, me.user)
-    user = users.check(context.passwords, user, asked.password)
+    user = users.check(passwords, user, asked.password)
     response.headers["Cache-Control"] = "no-store"
     with context.database.write() as session:
         seed = context.library.signing_seed(session, user.id)
@@ -103,7 +109,7 @@ def list_tokens(me: Me, context: Shared) -> list[TokenShown]:
         return [TokenShown.of(token) for token in session.scalars(query.limit(200))]
 
 
-@router.post("/tokens", status_code=201)
+@router.post("/tokens", status_code=201, responses=refused(409))
 def issue_token(asked: TokenWanted, me: Me, context: Shared, response: Response) -> TokenIssued:
     """A token for a program; it can do no more than the one that asks."""
     beyond = sorted(set(asked.scopes) & set(SCOPES) - me.scopes)
@@ -113,6 +119,7 @@ def issue_token(asked: TokenWanted, me: Me, context: Shared, response: Response)
     span = min(asked.days, context.settings.token_days) * 86_400
     response.headers["Cache-Control"] = "no-store"
     with context.database.write() as session:
+        tokens.make_room(session, me.user, context.settings.user_tokens, now)
         text, token = tokens.issue(session, me.user, asked.scopes, span, asked.label, now)
         audit.note(session, me.user, "token.issued", token.id, me.user, now)
         return TokenIssued(token=text, **TokenShown.of(token).model_dump())

@@ -3,23 +3,34 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 
 from fastapi import FastAPI, Response
+from fastapi.concurrency import run_in_threadpool
 from sqlalchemy.exc import SQLAlchemyError
 
+from avatar.errors import FacewireError
 from service.accounts.passwords import Passwords, PasswordSettings
 from service.api import accounts, avatars, capture, enrolments, grants, mirror, renderings, rooms
 from service.api.context import Context, Shared
+from service.api.documented import document, refused
+from service.api.guesses import Guesses
 from service.api.limits import Limits
 from service.api.observed import Observed, Observer
 from service.api.opening import store_of
 from service.api.problems import add_handlers, problem
+from service.api.purge import Kept, purge
 from service.api.settings import ServiceSettings
+from service.api.shares import Shares
 from service.calls.rooms import Rooms
 from service.log import log_request
+
+_log = logging.getLogger("facewire.api")
+_GREETINGS = 256  # sockets that have not yet said who they are; a sixteenth for an address
+_PURGE = 3600.0  # seconds between two looks at what has ended
 
 _ABOUT = (
     "Accounts, avatars and who may receive them.  Errors are application/problem+json (RFC 9457)."
@@ -35,10 +46,14 @@ def make_app(settings: ServiceSettings, clock: Callable[[], float] = time.time) 
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
-        tidying = asyncio.create_task(renderings.keep_tidy(context))
+        tasks = [
+            asyncio.create_task(renderings.keep_tidy(context)),
+            asyncio.create_task(_keep_purged(context)),
+        ]
         yield
-        tidying.cancel()
-        await asyncio.gather(tidying, return_exceptions=True)
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
         await context.rooms.close()
         context.database.close()
 
@@ -58,9 +73,10 @@ def make_app(settings: ServiceSettings, clock: Callable[[], float] = time.time) 
         observers.append(_measured(app, context))
     app.add_middleware(Observed, observers=observers)
     add_handlers(app)
-    app.get("/healthz", tags=["operation"])(health)
+    app.get("/healthz", tags=["operation"], responses=refused(503))(health)
     for module in (accounts, avatars, grants, enrolments, renderings, capture, mirror, rooms):
         app.include_router(module.router)
+    document(app)
     return app
 
 
@@ -76,6 +92,17 @@ def _measured(app: FastAPI, context: Context) -> Observer:
     return metrics.observe
 
 
+async def _keep_purged(context: Context) -> None:
+    limits = context.settings
+    kept = Kept(limits.ended_days * 86_400, limits.event_days * 86_400)
+    while True:
+        try:
+            await run_in_threadpool(purge, context.store, kept, context.clock())
+        except (SQLAlchemyError, FacewireError) as error:  # the next time, then
+            _log.error("nothing was purged: %s", type(error).__name__)
+        await asyncio.sleep(_PURGE)
+
+
 def health(context: Shared) -> Response:
     """200 while the database answers."""
     try:
@@ -89,12 +116,22 @@ def _context(settings: ServiceSettings, clock: Callable[[], float]) -> Context:
     return Context(
         settings=settings,
         store=store_of(settings),
-        passwords=Passwords(
-            PasswordSettings(settings.password_passes, settings.password_memory, lanes=2)
+        guesses=Guesses(
+            Passwords(
+                PasswordSettings(settings.password_passes, settings.password_memory, lanes=2)
+            ),
+            settings.sign_in_rate,
         ),
         clock=clock,
-        uploads=asyncio.Semaphore(settings.uploads),
-        streams=asyncio.Semaphore(settings.streams),
-        visits=asyncio.Semaphore(settings.visits),
-        rooms=Rooms(settings.rooms, shard=settings.shard),
+        uploads=Shares(settings.uploads, settings.user_uploads, "sending files"),
+        streams=Shares(settings.streams, settings.user_streams, "following progress", 30),
+        visits=Shares(settings.visits, settings.user_visits, "before a camera"),
+        greetings=Shares(_GREETINGS, _GREETINGS // 16, "connecting"),
+        rooms=Rooms(
+            settings.rooms,
+            shard=settings.shard,
+            each=settings.user_rooms,
+            browsers=settings.browsers,
+            user_browsers=settings.user_browsers,
+        ),
     )

@@ -6,40 +6,40 @@ from typing import Annotated
 
 from fastapi import APIRouter, Query, Request, Response
 from fastapi.concurrency import run_in_threadpool
-from sqlalchemy import func, select
+from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from avatar.archive import first_bytes
 from avatar.errors import InputError
 from service.accounts.tokens import Bearer
 from service.api.context import NO_AVATAR, Context, Shared, asking, own_avatar
-from service.api.download import download
+from service.api.documented import FILE, refused
+from service.api.download import download, parts
 from service.api.problems import refuse
 from service.api.shapes import AvatarShown, Id
-from service.store import audit, grants
+from service.store import audit, bounds, grants
 from service.store.models import Grant, Lease, StoredAvatar, User
 from service.store.sealed import CHUNK, Resealed, SealedFile
 
 router = APIRouter(prefix="/v1/avatars", tags=["avatars"])
 Reader = Annotated[Bearer, asking("avatars:read")]
 Writer = Annotated[Bearer, asking("avatars:write")]
+_PARTS = parts("application/octet-stream")
 
 
-@router.post("", status_code=201)
+@router.post("", status_code=201, responses=refused(409, 503, 507), openapi_extra=FILE)
 async def add(request: Request, me: Writer, context: Shared) -> AvatarShown:
     """The body is an .avatar archive as it is.  It is checked, then sealed under your key."""
-    if context.uploads.locked():
-        raise refuse(503, "Others are sending avatars; try again.", {"Retry-After": "5"})
-    async with context.uploads:
+    with context.uploads.place(me.user):
         data = await request.body()
         return await run_in_threadpool(_add, context, me.user, data)
 
 
 def _add(context: Context, user: str, data: bytes) -> AvatarShown:
     with context.database.write() as session:
-        count = select(func.count()).where(StoredAvatar.owner_id == user)
-        if (session.scalar(count) or 0) >= context.settings.avatars:
-            raise refuse(409, "You have as many avatars as you may; delete one first.")
+        bounds.hold(session, user)
+        mine = select(StoredAvatar.id).where(StoredAvatar.owner_id == user)
+        bounds.check(session, mine, context.settings.avatars, "avatars", "Delete one first.")
         avatar = context.library.add_avatar(session, user, data, context.clock())
         audit.note(session, user, "avatar.added", avatar.id, user, context.clock())
         return AvatarShown.of(avatar, session.get_one(User, user).name)
@@ -49,10 +49,7 @@ def _add(context: Context, user: str, data: bytes) -> AvatarShown:
 def list_avatars(me: Reader, context: Shared) -> list[AvatarShown]:
     """Yours, and those that you may fetch now."""
     now = context.clock()
-    held = select(Grant.avatar_id).where(
-        Grant.holder_id == me.user, Grant.revoked.is_(None), Grant.expires > now
-    )
-    mine = (StoredAvatar.owner_id == me.user) | StoredAvatar.id.in_(held)
+    mine = grants.received(me.user, now)
     query = select(StoredAvatar, User.name).join(User, User.id == StoredAvatar.owner_id)
     with context.database.read() as session:
         rows = session.execute(query.where(mine).order_by(StoredAvatar.created.desc()).limit(500))
@@ -75,8 +72,8 @@ def delete(id: Id, me: Writer, context: Shared) -> None:
         context.library.blobs.remove(blob)
 
 
-@router.head("/{id}/archive", response_class=Response)
-@router.get("/{id}/archive", response_class=Response)
+@router.head("/{id}/archive", response_class=Response, responses=_PARTS)
+@router.get("/{id}/archive", response_class=Response, responses=_PARTS)
 def fetch(
     id: Id,
     request: Request,
@@ -102,8 +99,13 @@ def fetch(
 
 
 def _first_bytes(source: SealedFile | Resealed) -> int | None:
-    """None where the archive opens whole only, or its header is longer than a chunk."""
-    return first_bytes(b"".join(source.read(0, min(source.size, CHUNK))))
+    """None where the archive opens whole only, or its header is longer than a chunk.  A source
+    that cannot be read is closed."""
+    try:
+        return first_bytes(b"".join(source.read(0, min(source.size, CHUNK))))
+    except BaseException:
+        source.close()
+        raise
 
 
 def _source(

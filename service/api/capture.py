@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import asyncio
 import time
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict
 from typing import Any
 
@@ -12,13 +10,12 @@ import numpy as np
 from fastapi import APIRouter, WebSocket
 
 from avatar.errors import InputError
-from service.accounts.tokens import Bearer
 from service.api.context import Context
-from service.api.sockets import next_picture, picture_of, welcome
+from service.api.sockets import Visit, picture_of, welcome
 from service.guide.advice import advise, mesh_points
 from service.guide.measures import measures_of
 from service.guide.script import PROMPTS, Script
-from service.store.models import Job
+from service.store.models import Job, is_id
 
 router = APIRouter(prefix="/v1")
 
@@ -28,24 +25,23 @@ async def capture(socket: WebSocket) -> None:
     """First {"token", "enrolment"}, then one JPEG for each answer.  Nothing of it is kept."""
     context: Context = socket.app.state.context
 
-    async def talk(bearer: Bearer, hello: dict[str, Any], worker: ThreadPoolExecutor) -> None:
-        guide = await asyncio.wrap_future(
-            worker.submit(_Guide, _order(context, bearer.user, hello.get("enrolment")))
-        )
+    async def talk(visit: Visit) -> None:
+        order = _order(context, visit.bearer.user, visit.hello.get("enrolment"))
+        guide = await visit.work(_Guide, order)
         try:
             while True:
-                data = await next_picture(socket)
-                said = await asyncio.wrap_future(worker.submit(guide.step, data))
+                data = await visit.picture()
+                said = await visit.work(guide.step, data)
                 await socket.send_json(said)
         finally:
-            worker.submit(guide.close)
+            visit.work(guide.close)
 
     await welcome(socket, context, "avatars:write", talk)
 
 
 def _order(context: Context, user: str, enrolment: Any) -> list[str]:
     with context.database.read() as session:
-        job = session.get(Job, enrolment) if isinstance(enrolment, str) else None
+        job = session.get(Job, enrolment) if is_id(enrolment) else None
         order = job.settings.get("script") if job is not None and job.owner_id == user else None
     if not order:
         raise InputError("there is no guided enrolment of yours by this id", "Ask for one first.")

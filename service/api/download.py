@@ -3,14 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Any
 
 from fastapi import Request, Response
 from starlette.background import BackgroundTask
 from starlette.responses import StreamingResponse
 
+from service.api.documented import refused, sent
 from service.api.problems import problem
 from service.api.ranges import Unsatisfiable, is_among, wanted_range
 from service.store.sealed import Resealed, SealedFile
+
+
+def parts(kind: str) -> dict[int | str, dict[str, Any]]:
+    """What `download` may answer, for `responses`."""
+    unchanged: dict[int | str, dict[str, Any]] = {304: {"description": "Not Modified"}}
+    return sent(kind, 200, 206) | unchanged | refused(416, 507)
 
 
 def download(

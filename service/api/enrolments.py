@@ -11,6 +11,7 @@ from avatar.errors import ConsentError
 from service import consent
 from service.accounts.tokens import Bearer
 from service.api.context import Shared, asking
+from service.api.documented import FILE, refused, sent
 from service.api.jobs import Jobs
 from service.api.problems import refuse
 from service.api.shapes import ConsentWording, EnrolmentShown, EnrolmentWanted, Id
@@ -33,7 +34,7 @@ def wording() -> ConsentWording:
     return ConsentWording(version=consent.VERSION, wording=text, purpose=consent.PURPOSE)
 
 
-@router.post("/enrolments", status_code=201)
+@router.post("/enrolments", status_code=201, responses=refused(409))
 def ask(asked: EnrolmentWanted, me: Writer, context: Shared) -> EnrolmentShown:
     """A new enrolment, which waits for its video: PUT /v1/enrolments/{id}/video."""
     check_name(asked.name)
@@ -64,7 +65,9 @@ def ask(asked: EnrolmentWanted, me: Writer, context: Shared) -> EnrolmentShown:
         return _jobs.ask(session, context, me.user, settings)
 
 
-@router.put("/enrolments/{id}/video", status_code=202)
+@router.put(
+    "/enrolments/{id}/video", status_code=202, responses=refused(409, 503, 507), openapi_extra=FILE
+)
 async def send_video(id: Id, request: Request, me: Writer, context: Shared) -> EnrolmentShown:
     """The body is a video file as it is.  It is sealed while it comes, and then waits in line."""
     return await _jobs.take(request, context, me.user, id)
@@ -82,11 +85,13 @@ def show(id: Id, me: Reader, context: Shared) -> EnrolmentShown:
 
 @router.delete("/enrolments/{id}")
 def cancel(id: Id, me: Writer, context: Shared) -> EnrolmentShown:
-    """Stops it and destroys its video; what has ended stays as it is."""
+    """Stops it and destroys its video; of one that has ended, its preview."""
     return _jobs.cancel(context, me.user, id)
 
 
-@router.get("/enrolments/{id}/preview", response_class=Response)
+@router.get(
+    "/enrolments/{id}/preview", response_class=Response, responses=sent("image/png") | refused(507)
+)
 def preview(id: Id, me: Reader, context: Shared) -> Response:
     """A PNG: a filmed frame that is not learned from on the left, the avatar's on the right."""
     with context.database.read() as session:
@@ -97,7 +102,11 @@ def preview(id: Id, me: Reader, context: Shared) -> Response:
     return Response(source.whole(), media_type="image/png", headers={"Cache-Control": "no-store"})
 
 
-@router.get("/enrolments/{id}/events", response_class=Response)
+@router.get(
+    "/enrolments/{id}/events",
+    response_class=Response,
+    responses=sent("text/event-stream") | refused(503),
+)
 async def follow(id: Id, me: Reader, context: Shared) -> Response:
     """Server-sent events named progress, each an enrolment as GET shows it, until it has ended."""
-    return await _jobs.follow(context, me.user, id)
+    return await _jobs.follow(context, me, id)

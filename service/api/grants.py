@@ -11,6 +11,7 @@ from sqlalchemy import select
 from service.accounts import users
 from service.accounts.tokens import Bearer
 from service.api.context import NO_AVATAR, Shared, asking, own_avatar
+from service.api.documented import refused
 from service.api.problems import refuse
 from service.api.shapes import GrantShown, GrantWanted, Id, LeaseIssued, moment
 from service.store import audit, grants
@@ -21,7 +22,7 @@ Granter = Annotated[Bearer, asking("grants")]
 Reader = Annotated[Bearer, asking("avatars:read")]
 
 
-@router.post("/avatars/{id}/grants", status_code=201)
+@router.post("/avatars/{id}/grants", status_code=201, responses=refused(409))
 def give(id: Id, asked: GrantWanted, me: Granter, context: Shared) -> GrantShown:
     """Lets another user fetch your avatar for a time."""
     now = context.clock()
@@ -31,6 +32,7 @@ def give(id: Id, asked: GrantWanted, me: Granter, context: Shared) -> GrantShown
         holder = users.find(session, asked.holder)
         if holder is None:
             raise refuse(404, "There is no user of that name.")
+        grants.make_room(session, me.user, context.settings.user_grants, now)
         given = grants.grant(session, avatar, holder.id, expires, now)
         audit.note(session, me.user, "grant.given", given.id, me.user, now)
         return GrantShown.of(given, holder.name)
@@ -59,7 +61,7 @@ def revoke(id: Id, me: Granter, context: Shared) -> None:
         audit.note(session, me.user, "grant.revoked", id, me.user, context.clock())
 
 
-@router.post("/avatars/{id}/leases", status_code=201)
+@router.post("/avatars/{id}/leases", status_code=201, responses=refused(409))
 def lend(id: Id, me: Reader, context: Shared, response: Response) -> LeaseIssued:
     """The key for one download, where you hold a grant."""
     now = context.clock()
@@ -69,6 +71,7 @@ def lend(id: Id, me: Reader, context: Shared, response: Response) -> LeaseIssued
         given = grants.standing(session, id, me.user, now)
         if avatar is None or given is None:
             raise refuse(404, NO_AVATAR)
+        grants.check_leases(session, me.user, context.settings.user_leases, now)
         span = context.settings.lease_minutes * 60
         lent = grants.lend(session, context.library, avatar, given, span, now)
         audit.note(session, me.user, "avatar.leased", id, avatar.owner_id, now)

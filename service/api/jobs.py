@@ -9,17 +9,20 @@ from typing import Any, Generic, TypeVar
 
 from fastapi import Request, Response
 from fastapi.concurrency import run_in_threadpool
-from sqlalchemy import ColumnElement, func, select
+from sqlalchemy import ColumnElement, select
 from sqlalchemy.orm import Session
 from starlette.exceptions import HTTPException
 from starlette.responses import StreamingResponse
 
-from service.api.context import Context
+from avatar.errors import AccessError
+from service.accounts.tokens import Bearer
+from service.api.context import Context, check_still
 from service.api.problems import refuse
 from service.api.settings import ServiceSettings
 from service.api.shapes import JobShown
 from service.api.upload import pieces_of
 from service.jobs import queue
+from service.store import bounds
 from service.store.models import Job
 
 _DRAFT = 86_400.0  # seconds for which a job waits for its input
@@ -51,11 +54,7 @@ class Jobs(Generic[Shown]):
     async def take(self, request: Request, context: Context, user: str, id: str) -> Shown:
         """The request's body is the input.  It is sealed while it comes, and the job then waits in
         line."""
-        if context.uploads.locked():
-            raise refuse(
-                503, f"Others are sending {self.input}s; try again.", {"Retry-After": "10"}
-            )
-        async with context.uploads:
+        with context.uploads.place(user):
             return await run_in_threadpool(self._take, context, user, id, pieces_of(request))
 
     def all(self, context: Context, user: str) -> list[Shown]:
@@ -75,20 +74,26 @@ class Jobs(Generic[Shown]):
         with context.database.write() as session:
             job = self.own(session, id, user)
             left = queue.cancel(session, job, context.clock())
+            if job.preview:
+                left.append(job.preview)
+                job.preview = None
             shown = self._shown(session, context, job)
         for blob in left:
             context.library.blobs.remove(blob)
         return shown
 
-    async def follow(self, context: Context, user: str, id: str) -> Response:
-        """Server-sent events named progress, each a job as `show` has it, until it has ended."""
-        if context.streams.locked():
-            raise refuse(
-                503, f"Too many follow their {self.kind}s; try again.", {"Retry-After": "30"}
-            )
-        await run_in_threadpool(self.show, context, user, id)  # 404 before the stream begins
+    async def follow(self, context: Context, me: Bearer, id: str) -> Response:
+        """Server-sent events named progress, each a job as `show` has it, until it or the token
+        has ended."""
+        context.streams.check(me.user)
+        await run_in_threadpool(self.show, context, me.user, id)  # 404 before the stream begins
+
+        def look() -> Shown:
+            check_still(context, me)
+            return self.show(context, me.user, id)
+
         return StreamingResponse(
-            _events(context, lambda: self.show(context, user, id)),
+            _events(context, me.user, look),
             media_type="text/event-stream",
             headers={"Cache-Control": "no-store", "X-Accel-Buffering": "no"},
         )
@@ -110,7 +115,9 @@ class Jobs(Generic[Shown]):
         return (Job.owner_id == user) & (Job.kind == self.kind)
 
     def _make_room(self, session: Session, context: Context, user: str, now: float) -> None:
-        """Refuses where enough of the user's are under way; lets drafts go that got no input."""
+        """Refuses where enough of the user's are under way; lets drafts go that got no input, and
+        the oldest that came to nothing."""
+        bounds.hold(session, user)
         self._not_too_many(session, context, user)
         drafts = select(Job).where(self._mine(user), Job.state == queue.EMPTY)
         # Locked, so that one whose input comes at this moment is no draft any more.
@@ -118,11 +125,13 @@ class Jobs(Generic[Shown]):
         for place, job in enumerate(session.scalars(drafts)):
             if place + 1 >= _DRAFTS or job.created < now - _DRAFT:
                 queue.cancel(session, job, now)
+        vain = Job.state.in_((queue.FAILED, queue.CANCELLED))  # nothing sealed is left of them
+        for job in bounds.spare(session, Job, self._mine(user), vain, _LISTED, Job.updated):
+            session.delete(job)
 
     def _not_too_many(self, session: Session, context: Context, user: str) -> None:
         busy = self._mine(user) & Job.state.in_((queue.WAITING, queue.RUNNING))
-        count = session.scalar(select(func.count()).where(busy)) or 0
-        if count >= self.most(context.settings):
+        if bounds.count(session, select(Job.id).where(busy)) >= self.most(context.settings):
             raise refuse(409, f"Your other {self.kind}s have to end first; cancel one or wait.")
 
     def _take(self, context: Context, user: str, id: str, pieces: Iterator[bytes]) -> Shown:
@@ -133,26 +142,28 @@ class Jobs(Generic[Shown]):
             self._not_too_many(session, context, user)
             key = context.library.key_of(session, user)
         with context.library.sealing(pieces, key) as blob, context.database.write() as session:
+            bounds.hold(session, user)
+            self._not_too_many(session, context, user)  # others may have come as slowly as this
             queue.supply(session, id, blob, context.clock())
             return self._shown(session, context, self.own(session, id, user))
 
 
-async def _events(context: Context, look: Callable[[], JobShown]) -> AsyncIterator[str]:
-    async with context.streams:
-        said, quiet, left = "", 0.0, _LONGEST
-        while left > 0:
-            try:
+async def _events(context: Context, user: str, look: Callable[[], JobShown]) -> AsyncIterator[str]:
+    try:
+        with context.streams.place(user):
+            said, quiet, left = "", 0.0, _LONGEST
+            while left > 0:
                 shown = await run_in_threadpool(look)
-            except HTTPException:  # erased since
-                return
-            text = shown.model_dump_json()
-            if text != said:
-                yield f"event: progress\ndata: {text}\n\n"
-                said, quiet = text, 0.0
-            elif quiet >= _QUIET:
-                yield ": still there\n\n"
-                quiet = 0.0
-            if shown.state in queue.ENDED:
-                return
-            await asyncio.sleep(_LOOK)
-            quiet, left = quiet + _LOOK, left - _LOOK
+                text = shown.model_dump_json()
+                if text != said:
+                    yield f"event: progress\ndata: {text}\n\n"
+                    said, quiet = text, 0.0
+                elif quiet >= _QUIET:
+                    yield ": still there\n\n"
+                    quiet = 0.0
+                if shown.state in queue.ENDED:
+                    return
+                await asyncio.sleep(_LOOK)
+                quiet, left = quiet + _LOOK, left - _LOOK
+    except (HTTPException, AccessError):  # erased since, or the token is
+        return

@@ -12,14 +12,12 @@ from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from service.api.problems import problem, refuse
-from service.api.rate import RateLimiter
+from service.api.rate import RateLimiter, address_of
 from service.api.settings import ServiceSettings
 
 _AVATAR = ("POST", "/v1/avatars")
 _VIDEO = re.compile(r"/v1/enrolments/[0-9a-f]{32}/video")
 _STREAM = re.compile(r"/v1/renderings/[0-9a-f]{32}/stream")
-# What checks a password is slow, and what a guesser would call.
-_PASSWORD = {("POST", "/v1/accounts"), ("POST", "/v1/sessions"), ("POST", "/v1/account/erasure")}
 _PER_ADDRESS = 4  # users who may share one
 _PER_PAGE = 20  # files that a page is made of come all at once
 
@@ -34,18 +32,20 @@ class Limits:
         self._token = RateLimiter(settings.rate, settings.rate / 6)
         self._address = RateLimiter(_PER_ADDRESS * settings.rate, _PER_ADDRESS * settings.rate / 6)
         self._page = RateLimiter(_PER_PAGE * settings.rate, _PER_PAGE * settings.rate / 6)
-        self._password = RateLimiter(settings.sign_in_rate, settings.sign_in_rate)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] != "http" or scope["path"] == "/healthz":
+        if scope["type"] == "lifespan" or scope["path"] == "/healthz":
             await self._app(scope, receive, send)
             return
-        what = (scope["method"], scope["path"])
+        what = (scope.get("method", "GET"), scope["path"])
         headers = Headers(scope=scope)
         wait = self._wait(what, scope, headers)
         if wait > 0:
             later = {"Retry-After": str(math.ceil(wait))}
             await problem(429, "Too many requests; wait a little.", later)(scope, receive, send)
+            return
+        if scope["type"] == "websocket":
+            await self._app(scope, receive, send)
             return
         most, seconds = self._largest(*what)
         length = headers.get("content-length", "0")
@@ -91,11 +91,7 @@ class Limits:
 
     def _wait(self, what: tuple[str, str], scope: Scope, headers: Headers) -> float:
         now = self._clock()
-        address = (scope.get("client") or ("",))[0]
-        if what in _PASSWORD:
-            wait = self._password.wait(address, now)
-            if wait > 0:
-                return wait
+        address = address_of(scope)
         if not what[1].startswith("/v1/"):
             return self._page.wait(address, now)
         wait = self._address.wait(address, now)  # also with a token: made-up ones cost nothing

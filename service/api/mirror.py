@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import asyncio
 import time
-from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 from fastapi import APIRouter, WebSocket
@@ -13,11 +11,10 @@ from avatar.archive import parse_avatar
 from avatar.avatar import Avatar
 from avatar.errors import InputError
 from enroll.identity import IdentityWatch, can_describe, parse_sign
-from service.accounts.tokens import Bearer
 from service.api.context import NO_AVATAR, Context
-from service.api.sockets import jpeg, next_picture, picture_of, welcome
+from service.api.sockets import Visit, jpeg, picture_of, welcome
 from service.calls.badge import badged
-from service.store.models import StoredAvatar
+from service.store.models import StoredAvatar, is_id
 from service.watermark.mark import Watermark
 
 router = APIRouter(prefix="/v1")
@@ -30,33 +27,30 @@ async def mirror(socket: WebSocket) -> None:
     """First {"token", "avatar", "size"}, then one JPEG for each answer: JSON, and a JPEG."""
     context: Context = socket.app.state.context
 
-    async def talk(bearer: Bearer, hello: dict[str, Any], worker: ThreadPoolExecutor) -> None:
-        avatar = own(context, bearer.user, hello.get("avatar"))
-        glass = await asyncio.wrap_future(
-            worker.submit(
-                _Glass,
-                avatar,
-                _size(hello.get("size")),
-                context.settings.device,
-                watch_of(context, bearer.user, hello["avatar"]),
-            )
-        )
+    async def talk(visit: Visit) -> None:
+        glass = await visit.work(_glass, context, visit.bearer.user, visit.hello)
         try:
             while True:
-                data = await next_picture(socket)
-                said, picture = await asyncio.wrap_future(worker.submit(glass.step, data))
+                data = await visit.picture()
+                said, picture = await visit.work(glass.step, data)
                 await socket.send_json(said)
                 await socket.send_bytes(picture)
         finally:
-            worker.submit(glass.close)
+            visit.work(glass.close)
 
     await welcome(socket, context, "avatars:read", talk)
+
+
+def _glass(context: Context, user: str, hello: dict[str, Any]) -> _Glass:
+    size = _size(hello.get("size"))
+    avatar = own(context, user, hello.get("avatar"))
+    return _Glass(avatar, size, context.settings.device, watch_of(context, user, hello["avatar"]))
 
 
 def own(context: Context, user: str, id: Any) -> Avatar:
     """A user's own avatar, unsealed.  Raises InputError."""
     with context.database.read() as session:
-        stored = session.get(StoredAvatar, id) if isinstance(id, str) else None
+        stored = session.get(StoredAvatar, id) if is_id(id) else None
         if stored is None or stored.owner_id != user:
             raise InputError(NO_AVATAR.rstrip("."), "Choose one of yours.")
         source = context.library.open(session, user, stored.blob)

@@ -7,10 +7,10 @@ from collections.abc import Callable
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from service.api.problems import METHODS
+
 # method, route, status, seconds until the answer began
 Observer = Callable[[str, str, int, float], None]
-
-_METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "DELETE", "OPTIONS", "PATCH"})
 
 
 class Observed:
@@ -28,7 +28,7 @@ class Observed:
 
         async def seen(message: Message) -> None:
             if message["type"] == "http.response.start":
-                method = scope["method"] if scope["method"] in _METHODS else "other"
+                method = scope["method"] if scope["method"] in METHODS else "other"
                 route = getattr(scope.get("route"), "path", "other")
                 for observer in self._observers:
                     observer(method, route, message["status"], time.perf_counter() - begun)

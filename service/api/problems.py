@@ -10,6 +10,7 @@ from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
 from starlette.responses import JSONResponse, Response
+from starlette.routing import Match
 
 from avatar.errors import (
     AccessError,
@@ -20,6 +21,7 @@ from avatar.errors import (
     TakenError,
 )
 
+METHODS = ("GET", "HEAD", "POST", "PUT", "DELETE", "OPTIONS", "PATCH")
 _log = logging.getLogger("facewire.api")
 
 # The first class that an error is decides.
@@ -59,7 +61,19 @@ def add_handlers(app: FastAPI) -> None:
 async def _http(request: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException)
     headers = dict(error.headers) if error.headers else None
+    if error.status_code == 405:
+        headers = {"Allow": ", ".join(_allowed(request))}
     return problem(error.status_code, error.detail, headers)
+
+
+def _allowed(request: Request) -> list[str]:
+    """The methods of a path: each may have a route of its own."""
+    asked = ({**request.scope, "method": method} for method in METHODS)
+    return [
+        scope["method"]
+        for scope in asked
+        if any(route.matches(scope)[0] is Match.FULL for route in request.app.routes)
+    ]
 
 
 async def _invalid(request: Request, error: Exception) -> Response:

@@ -3,9 +3,26 @@
 from __future__ import annotations
 
 from collections import OrderedDict
+from ipaddress import IPv6Address, ip_address
 from threading import Lock
 
+from starlette.types import Scope
+
 _MOST_KEYS = 50_000  # the longest unseen is forgotten then
+
+
+def address_of(scope: Scope) -> str:
+    """Whom a request comes from.  Of IPv6 the first 64 bits: who has one address has the rest."""
+    host = str((scope.get("client") or ("",))[0])
+    try:
+        address = ip_address(host)
+    except ValueError:
+        return host
+    if not isinstance(address, IPv6Address):
+        return host
+    if address.ipv4_mapped is not None:
+        return str(address.ipv4_mapped)
+    return address.exploded[:19]
 
 
 class RateLimiter:

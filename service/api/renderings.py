@@ -13,7 +13,8 @@ from sqlalchemy.exc import SQLAlchemyError
 from avatar.errors import StorageError
 from service.accounts.tokens import Bearer
 from service.api.context import NO_AVATAR, Context, Shared, asking
-from service.api.download import download
+from service.api.documented import FILE, refused, sent
+from service.api.download import download, parts
 from service.api.jobs import Jobs
 from service.api.problems import refuse
 from service.api.shapes import Id, RenderingShown, RenderingWanted
@@ -30,7 +31,7 @@ _TIDY = 60.0  # seconds between two looks for videos that have outlived their ti
 _jobs = Jobs(KIND, "stream", lambda limits: limits.renderings, RenderingShown.of)
 
 
-@router.post("", status_code=201)
+@router.post("", status_code=201, responses=refused(404, 409))
 def ask(asked: RenderingWanted, me: Reader, context: Shared) -> RenderingShown:
     """A new rendering of your avatar, or of one that you hold a grant for.  It waits for its
     stream: PUT /v1/renderings/{id}/stream."""
@@ -67,7 +68,7 @@ def _size(asked: RenderingWanted) -> tuple[int | None, int]:
     return side, side
 
 
-@router.put("/{id}/stream", status_code=202)
+@router.put("/{id}/stream", status_code=202, responses=refused(409, 503, 507), openapi_extra=FILE)
 async def send_stream(id: Id, request: Request, me: Reader, context: Shared) -> RenderingShown:
     """The body is a .fw stream as `facewire encode` writes it, for this avatar, with its sound.
     It is sealed while it comes, and then waits in line."""
@@ -90,14 +91,18 @@ def cancel(id: Id, me: Reader, context: Shared) -> RenderingShown:
     return _jobs.cancel(context, me.user, id)
 
 
-@router.get("/{id}/events", response_class=Response)
+@router.get(
+    "/{id}/events",
+    response_class=Response,
+    responses=sent("text/event-stream") | refused(503),
+)
 async def follow(id: Id, me: Reader, context: Shared) -> Response:
     """Server-sent events named progress, each a rendering as GET shows it, until it has ended."""
-    return await _jobs.follow(context, me.user, id)
+    return await _jobs.follow(context, me, id)
 
 
-@router.head("/{id}/video", response_class=Response)
-@router.get("/{id}/video", response_class=Response)
+@router.head("/{id}/video", response_class=Response, responses=parts("video/mp4"))
+@router.get("/{id}/video", response_class=Response, responses=parts("video/mp4"))
 def fetch(id: Id, request: Request, me: Reader, context: Shared) -> Response:
     """The video, an MP4 with badge and watermark, until it expires; while the avatar is there, and
     yours or granted to you."""

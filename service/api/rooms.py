@@ -16,6 +16,7 @@ from codec.signature import public_key
 from enroll.identity import IdentityWatch
 from service.accounts.tokens import Bearer
 from service.api.context import Context, Shared, asking
+from service.api.documented import refused
 from service.api.mirror import own, watch_of
 from service.api.problems import refuse
 from service.api.shapes import Asked, Id
@@ -61,22 +62,23 @@ class Joined(BaseModel):
     sdp: str = Field(description="the answer")
 
 
-@router.post("", status_code=201)
+@router.post("", status_code=201, responses=refused(409))
 async def make(me: Caller, context: Shared) -> RoomShown:
     """A room for two.  Whoever has its link and an account may join."""
     return _shown(context.rooms.make(me.user, context.clock()))
 
 
-@router.get("/{id}")
+@router.get("/{id}", responses=refused(421))
 async def show(id: Id, me: Caller, context: Shared) -> RoomShown:
     return _shown(_room(context, id))
 
 
-@router.post("/{id}/members", status_code=201)
+@router.post("/{id}/members", status_code=201, responses=refused(409, 421, 507))
 async def join(id: Id, asked: JoinWanted, me: Caller, context: Shared) -> Joined:
     """Joins a call.  With video this server renders for you: the call is then not protected from
     end to end."""
     room = _room(context, id)
+    room.check(me.user, asked.mode)  # before an avatar is unsealed
     name, mine, watch, seed = await run_in_threadpool(_who, context, me.user, asked.avatar)
     who = (room, me.user, name, context.clock)
     member: Peer
@@ -101,7 +103,7 @@ async def join(id: Id, asked: JoinWanted, me: Caller, context: Shared) -> Joined
     return Joined(member=member.id, sdp=answer)
 
 
-@router.delete("/{id}/members/{member}", status_code=204)
+@router.delete("/{id}/members/{member}", status_code=204, responses=refused(421))
 async def leave(id: Id, member: Id, me: Caller, context: Shared) -> None:
     found: Any = _room(context, id).members.get(member)
     if found is None or found.user != me.user:
@@ -144,12 +146,10 @@ def _granted(context: Context, user: str, digest: bytes) -> Avatar | None:
     """The avatar of a digest's first bytes, if it is the user's or they hold a grant for it."""
     now = context.clock()
     with context.database.write() as session:
-        named = select(StoredAvatar).where(StoredAvatar.digest.startswith(digest.hex()))
-        for stored in session.scalars(named.limit(20)):
-            if stored.owner_id == user or grants.standing(session, stored.id, user, now):
-                audit.note(session, user, "avatar.shown", stored.id, stored.owner_id, now)
-                source = context.library.open(session, stored.owner_id, stored.blob)
-                break
-        else:
+        named = StoredAvatar.digest.startswith(digest.hex()) & grants.received(user, now)
+        stored = session.scalar(select(StoredAvatar).where(named).limit(1))
+        if stored is None:
             return None
+        audit.note(session, user, "avatar.shown", stored.id, stored.owner_id, now)
+        source = context.library.open(session, stored.owner_id, stored.blob)
     return parse_avatar(source.whole())

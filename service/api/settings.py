@@ -47,6 +47,7 @@ class ServiceSettings:
         4, "avatars, videos and streams taken in at the same time, avatars in memory"
     )
     upload_seconds: float = _of(120.0, "longest time a request's body may take to come")
+    user_uploads: int = _of(2, "of them for one user")
     video_mib: int = _of(512, "largest video to enrol from, MiB")
     video_seconds: float = _of(600.0, "longest video to enrol from")
     video_upload_seconds: float = _of(900.0, "longest time a video may take to come")
@@ -73,8 +74,19 @@ class ServiceSettings:
         " begin with it; 0: it is the only one", none=True,
     )  # fmt: skip
     rooms: int = _of(1000, "rooms for calls at the same time")
+    user_rooms: int = _of(20, "of them for one user; the oldest empty one makes room")
+    browsers: int = _of(8, "browsers in calls at the same time, each drawn for here")
+    user_browsers: int = _of(2, "of them for one user")
     visits: int = _of(4, "cameras that are tracked or mirrored here at the same time")
+    user_visits: int = _of(2, "of them for one user")
+    visit_minutes: float = _of(60.0, "longest time that one of them is at work")
     streams: int = _of(200, "progress streams that are open at the same time")
+    user_streams: int = _of(20, "of them for one user")
+    user_tokens: int = _of(100, "most tokens that are kept of a user")
+    user_grants: int = _of(500, "most grants that are kept of a user")
+    user_leases: int = _of(100, "most keys of downloads that a user may hold")
+    ended_days: float = _of(90.0, "how long ended tokens, grants and enrolments stay listed")
+    event_days: float = _of(365.0, "how long the audit log goes back")
     rate: float = _of(600.0, "requests a minute for each token, four times that for an address")
     sign_in_rate: float = _of(10.0, "sign-ins and registrations a minute for each address")
     session_hours: float = _of(24.0, "how long a sign-in lasts")

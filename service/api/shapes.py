@@ -15,8 +15,9 @@ from service.store.models import Grant, Job, StoredAvatar, Token
 from service.view import LARGEST, SMALLEST
 
 Id = Annotated[str, Path(pattern="^[0-9a-f]{32}$", description="32 hex digits")]
-Label = Annotated[str, StringConstraints(max_length=64, pattern=r"^[^\x00-\x1f\x7f]*$")]
-Name = Annotated[str, StringConstraints(min_length=1, max_length=64)]
+_PLAIN = r"^[^\x00-\x1f\x7f]*$"  # no control characters
+Label = Annotated[str, StringConstraints(max_length=64, pattern=_PLAIN)]
+Name = Annotated[str, StringConstraints(min_length=1, max_length=64, pattern=_PLAIN)]
 Password = Annotated[str, StringConstraints(min_length=1, max_length=256)]
 
 

@@ -9,10 +9,11 @@ from __future__ import annotations
 import secrets
 from dataclasses import dataclass
 
-from sqlalchemy import select
+from sqlalchemy import ColumnElement, delete, select
 from sqlalchemy.orm import Session
 
 from avatar.errors import InputError
+from service.store import bounds
 from service.store.keys import SALT_BYTES, derived
 from service.store.library import Library
 from service.store.models import Grant, Lease, StoredAvatar
@@ -42,6 +43,26 @@ def grant(session: Session, avatar: StoredAvatar, holder: str, expires: float, n
     return given
 
 
+def make_room(session: Session, owner: str, most: int, now: float) -> None:
+    """For one more grant of the owner's: lets go of those that have ended.  Raises TakenError."""
+    bounds.hold(session, owner)
+    mine = Grant.avatar_id.in_(select(StoredAvatar.id).where(StoredAvatar.owner_id == owner))
+    ended = (Grant.expires <= now) | Grant.revoked.is_not(None)
+    for given in bounds.spare(session, Grant, mine, ended, most, Grant.created):
+        session.execute(delete(Lease).where(Lease.grant_id == given.id))
+        session.delete(given)
+    session.flush()
+    bounds.check(session, select(Grant.id).where(mine), most, "grants", "Revoke one first.")
+
+
+def check_leases(session: Session, holder: str, most: int, now: float) -> None:
+    """Raises TakenError where the holder has as many as they may."""
+    bounds.hold(session, holder)
+    held = select(Lease.id).join(Grant, Grant.id == Lease.grant_id)
+    open_now = held.where(Grant.holder_id == holder, Lease.expires > now)
+    bounds.check(session, open_now, most, "leases", "Wait until one is over.")
+
+
 def revoke(given: Grant, now: float) -> None:
     """Stops it from now on; again is no fault."""
     if given.revoked is None:
@@ -50,6 +71,14 @@ def revoke(given: Grant, now: float) -> None:
 
 def holds(given: Grant, now: float) -> bool:
     return given.revoked is None and now < given.expires
+
+
+def received(user: str, now: float) -> ColumnElement[bool]:
+    """Of stored avatars those that are the user's, or that they hold a grant for."""
+    held = select(Grant.avatar_id).where(
+        Grant.holder_id == user, Grant.expires > now, Grant.revoked.is_(None)
+    )
+    return (StoredAvatar.owner_id == user) | StoredAvatar.id.in_(held)
 
 
 def standing(session: Session, avatar: str, holder: str, now: float) -> Grant | None:

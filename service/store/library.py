@@ -12,6 +12,7 @@ from sqlalchemy.orm import Session
 
 from avatar.archive import parse_avatar
 from avatar.errors import InputError
+from service.store import bounds
 from service.store.blobs import Blobs
 from service.store.keys import KEY_BYTES, SALT_BYTES, MasterKey, derived
 from service.store.models import Event, Grant, Job, Lease, StoredAvatar, Token, User
@@ -87,13 +88,19 @@ class Library:
         return stored
 
     def remove_avatar(self, session: Session, avatar: StoredAvatar) -> list[str]:
-        """Takes the avatar and its grants out.  Returns its blobs, to be removed after commit."""
+        """Takes the avatar and its grants out, and the pictures of its enrolment.  Returns the
+        blobs of all, to be removed after commit."""
         grants = select(Grant.id).where(Grant.avatar_id == avatar.id)
         session.execute(delete(Lease).where(Lease.grant_id.in_(grants)))
         session.execute(delete(Grant).where(Grant.avatar_id == avatar.id))
+        blobs = [avatar.blob, avatar.sign]
+        made = select(Job).where(Job.owner_id == avatar.owner_id, Job.result == avatar.id)
+        for job in session.scalars(made):
+            blobs.append(job.preview)
+            job.preview = None
         session.delete(avatar)
         session.flush()
-        return [blob for blob in (avatar.blob, avatar.sign) if blob]
+        return [blob for blob in blobs if blob]
 
     def erase_user(self, session: Session, user: str) -> list[str]:
         """Destroys the user's key and every row of theirs; from the commit on, nothing that was
@@ -104,6 +111,7 @@ class Library:
         """
         avatars = select(StoredAvatar.id).where(StoredAvatar.owner_id == user)
         grants = select(Grant.id).where(Grant.avatar_id.in_(avatars) | (Grant.holder_id == user))
+        bounds.hold(session, user)
         blobs: set[str] = set()
         for one in session.scalars(select(StoredAvatar).where(StoredAvatar.owner_id == user)):
             blobs |= {blob for blob in (one.blob, one.sign) if blob}

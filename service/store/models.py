@@ -5,8 +5,9 @@ Nothing in them describes a face: pictures and avatars are sealed files, named h
 
 from __future__ import annotations
 
+import re
 import secrets
-from typing import Any
+from typing import Any, TypeGuard
 
 from sqlalchemy import JSON, BigInteger, Double, ForeignKey, Index, LargeBinary, String, Text
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
@@ -15,8 +16,16 @@ from sqlalchemy.types import Integer
 ID = String(32)
 
 
+_ID = re.compile("[0-9a-f]{32}")
+
+
 def new_id() -> str:
     return secrets.token_hex(16)
+
+
+def is_id(given: object) -> TypeGuard[str]:
+    """For what comes from outside: a database may refuse other text."""
+    return isinstance(given, str) and _ID.fullmatch(given) is not None
 
 
 class Base(DeclarativeBase):

@@ -129,6 +129,41 @@ def test_who_is_shown_an_avatar_in_a_browsers_call_is_written_down(serve, archiv
     assert shown() == [("bob", id)]
 
 
+def test_who_holds_a_grant_is_found_among_many_with_the_same_avatar(serve, archive):
+    from sqlalchemy import select
+
+    from service.api.rooms import _granted
+    from service.store.models import User
+
+    server = serve(avatars=40)
+    ada, eve = server.user("ada"), server.user("eve")
+    for _ in range(25):
+        server.avatar(eve, archive)
+    id = server.avatar(ada, archive)
+    server.user("bob")
+    server.call("POST", f"/v1/avatars/{id}/grants", ada, json={"holder": "bob", "days": 1})
+    context = server.app.state.context
+    with context.database.read() as session:
+        bob = session.scalar(select(User.id).where(User.name == "bob"))
+    digest = bytes.fromhex(parse_avatar(archive).digest)[:16]
+    assert _granted(context, bob, digest) is not None
+
+
+def test_a_file_that_cannot_be_read_is_closed(serve, archive, monkeypatch):
+    from service.api import avatars
+
+    def broken(_):
+        raise ArchiveError("damaged")
+
+    server = serve()
+    ada = server.user("ada")
+    id, closed = server.avatar(ada, archive), []
+    monkeypatch.setattr(avatars, "first_bytes", broken)
+    monkeypatch.setattr(SealedFile, "close", lambda self: closed.append(self))
+    assert server.call("GET", f"/v1/avatars/{id}/archive", ada).status_code == 422
+    assert len(closed) == 1
+
+
 def test_grants_and_leases_end(serve, archive):
     server = serve()
     ada, bob = server.user("ada"), server.user("bob")

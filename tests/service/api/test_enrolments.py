@@ -96,6 +96,31 @@ def test_so_many_at_a_time(serve):
     assert len(drafts) == 10
 
 
+@pytest.mark.parametrize("goes", ["avatars", "enrolments"])
+def test_a_filmed_face_goes_with_what_was_made_of_it(serve, archive, goes):
+    from service.jobs.enrolment import adding
+    from service.jobs.queue import Queue
+
+    server = serve()
+    ada = server.user("ada")
+    id = ask(server, ada).json()["id"]
+    send(server, ada, id)
+    store = server.app.state.context.store
+    queue = Queue(store)
+    claim = queue.claim(server.now)
+    queue.keep(claim, server.now, "preview", b"a filmed face")
+    queue.finish(claim, {}, server.now, adding(store.library, archive, server.now))
+    avatar = server.call("GET", f"/v1/enrolments/{id}", ada).json()["avatar"]
+    path = f"/v1/enrolments/{id}/preview"
+    assert server.call("GET", path, ada).content == b"a filmed face"
+    gone = {"avatars": avatar, "enrolments": id}[goes]
+    assert server.call("DELETE", f"/v1/{goes}/{gone}", ada).status_code in (200, 204)
+    assert server.call("GET", path, ada).status_code == 404
+    assert server.call("GET", f"/v1/enrolments/{id}", ada).json()["preview"] is False
+    left = [p for p in (server.settings.data / "sealed").rglob("*") if p.is_file()]
+    assert len(left) == (goes == "enrolments")  # the avatar itself
+
+
 def test_erasing_the_account_takes_a_waiting_video_along(serve, tmp_path):
     server = serve()
     ada = server.user("ada")

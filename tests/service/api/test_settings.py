@@ -9,7 +9,7 @@ import pytest
 from avatar.errors import InputError
 from demo.cli.parser import make_parser
 from service.api.ranges import Unsatisfiable, is_among, wanted_range
-from service.api.rate import RateLimiter
+from service.api.rate import RateLimiter, address_of
 from service.api.settings import ServiceSettings, described, settings_from
 
 
@@ -66,6 +66,16 @@ def test_ranges_behind_the_end(header):
 def test_entity_tags():
     assert is_among('"a"', 'W/"a", "b"') and is_among('"a"', "*")
     assert not is_among('"a"', '"ab"') and not is_among('"a"', None)
+
+
+@pytest.mark.parametrize(
+    ("host", "address"),
+    [("192.0.2.7", "192.0.2.7"), ("::ffff:192.0.2.7", "192.0.2.7"), ("testclient", "testclient"),
+     ("2001:db8:1:2::1", "2001:0db8:0001:0002"), ("2001:db8:1:2:ffff::9", "2001:0db8:0001:0002"),
+     ("2001:db8:1:3::1", "2001:0db8:0001:0003"), (None, "")],
+)  # fmt: skip
+def test_who_has_one_address_of_a_network_has_all(host, address):
+    assert address_of({"client": host and (host, 5)}) == address
 
 
 def test_the_rate_is_kept_for_each_key():

@@ -58,6 +58,38 @@ def test_an_avatar_is_kept_and_erased(store, archive):
         store.library.key_of(session, ada)
 
 
+def test_text_that_the_database_refuses_is_not_asked_of_it(url, store, tmp_path, archive):
+    from fastapi.testclient import TestClient
+
+    from service.api.app import make_app
+    from service.api.settings import ServiceSettings
+
+    cheap = {"password_passes": 1, "password_memory": 16}
+    app = make_app(ServiceSettings(data=tmp_path / "data", database=url, **cheap))
+    who = {"name": "ada", "password": "correct horse battery"}
+    client = TestClient(app)
+    client.post("/v1/accounts", json=who)
+    token = client.post("/v1/sessions", json=who).json()["token"]
+    client.headers["Authorization"] = f"Bearer {token}"
+    avatar = client.post("/v1/avatars", content=archive).json()["id"]
+    for text in (r"a\u0000b", r"a\ud800b", "a" * 64, "\u00e4"):
+        refused = client.post(
+            "/v1/sessions", content=f'{{"name": "{text}", "password": "correct horse battery"}}'
+        )
+        assert refused.status_code in (401, 422), text
+        given = client.post(
+            f"/v1/avatars/{avatar}/grants", content=f'{{"holder": "{text}", "days": 1}}'
+        )
+        assert given.status_code in (404, 422), text
+    for path, field in (("/v1/mirror", "avatar"), ("/v1/capture", "enrolment")):
+        for text in (r"a\u0000b", r"a\ud800b"):
+            with client.websocket_connect(path) as socket:
+                socket.send_text(f'{{"token": "{token}", "size": 64, "{field}": "{text}"}}')
+                end = socket.receive()
+            assert (end["type"], end["code"]) == ("websocket.close", 1008)
+    app.state.context.database.close()
+
+
 def test_many_workers_share_the_jobs_without_overlap(store, archive):
     from service.jobs import queue as jobs
     from service.jobs.enrolment import adding

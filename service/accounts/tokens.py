@@ -72,6 +72,12 @@ def bearer_of(session: Session, text: str, now: float) -> Bearer:
     return Bearer(token.user_id, token.id, frozenset(token.scopes.split()), token.expires)
 
 
+def stands(session: Session, bearer: Bearer, now: float) -> bool:
+    """Whether the token that was shown would still do."""
+    token = session.get(Token, bearer.token)
+    return token is not None and token.revoked is None and now < token.expires
+
+
 def revoke(session: Session, token: Token, now: float) -> None:
     """Stops it from now on; again is no fault."""
     session.execute(

@@ -9,11 +9,13 @@ from fastapi import APIRouter
 from fastapi.concurrency import run_in_threadpool
 from pydantic import BaseModel, Field, StringConstraints
 from sqlalchemy import select
+from sqlalchemy.orm import Session
 
 from avatar.archive import parse_avatar
 from avatar.avatar import Avatar
 from codec.signature import public_key
 from enroll.identity import IdentityWatch
+from service.accounts import tokens
 from service.accounts.tokens import Bearer
 from service.api.context import Context, Shared, asking
 from service.api.mirror import own, watch_of
@@ -78,7 +80,7 @@ async def join(id: Id, asked: JoinWanted, me: Caller, context: Shared) -> Joined
     end to end."""
     room = _room(context, id)
     name, mine, watch, seed = await run_in_threadpool(_who, context, me.user, asked.avatar)
-    who = (room, me.user, name, context.clock)
+    who = (room, me.user, name, context.clock, partial(_stands, context, me, asked.avatar))
     member: Peer
     if asked.mode == "packets":
         member = Peer(*who)
@@ -87,6 +89,7 @@ async def join(id: Id, asked: JoinWanted, me: Caller, context: Shared) -> Joined
             *who,
             mine=mine,
             fetch=partial(_granted, context, me.user),
+            may=partial(_may_see, context, me.user),
             view=View(asked.width, asked.height, asked.fit, asked.background),
             device=context.settings.device,
             watch=watch,
@@ -140,16 +143,35 @@ def _who(
     return name, mine, watch_of(context, user, avatar), seed
 
 
-def _granted(context: Context, user: str, digest: bytes) -> Avatar | None:
+def _stands(context: Context, me: Bearer, avatar: str | None) -> bool:
+    """Whether who joined would still be let in, with the avatar that they joined with."""
+    with context.database.read() as session:
+        mine = session.get(StoredAvatar, avatar) if avatar else None
+        there = avatar is None or (mine is not None and mine.owner_id == me.user)
+        return there and tokens.stands(session, me, context.clock())
+
+
+def _may_see(context: Context, user: str, digest: bytes) -> bool:
+    with context.database.read() as session:
+        return _named(session, user, digest, context.clock()) is not None
+
+
+def _named(session: Session, user: str, digest: bytes, now: float) -> StoredAvatar | None:
     """The avatar of a digest's first bytes, if it is the user's or they hold a grant for it."""
+    named = select(StoredAvatar).where(StoredAvatar.digest.startswith(digest.hex()))
+    for stored in session.scalars(named.limit(20)):
+        if stored.owner_id == user or grants.standing(session, stored.id, user, now):
+            return stored
+    return None
+
+
+def _granted(context: Context, user: str, digest: bytes) -> Avatar | None:
+    """As `_named`, opened, and written down."""
     now = context.clock()
     with context.database.write() as session:
-        named = select(StoredAvatar).where(StoredAvatar.digest.startswith(digest.hex()))
-        for stored in session.scalars(named.limit(20)):
-            if stored.owner_id == user or grants.standing(session, stored.id, user, now):
-                audit.note(session, user, "avatar.shown", stored.id, stored.owner_id, now)
-                source = context.library.open(session, stored.owner_id, stored.blob)
-                break
-        else:
+        stored = _named(session, user, digest, now)
+        if stored is None:
             return None
+        audit.note(session, user, "avatar.shown", stored.id, stored.owner_id, now)
+        source = context.library.open(session, stored.owner_id, stored.blob)
     return parse_avatar(source.whole())

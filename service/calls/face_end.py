@@ -134,6 +134,12 @@ class FaceEnd:
             if not better:  # what is received goes on
                 self._receiver.hold(avatar.digest, avatar.statistics)
 
+    @property
+    def held(self) -> tuple[bytes, ...]:
+        """The first bytes of the digests of all avatars that are at hand."""
+        with self._lock:
+            return tuple(self._avatars)
+
     def drop(self, digest: bytes) -> None:
         """An avatar, by its digest's first bytes, that may not be shown any more."""
         with self._lock:

@@ -44,11 +44,15 @@ def screen_of(size: int) -> Screen:
     return Screen(View(size, size), deadline=_SHARE / _RATE)
 
 
-async def _tell(line: Line, tell: Callable[[str], None]) -> None:
+async def _tell(line: Line, tell: Callable[[str], None], leave: asyncio.Event) -> None:
     end = line.end
     told: set[str] = set()
     while True:
         now = set()
+        if line.refused is not None:
+            tell(f"The call is over: {line.refused.message}")
+            leave.set()
+            return
         if line.lost:
             now.add("The line is lost; joining again.")
         if end.owner is False:
@@ -143,7 +147,7 @@ async def attend(
     line.heard = hear if listening else None
     try:
         async with line:
-            telling = asyncio.create_task(_tell(line, tell))
+            telling = asyncio.create_task(_tell(line, tell, leave))
             try:
                 await take_part(line, video, avatar, draw, show, seconds, leave, _RATE)
             finally:

@@ -72,13 +72,13 @@ class Videos:
 
     folder: Path
     clock: Callable[[], float] = time.monotonic
-    _made: dict[frozenset[str], tuple[float, bytes, str]] = field(default_factory=dict)
+    _made: dict[frozenset[Any], tuple[float, bytes, str]] = field(default_factory=dict)
     _turn: threading.Lock = field(default_factory=threading.Lock)
     _room: threading.Semaphore = field(default_factory=lambda: threading.Semaphore(_WAITING))
 
     def of(self, records: list[Record]) -> tuple[bytes, str]:
         """An MP4, and what its panels show.  503 where too many wait, 404 where there is none."""
-        key = frozenset(record.key for record in records)
+        key = frozenset((r.clip, r.size, r.codec, r.point, r.key) for r in records)
         if not self._room.acquire(blocking=False):
             raise refuse(503, _LATER, {"Retry-After": "5"})
         try:

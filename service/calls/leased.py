@@ -18,6 +18,7 @@ from service.calls.face_end import FaceEnd, get_ready
 from service.store.sealed import opened
 
 _log = logging.getLogger("facewire.calls")
+_PIECE = 1 << 14  # bytes
 _LOOK = 0.1  # seconds between two looks at whether an avatar is wanted
 _AGAIN = 3.0  # seconds until one that did not come is asked for again, and grants are looked at
 
@@ -87,7 +88,7 @@ class Leases:
                 size = int(answer.headers["Content-Length"])
                 first = int(answer.headers.get("X-First-Bytes", size))
                 data = bytearray()
-                async for piece in answer.aiter_bytes():
+                async for piece in answer.aiter_bytes(_PIECE):
                     before = len(data)
                     data += piece
                     if before < first <= len(data) < size:

@@ -79,7 +79,7 @@ def test_the_camera_is_tracked_prompted_enrolled_from_and_mirrored(visit, steps,
 
     newer_of_another(server, "filmed")
     sockets = []
-    page.on("websocket", sockets.append)
+    page.on("websocket", lambda one: sockets.append(one))
     steps.number(page, "Pixels a side of the picture", 100)  # any of them
     page.dblclick("#fw-mirror")
     page.wait_for_function("document.getElementById('fw-mirror-picture').naturalWidth === 100")

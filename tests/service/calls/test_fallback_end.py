@@ -186,7 +186,8 @@ def test_one_thread_films_and_one_draws_while_another_does_the_rest(weights) -> 
     now = begun
     while any(thread.is_alive() for thread in threads):
         now += TICK // 4
-        for data in other.film(now, Frame(scene(0.0), now), None) + other.poll(now):
+        film = other.film(now, Frame(scene(0.0), now), None) if now % TICK == 0 else []
+        for data in film + other.poll(now):
             end.receive(now, data)
         for data in end.poll(now):
             other.receive(now, data)

@@ -20,14 +20,16 @@ from enroll.crops import cut_window
 from enroll.identity import IdentityWatch
 from enroll.scene import TrackPrior
 from enroll.track_live import CausalTracker
+from service.calls.badge import badge_height, badged
 from service.display import check_display, left, shown
 from service.latest import Latest
 from service.receiver import Renderer
 from service.refine import Refiner
 from service.states import states_of
 from service.traffic import Rate
-from service.video_out import playable_size, video_file
+from service.video_out import container_of, playable_size, video_file
 from service.view import View
+from service.watermark.mark import Watermark
 
 _LIVE = PacketSettings(frames=1)  # nothing waits for a frame to come
 _GREY = 96
@@ -159,7 +161,8 @@ def mirror(
     """Runs until the source ends, its time is up or the window is closed.
 
     source: a camera's number or a video file.  out: a video with both pictures side by side,
-    of every frame; without it they are shown in a window, and what is late is dropped.
+    of every frame; without it they are shown in a window, and what is late is dropped.  What is
+    for people carries the badge, and the watermark over both pictures.
     watch: as `Mirror` has it.
     Raises VideoError, and InputError where there is no display to show a window on.
     """
@@ -171,7 +174,11 @@ def mirror(
     begun = clock.monotonic()
     try:
         seen = _reflections(glass, video, live=out is None, seconds=settings.seconds)
-        count = _to_window(seen) if out is None else _to_file(seen, out, settings.size, video)
+        mark = None if out and container_of(out).lossless else Watermark(avatar.digest)
+        if out is None:
+            count = _to_window(seen, mark)
+        else:
+            count = _to_file(seen, out, settings.size, video, mark)
     finally:
         glass.close()
         video.close()
@@ -188,41 +195,48 @@ def _reflections(
         yield glass.step(frame)
 
 
-def _to_file(seen: Iterator[Reflection], out: Path, size: int, video: Video) -> int:
+def _to_file(
+    seen: Iterator[Reflection], out: Path, size: int, video: Video, mark: Watermark | None
+) -> int:
     width, height = playable_size(out, 2 * size, size)
     count = 0
     with video_file(out, width, height, video.info.fps or 25.0) as target:
         for reflection in seen:
             picture = np.zeros((height, width, 3), np.uint8)
-            picture[:size, : 2 * size] = _labelled(reflection)
+            picture[:size, : 2 * size] = _labelled(reflection, mark is not None)
+            picture = picture if mark is None else mark.on(picture, reflection.time)
             target.picture(picture, reflection.time, _PERIOD)
             count += 1
     return count
 
 
-def _to_window(seen: Iterator[Reflection]) -> int:
+def _to_window(seen: Iterator[Reflection], mark: Watermark | None) -> int:
     title = "Facewire: q to leave"
     count = 0
     for reflection in seen:
         count += 1
-        if not shown(title, _labelled(reflection)):
+        picture = _labelled(reflection, mark is not None)
+        if not shown(title, picture if mark is None else mark.on(picture, reflection.time)):
             break
     left(title)
     return count
 
 
-def _labelled(reflection: Reflection) -> NDArray[np.uint8]:
-    """Both pictures side by side, with the rate written below."""
+def _labelled(reflection: Reflection, badge: bool) -> NDArray[np.uint8]:
+    """Both pictures side by side, with the rate written below, above the badge."""
     import cv2
 
-    picture = np.ascontiguousarray(np.concatenate([reflection.filmed, reflection.shown], axis=1))
+    rendered = badged(reflection.shown) if badge else reflection.shown
+    picture = np.ascontiguousarray(np.concatenate([reflection.filmed, rendered], axis=1))
     text = f"{reflection.kbps:.1f} kbit/s" + ("" if reflection.visible else ", no face")
     if reflection.left_out:
         text += f", {reflection.left_out} steps less fine to keep up"
     if reflection.owner is False:
         text = "not the enrolled face"
     scale = picture.shape[0] / 480
-    place = (picture.shape[1] // 2 + round(12 * scale), picture.shape[0] - round(14 * scale))
+    below = badge_height(picture.shape[0]) if badge else 0
+    line = picture.shape[0] - below - round(14 * scale)
+    place = (picture.shape[1] // 2 + round(12 * scale), line)
     for colour, width in (((0, 0, 0), 4), ((255, 255, 255), 1)):
         cv2.putText(
             picture, text, place, cv2.FONT_HERSHEY_SIMPLEX, scale, colour,

@@ -95,10 +95,11 @@ def decode_file(
     device: str = "auto",
     progress: Progress | None = None,
     watermark: bool = True,
+    badge: bool = True,
 ) -> Shown:
     """As `decode_stream`, of a file.  Raises as that and `open_stream`."""
     stream = open_stream(stream_path, avatar)
-    return decode_stream(stream, avatar, out, view, device, progress, watermark)
+    return decode_stream(stream, avatar, out, view, device, progress, watermark, badge)
 
 
 def decode_stream(
@@ -109,7 +110,7 @@ def decode_stream(
     device: str = "auto",
     progress: Progress | None = None,
     watermark: bool = True,
-    badge: bool = False,
+    badge: bool = True,
     longest: float = inf,
 ) -> Shown:
     """Renders a stream that has frames into a video file (see `service.video_out`), with its sound.

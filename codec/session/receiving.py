@@ -83,6 +83,13 @@ class FaceReceiver:
         if self._offer is not None and self._offer.header.digest == short:
             self._take(self._offer)
 
+    def release(self, digest: str) -> None:
+        """An avatar that is not at hand any more: the sender is told to do without it."""
+        short = bytes.fromhex(digest)[:DIGEST]
+        self._avatars.pop(short, None)
+        if self._offer is not None and self._offer.header.digest == short:
+            self._take(self._offer)
+
     def want(self, level: int) -> None:
         """Asks the sender for no finer quality than this one of those it offers, 0 the finest:
         for a small picture, or a path that carries no more.  What it has not got is its

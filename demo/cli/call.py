@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import asyncio
 import os
+import re
 from contextlib import ExitStack
 from typing import Any
 
@@ -13,7 +14,7 @@ from demo.cli.paths import input_file, output_file
 from demo.cli.progress import say
 
 HELP = "take part in a call, rendered on this machine"
-EXAMPLE = "facewire call LINK --camera 0 --avatar me.avatar --theirs you.avatar -o call.mp4"
+EXAMPLE = "facewire call LINK --camera 0 --avatar me.avatar -o call.mp4"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -21,7 +22,20 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--camera", default="0", metavar="N|VIDEO", help="default: camera 0")
     parser.add_argument("--avatar", metavar="AVATAR", help="yours; without one the fallback sends")
     parser.add_argument(
-        "--theirs", action="append", default=[], metavar="AVATAR", help="one that you may be shown"
+        "--theirs",
+        action="append",
+        default=[],
+        metavar="AVATAR",
+        help="one that is here already; others come from the server by grant, opened in memory "
+        "alone.  Nobody else than its owner is then sent, or shown, anything",
+    )
+    parser.add_argument(
+        "--their-key",
+        action="append",
+        default=[],
+        metavar="KEY",
+        help="the same of whose avatar is not here: their signing key, 64 digits, as facewire info "
+        "tells it of their avatar",
     )
     parser.add_argument(
         "-o",
@@ -49,7 +63,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--seconds", type=float, default=60.0, metavar="S", help="then leave; Ctrl-C is sooner"
     )
     parser.epilog = (
-        "environment:\n  FACEWIRE_TOKEN\n      a token of yours with the scope calls\n\n"
+        "environment:\n  FACEWIRE_TOKEN\n"
+        "      a token of yours with the scopes calls and avatars:read\n\n"
         f"{parser.epilog or ''}"
     )
 
@@ -61,6 +76,7 @@ def run(arguments: argparse.Namespace) -> None:
         raise InputError("FACEWIRE_TOKEN is not set", "Sign in: POST /v1/sessions; set the token.")
     mine = input_file(arguments.avatar, "avatar") if arguments.avatar else None
     theirs = [input_file(path, "avatar") for path in arguments.theirs]
+    known = [_key(text) for text in arguments.their_key]
     camera = arguments.camera
     source = camera if camera.isdigit() else input_file(camera, "video")
     inputs = tuple(filter(None, (mine, *theirs)))
@@ -80,16 +96,24 @@ def run(arguments: argparse.Namespace) -> None:
         if target is not None:
             outputs.append(stack.enter_context(file_output(target, size, sound)))
         told = asyncio.run(
-            attend(base, room, token, source, mine, theirs, outputs, size, seconds, say, sound)
+            attend(
+                base, room, token, source, mine, theirs, outputs, size, seconds, say, sound, known
+            )
         )
     if told.identity == "unverified":
         say("The other's avatar names no signing key: nothing proves that it was moved by them.")
     elif not told.pictures and told.identity == "unknown":
-        say("Nobody was seen: they were not there, or their avatar is not among --theirs.")
+        say("Nobody was seen: they were not there, or no grant lets you have their avatar.")
     print(
         f"{target or 'Seen'}: {told.pictures} pictures; sent {told.sent:.2f} kbit/s, received "
         f"{told.received:.2f} kbit/s, {100 * told.loss:.1f} % lost; the other is {told.identity}"
     )
+
+
+def _key(text: str) -> str:
+    if not re.fullmatch("[0-9a-f]{64}", text.lower()):
+        raise InputError(f"{text!r} is no signing key", "facewire info THEIR.avatar tells theirs.")
+    return text.lower()
 
 
 def _place(link: str) -> tuple[str, str]:

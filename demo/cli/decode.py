@@ -22,12 +22,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "-o", dest="output", required=True, metavar="OUT", help=".mkv is lossless, .mp4 is H.264"
     )
     view.add_arguments(parser)
-    parser.add_argument(
-        "--no-watermark",
-        dest="watermark",
-        action="store_false",
-        help="leave the invisible watermark out of .mp4; .mkv never has one",
-    )
+    view.add_marks(parser)
     parser.add_argument("--device", choices=("auto", "cpu", "cuda"), default="auto")
 
 
@@ -45,9 +40,8 @@ def run(arguments: argparse.Namespace) -> None:
     avatar = read_avatar(archive)
     look = view.view_of(arguments, avatar.window)
     with bar("Rendering") as progress:
-        shown = decode_file(
-            source, avatar, target, look, arguments.device, progress, arguments.watermark
-        )
+        marks = arguments.watermark, arguments.badge
+        shown = decode_file(source, avatar, target, look, arguments.device, progress, *marks)
     for warning in shown.warnings:
         say(warning)
     print(f"{target}: {shown.frames} frames of {shown.width}x{shown.height}")
@@ -65,7 +59,8 @@ def _fallback(arguments: argparse.Namespace, source: Path, target: Path) -> None
     weights = load_weights(find_weights())
     device = "cpu" if arguments.device == "auto" else arguments.device
     with bar("Rendering") as progress:
-        shown = decode_fallback(source, weights, target, width, height, device, progress)
+        marks = arguments.watermark, arguments.badge
+        shown = decode_fallback(source, weights, target, width, height, device, progress, *marks)
     for warning in shown.warnings:
         say(warning)
     print(f"{target}: {shown.frames} frames of {shown.width}x{shown.height}")

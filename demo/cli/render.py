@@ -30,12 +30,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "-o", dest="output", required=True, metavar="OUT", help=".png for a pose, .mkv or .mp4"
     )
     view.add_arguments(parser)
-    parser.add_argument(
-        "--no-watermark",
-        dest="watermark",
-        action="store_false",
-        help="leave the invisible watermark out of .mp4; .mkv never has one",
-    )
+    view.add_marks(parser)
     parser.add_argument("--device", choices=("auto", "cpu", "cuda"), default="auto")
 
 
@@ -69,6 +64,7 @@ def run(arguments: argparse.Namespace) -> None:
             [k * 1_000_000 // _FPS for k in range(count)],
             progress=progress,
             mark=Watermark(avatar.digest) if arguments.watermark else None,
+            badge=arguments.badge,
         )
     print(f"{target}: {count} frames of {look.width}x{look.height}")
 

@@ -33,6 +33,22 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
 
 
+def add_marks(parser: argparse.ArgumentParser) -> None:
+    """What says of a picture that it is rendered."""
+    parser.add_argument(
+        "--no-badge",
+        dest="badge",
+        action="store_false",
+        help="leave the visible badge out of .mp4; .mkv never has one",
+    )
+    parser.add_argument(
+        "--no-watermark",
+        dest="watermark",
+        action="store_false",
+        help="leave the invisible watermark out of .mp4; .mkv never has one",
+    )
+
+
 def view_of(arguments: argparse.Namespace, window: Window) -> View:
     """The view asked for; `window` gives the source's shape.  Raises InputError."""
     width = height = DEFAULT_SIZE

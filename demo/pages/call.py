@@ -18,7 +18,7 @@ def build() -> None:
     gr.Markdown(_HONEST)
     room = gr.Textbox(label="Room, or its link", elem_id="fw-room")
     with gr.Row():
-        size = gr.Dropdown([128, 256, 512], value=256, label="Pixels a side")
+        size = gr.Slider(64, 1280, 256, step=2, label="Pixels a side")  # VP8 has even sides
         fit = gr.Dropdown(["contain", "cover", "extend"], value="contain", label="Fit")
         background = gr.Dropdown(["learned", "blur"], value="learned", label="Background")
     with gr.Row():

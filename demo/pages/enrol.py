@@ -62,7 +62,7 @@ def build() -> None:
     gr.Button("Cancel", elem_id="fw-cancel", size="sm").click(None, js="() => facewire.cancel()")
     gr.Markdown("## 4. Try it in the mirror")
     gr.Markdown("Your camera, as bits, as your avatar: what another person would see.")
-    mirror_size = gr.Dropdown([128, 256, 512], value=256, label="Pixels a side of the picture")
+    mirror_size = gr.Slider(64, 1024, 256, step=1, label="Pixels a side of the picture")
     gr.HTML(_MIRROR)
     with gr.Row():
         gr.Button("Start the mirror", variant="primary", elem_id="fw-mirror").click(

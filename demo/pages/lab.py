@@ -7,6 +7,9 @@ from __future__ import annotations
 
 import tempfile
 import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -26,12 +29,17 @@ Reader = Annotated[Bearer, asking("account")]
 Word = Annotated[str, Query(max_length=80)]
 Codecs = Annotated[list[str], Query(max_length=32)]
 _drawing = threading.Lock()  # matplotlib knows one figure at a time
+_WAITING = 4  # who may wait for a video, each on one of the server's threads
+_KEPT, _MOST = 600.0, 8  # seconds and videos
+_LATER = "Others have videos put together; try again."
+_NONE = "The run kept no video of these: facewire bench run keeps them."
 
 
 def add_lab(app: FastAPI, folder: Path) -> None:
     """folder: as `facewire bench run -o` leaves it; read anew for each request, as a run may go
     on.  Raises InputError where there is none."""
     Results(folder)
+    videos = Videos(folder)
     router = APIRouter(prefix="/v1/lab", include_in_schema=False)
 
     @router.get("")
@@ -52,18 +60,47 @@ def add_lab(app: FastAPI, folder: Path) -> None:
 
     @router.get("/video")
     def video(me: Reader, clip: Word, codec: Codecs) -> Response:
-        results = Results(folder)
-        with tempfile.TemporaryDirectory() as place:
-            made = side_by_side(results, chosen(measured(folder), clip, codec), Path(place))
-            if not made:
-                raise refuse(404, "The run kept no video of these: facewire bench run keeps them.")
-            largest = max(made, key=lambda one: one.size)
-            data = (Path(place) / largest.file).read_bytes()
-        # A header holds Latin-1 alone.
-        panels = " | ".join(largest.panels).encode("ascii", "replace").decode()
+        data, panels = videos.of(chosen(measured(folder), clip, codec))
         return Response(data, media_type="video/mp4", headers={"X-Panels": panels})
 
     app.include_router(router)
+
+
+@dataclass
+class Videos:
+    """Side by side, put together one at a time, and kept a while.  clock: seconds."""
+
+    folder: Path
+    clock: Callable[[], float] = time.monotonic
+    _made: dict[frozenset[Any], tuple[float, bytes, str]] = field(default_factory=dict)
+    _turn: threading.Lock = field(default_factory=threading.Lock)
+    _room: threading.Semaphore = field(default_factory=lambda: threading.Semaphore(_WAITING))
+
+    def of(self, records: list[Record]) -> tuple[bytes, str]:
+        """An MP4, and what its panels show.  503 where too many wait, 404 where there is none."""
+        key = frozenset((r.clip, r.size, r.codec, r.point, r.key) for r in records)
+        if not self._room.acquire(blocking=False):
+            raise refuse(503, _LATER, {"Retry-After": "5"})
+        try:
+            with self._turn:
+                now = self.clock()
+                fresh = [(k, one) for k, one in self._made.items() if now - one[0] < _KEPT]
+                self._made = dict(fresh[-_MOST:])
+                if key not in self._made:
+                    self._made[key] = (now, *self._put_together(records))
+                return self._made[key][1:]
+        finally:
+            self._room.release()
+
+    def _put_together(self, records: list[Record]) -> tuple[bytes, str]:
+        with tempfile.TemporaryDirectory() as place:
+            made = side_by_side(Results(self.folder), records, Path(place))
+            if not made:
+                raise refuse(404, _NONE)
+            largest = max(made, key=lambda one: one.size)
+            data = (Path(place) / largest.file).read_bytes()
+        # A header holds Latin-1 alone.
+        return data, " | ".join(largest.panels).encode("ascii", "replace").decode()
 
 
 def measured(folder: Path) -> list[Record]:

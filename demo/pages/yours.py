@@ -7,8 +7,8 @@ import gradio as gr
 from demo.pages.account import account, navigation
 
 _GRANTS = """Nobody sees an avatar of yours until you let them, by their user name and for a time.
-Taking it back stops every new download and call. A copy that somebody was once shown cannot be
-recalled."""
+Taking it back stops every new download, and what a call shows of it, within seconds. A copy that
+somebody was once shown cannot be recalled."""
 _ERASURE = """Your key is destroyed first, so that no file of yours can be opened again, not even
 from a backup of the files. It cannot be undone."""
 

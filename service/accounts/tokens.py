@@ -91,9 +91,19 @@ def check_still(session: Session, bearer: Bearer, now: float) -> None:
 
 
 def _sound(token: Token | None, now: float) -> Token:
-    if token is None or token.revoked is not None or now >= token.expires:
+    if token is None or not _holds(token, now):
         raise AccessError("the token is not known, has expired or was revoked", _CURE)
     return token
+
+
+def stands(session: Session, bearer: Bearer, now: float) -> bool:
+    """Whether the token that was shown would still do."""
+    token = session.get(Token, bearer.token)
+    return token is not None and _holds(token, now)
+
+
+def _holds(token: Token, now: float) -> bool:
+    return token.revoked is None and now < token.expires
 
 
 def revoke(session: Session, token: Token, now: float) -> None:

@@ -83,14 +83,14 @@ def fetch(
 ) -> Response:
     """The archive: plain for its owner, sealed under the lease's key for who holds a grant.
 
-    X-First-Bytes, of a plain one: so many from the start open as an avatar of lower quality
-    (docs/archive.md, section 6).  Ask for them as a range, then for the rest with If-Range."""
+    X-First-Bytes: so many from the start open as an avatar of lower quality (docs/archive.md,
+    section 6).  Ask for them as a range, then for the rest with If-Range."""
     now = context.clock()
     with context.database.write() as session:
         avatar = _visible(session, id, me.user, now)
         source, tag = _source(session, context, avatar, me.user, lease, now)
         more = {}
-        if lease is None and (first := _first_bytes(source)) is not None:
+        if (first := _first_bytes(source)) is not None:
             more["X-First-Bytes"] = str(first)
         answer = download(request, source, tag, f"{id}.avatar", more=more)
         if request.method == "GET" and answer.status_code in (200, 206):
@@ -102,7 +102,11 @@ def _first_bytes(source: SealedFile | Resealed) -> int | None:
     """None where the archive opens whole only, or its header is longer than a chunk.  A source
     that cannot be read is closed."""
     try:
-        return first_bytes(b"".join(source.read(0, min(source.size, CHUNK))))
+        plain = source.source if isinstance(source, Resealed) else source
+        first = first_bytes(b"".join(plain.read(0, min(plain.size, CHUNK))))
+        if first is not None and isinstance(source, Resealed):
+            return source.reach(first)
+        return first
     except BaseException:
         source.close()
         raise

@@ -9,11 +9,13 @@ from fastapi import APIRouter
 from fastapi.concurrency import run_in_threadpool
 from pydantic import BaseModel, Field, StringConstraints
 from sqlalchemy import select
+from sqlalchemy.orm import Session
 
 from avatar.archive import parse_avatar
 from avatar.avatar import Avatar
 from codec.signature import public_key
 from enroll.identity import IdentityWatch
+from service.accounts import tokens
 from service.accounts.tokens import Bearer
 from service.api.context import Context, Shared, asking
 from service.api.documented import refused
@@ -80,7 +82,7 @@ async def join(id: Id, asked: JoinWanted, me: Caller, context: Shared) -> Joined
     room = _room(context, id)
     room.check(me.user, asked.mode)  # before an avatar is unsealed
     name, mine, watch, seed = await run_in_threadpool(_who, context, me.user, asked.avatar)
-    who = (room, me.user, name, context.clock)
+    who = (room, me.user, name, context.clock, partial(_stands, context, me, asked.avatar))
     member: Peer
     if asked.mode == "packets":
         member = Peer(*who)
@@ -89,6 +91,7 @@ async def join(id: Id, asked: JoinWanted, me: Caller, context: Shared) -> Joined
             *who,
             mine=mine,
             fetch=partial(_granted, context, me.user),
+            may=partial(_may_see, context, me.user),
             view=View(asked.width, asked.height, asked.fit, asked.background),
             device=context.settings.device,
             watch=watch,
@@ -142,12 +145,30 @@ def _who(
     return name, mine, watch_of(context, user, avatar), seed
 
 
-def _granted(context: Context, user: str, digest: bytes) -> Avatar | None:
+def _stands(context: Context, me: Bearer, avatar: str | None) -> bool:
+    """Whether who joined would still be let in, with the avatar that they joined with."""
+    with context.database.read() as session:
+        mine = session.get(StoredAvatar, avatar) if avatar else None
+        there = avatar is None or (mine is not None and mine.owner_id == me.user)
+        return there and tokens.stands(session, me, context.clock())
+
+
+def _may_see(context: Context, user: str, digest: bytes) -> bool:
+    with context.database.read() as session:
+        return _named(session, user, digest, context.clock()) is not None
+
+
+def _named(session: Session, user: str, digest: bytes, now: float) -> StoredAvatar | None:
     """The avatar of a digest's first bytes, if it is the user's or they hold a grant for it."""
+    named = StoredAvatar.digest.startswith(digest.hex()) & grants.received(user, now)
+    return session.scalar(select(StoredAvatar).where(named).limit(1))
+
+
+def _granted(context: Context, user: str, digest: bytes) -> Avatar | None:
+    """As `_named`, opened, and written down."""
     now = context.clock()
     with context.database.write() as session:
-        named = StoredAvatar.digest.startswith(digest.hex()) & grants.received(user, now)
-        stored = session.scalar(select(StoredAvatar).where(named).limit(1))
+        stored = _named(session, user, digest, now)
         if stored is None:
             return None
         audit.note(session, user, "avatar.shown", stored.id, stored.owner_id, now)

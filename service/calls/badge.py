@@ -13,11 +13,16 @@ TEXT = "synthesised"
 def badged(picture: NDArray[np.uint8]) -> NDArray[np.uint8]:
     """[H, W, 3] RGB with the badge in the lower left corner, a twentieth of the height."""
     height, width = picture.shape[:2]
-    badge = _badge(max(9, height // 20))
+    badge = _badge(badge_height(height))
     high, wide = min(badge.shape[0], height), min(badge.shape[1], width)
     out = picture.copy()
     out[height - high :, :wide] = badge[:high, :wide]
     return out
+
+
+def badge_height(height: int) -> int:
+    """Of the badge on a picture of so many lines."""
+    return max(9, height // 20)
 
 
 @cache

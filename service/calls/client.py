@@ -39,6 +39,7 @@ class Line:
     sound: Spoken | None = None  # what is said
     heard: Callable[[Any], None] | None = None  # is given each 20 ms of the other's sound
     begun: float = field(default_factory=time.monotonic)
+    refused: AccessError | None = None  # the server's, when it takes the token no more
 
     @property
     def now(self) -> int:
@@ -97,6 +98,9 @@ class Line:
                 await self._leave()
                 await self._join()
                 self.lost = False
+            except AccessError as error:  # another try would not be let in, either
+                self.refused = error
+                return
             except (httpx.HTTPError, FacewireError, OSError) as error:
                 _log.info("the line is not back yet: %s", type(error).__name__)
 

@@ -3,13 +3,18 @@
 No I/O and no clock: `now` is in microseconds and only rises.  Both directions share one line, and
 each half takes what is meant for it.  What goes over it is sealed between the two ends, and signed
 by who was enrolled (docs/bitstream.md, section 15).
+
+One thread may film while another does all the rest: what both touch is behind a lock, which is
+never held while a face is looked for or a picture is coded.
 """
 
 from __future__ import annotations
 
 import secrets
-from collections.abc import Sequence
+import threading
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from avatar.avatar import Avatar
 from avatar.errors import FormatError
@@ -69,7 +74,9 @@ class FaceEnd:
     at hand for what comes.  watch: whether the face that is filmed is the enrolled one; without it
     that is taken for granted.  room: of the call.  seed: the signing key of `mine`'s owner.
     fallback: shows a face while no avatar can.  pace: how much is sent follows the network by
-    these; None sends the same whatever comes back."""
+    these; None sends the same whatever comes back.  known: public signing keys of those who are
+    called; where there are any, nothing is sent to, or taken from, an end that greets unsigned by
+    them."""
 
     def __init__(
         self,
@@ -80,8 +87,11 @@ class FaceEnd:
         seed: bytes = b"",
         fallback: FallbackEnd | None = None,
         pace: PaceSettings | None = _PACING,
+        known: Collection[str] = (),
     ) -> None:
+        self._lock = threading.RLock()
         self._watch = watch
+        self._known = frozenset(known)
         self._pacing = pace
         self._mine = mine
         self._avatars = {bytes.fromhex(a.digest)[:DIGEST]: a for a in theirs}
@@ -100,6 +110,8 @@ class FaceEnd:
         """A session with whoever is at the other end."""
         self.offered: bytes | None = None  # digest of the avatar that is offered
         self._genuine: tuple[tuple[Greeting, str], bool] | None = None  # what was judged, and how
+        # The other end, and whether it is a stranger.
+        self._met: tuple[Greeting, bool] | None = None
         self._hand_over = HandOver()
         self._receiver = FaceReceiver(_RECEIVING)
         self._receiver.want(self._wanted)
@@ -114,25 +126,56 @@ class FaceEnd:
             self._sender = sender
 
     def hold(self, avatar: Avatar) -> None:
-        """An avatar that came to hand during the call."""
-        self._avatars[bytes.fromhex(avatar.digest)[:DIGEST]] = avatar
-        self._receiver.hold(avatar.digest, avatar.statistics)
+        """An avatar that came to hand during the call, or in a better quality than before."""
+        digest = bytes.fromhex(avatar.digest)[:DIGEST]
+        with self._lock:
+            better = digest in self._avatars
+            self._avatars[digest] = avatar
+            if not better:  # what is received goes on
+                self._receiver.hold(avatar.digest, avatar.statistics)
+
+    @property
+    def held(self) -> tuple[bytes, ...]:
+        """The first bytes of the digests of all avatars that are at hand."""
+        with self._lock:
+            return tuple(self._avatars)
+
+    def drop(self, digest: bytes) -> None:
+        """An avatar, by its digest's first bytes, that may not be shown any more."""
+        with self._lock:
+            avatar = self._avatars.pop(digest, None)
+            if avatar is not None:
+                self._receiver.release(avatar.digest)
 
     @property
     def identity(self) -> str:
         """Whether what comes is of who was enrolled: "unknown" while nothing is offered or its
         avatar is not at hand; "verified"; "mismatch" where its owner's signature is missing or
         another's, and it is not shown; "unverified" for an avatar that names no signer."""
-        avatar, peer = self.theirs, self._line.peer
-        if avatar is None or peer is None:
-            return "unknown"
-        if not avatar.signer:
-            return "unverified"
-        said = (peer, avatar.digest)
-        if self._genuine is None or self._genuine[0] != said:
-            digest = bytes.fromhex(avatar.digest)
-            self._genuine = said, peer.of(digest, avatar.signer, self._line.room)
-        return "verified" if self._genuine[1] else "mismatch"
+        with self._lock:
+            avatar, peer = self.theirs, self._line.peer
+            if avatar is None or peer is None:
+                return "unknown"
+            if not avatar.signer:
+                return "unverified"
+            said = (peer, avatar.digest)
+            if self._genuine is None or self._genuine[0] != said:
+                digest = bytes.fromhex(avatar.digest)
+                self._genuine = said, peer.of(digest, avatar.signer, self._line.room)
+            return "verified" if self._genuine[1] else "mismatch"
+
+    @property
+    def stranger(self) -> bool:
+        """Whether the other end is none of those who are called, where that is known."""
+        with self._lock:
+            peer = self._line.peer
+            if peer is None or not self._known:
+                return False
+            if self._met is None or self._met[0] != peer:
+                room = self._line.room
+                signs = any(peer.of(peer.digest, key, room) for key in self._known)
+                self._met = peer, not signs
+            return self._met[1]
 
     @property
     def stopped(self) -> bool:
@@ -158,23 +201,35 @@ class FaceEnd:
         """A filmed frame on its way.  tracker: a `CausalTracker` with the avatar's prior; not
         looked at without an avatar."""
         self._filmed = True
-        out: list[bytes] = []
-        tracked, sender, fallback = None, self._sender, self._fallback
-        if sender is not None and self._mine is not None:
-            tracked = tracker.step(frame)  # type: ignore[attr-defined]
+        mine = self._mine
+        if mine is None:
+            return self._film_fallback(now, frame, None)
+        tracked = tracker.step(frame)  # type: ignore[attr-defined]
+        owner = self._owner
+        if self._watch is not None:
+            owner = self._watch.step(now, frame.image, tracked.points)
+        states = states_of(tracked.row, mine)
+        with self._lock:
+            sender = self._sender
+            assert sender is not None
             if self._watch is not None:
-                self.drive(self._watch.step(now, frame.image, tracked.points), now)
-            states = states_of(tracked.row, self._mine)
+                self.drive(owner, now)
             seen, riding = bool(states.visible[0]), self._receiver.riding
             self._faced = now if seen else self._faced
             self._follow(now, sender)
-            out = sender.send(now, frame.time, states.values[0], seen, riding)
-        lost = now - self._faced > _LOST
-        if fallback is not None and (sender is None or lost or FALLBACK in sender.carries):
-            # The avatar's window, where there is one: a hand-over then moves nothing.
-            window = self._framing.window(frame) if tracked is None else tracked.row.window
-            out += bundled(fallback.film(now, frame, window, tracked))
-        return self._sealed(now, out)
+            out = self._sealed(now, sender.send(now, frame.time, states.values[0], seen, riding))
+            alone = now - self._faced <= _LOST and FALLBACK not in sender.carries
+        return out if alone else out + self._film_fallback(now, frame, tracked)
+
+    def _film_fallback(self, now: int, frame: Frame, tracked: Any) -> list[bytes]:
+        fallback = self._fallback
+        if fallback is None:
+            return []
+        # The avatar's window, where there is one: a hand-over then moves nothing.
+        window = self._framing.window(frame) if tracked is None else tracked.row.window
+        out = bundled(fallback.film(now, frame, window, tracked))
+        with self._lock:  # coded for an end that has gone, it is of no use to the next
+            return self._sealed(now, out) if fallback is self._fallback else []
 
     def _follow(self, now: int, sender: FaceSender) -> None:
         """Sends as much as the network carries, and no finer than was chosen."""
@@ -187,29 +242,33 @@ class FaceEnd:
     def drive(self, owner: bool | None, now: int) -> None:
         """Says whether the face before the camera is the avatar's owner; None: nobody knows.  The
         avatar stops for anybody else, and the fallback shows them."""
-        self._owner = owner is not False
-        if self._sender is not None:
-            self._sender.drive(self._owner, now)
+        with self._lock:
+            self._owner = owner is not False
+            if self._sender is not None:
+                self._sender.drive(self._owner, now)
 
     def choose(self, level: int) -> None:
         """Sends another of the offered qualities, 0 the finest, or a coarser one that is asked
         for, or that the network needs.  Raises InputError for one that is not there."""
-        if self._sender is not None:
-            pace = 0 if self._pace is None else self._pace.level
-            self._sender.choose(max(level, pace))
-            self._chosen = level
+        with self._lock:
+            if self._sender is not None:
+                pace = 0 if self._pace is None else self._pace.level
+                self._sender.choose(max(level, pace))
+                self._chosen = level
 
     def bundle(self, frames: int) -> None:
         """Sends so many frames a datagram, where nothing is followed.  Raises InputError as
         `FaceSender.bundle`."""
-        if self._sender is not None:
-            self._sender.bundle(frames)
+        with self._lock:
+            if self._sender is not None:
+                self._sender.bundle(frames)
 
     def want(self, level: int) -> None:
         """Asks the other end for no finer quality than this one, 0 the finest.  Raises InputError
         for one that there cannot be."""
-        self._receiver.want(level)
-        self._wanted = level
+        with self._lock:
+            self._receiver.want(level)
+            self._wanted = level
 
     @property
     def level(self) -> int:
@@ -223,39 +282,50 @@ class FaceEnd:
 
     def receive(self, now: int, data: bytes) -> None:
         """What came over the line.  What is damaged is counted and dropped."""
-        self.traffic.received.add(now, len(data))
+        with self._lock:
+            self.traffic.received.add(now, len(data))
+            try:
+                self._take(now, data)
+            except FormatError:
+                self.traffic.damaged += 1
+
+    def _take(self, now: int, data: bytes) -> None:
         before = self._line.peer
-        try:
-            datagram = self._line.open(now, data)
-            if datagram is None:
-                peer = self._line.peer
-                if before is not None and peer is not None and peer.public != before.public:
-                    self._fallback = self._fallback.anew() if self._fallback else None
-                    self._begin(now)
-                return
-            for event in self._receiver.receive(now, datagram):
-                if isinstance(event, Offered):
-                    self.offered = event.digest
-                elif isinstance(event, FallbackData) and self._fallback is not None:
-                    self._fallback.receive(now, Message(event.kind, event.body))
-            if self._sender is not None:
-                self._sender.receive(now, datagram)
-        except FormatError:
-            self.traffic.damaged += 1
+        datagram = self._line.open(now, data)
+        if datagram is None:
+            peer = self._line.peer
+            if before is not None and peer is not None and peer.public != before.public:
+                self._fallback = self._fallback.anew() if self._fallback else None
+                self._begin(now)
+            return
+        if self.stranger:
+            return
+        for event in self._receiver.receive(now, datagram):
+            if isinstance(event, Offered):
+                self.offered = event.digest
+            elif isinstance(event, FallbackData) and self._fallback is not None:
+                self._fallback.receive(now, Message(event.kind, event.body))
+        if self._sender is not None:
+            self._sender.receive(now, datagram)
 
     def poll(self, now: int) -> list[bytes]:
         """What is due; to be called every few tens of milliseconds."""
-        out = self._receiver.poll(now)
-        if self._line.ready:
-            out += [] if self._sender is None else self._sender.poll(now)
-            if self._fallback is not None:
-                out += bundled(self._fallback.poll(now, self._filmed))
-        return self._line.poll(now) + self._sealed(now, out)
+        with self._lock:
+            out = self._receiver.poll(now)
+            if self._line.ready:
+                out += [] if self._sender is None else self._sender.poll(now)
+                if self._fallback is not None:
+                    out += bundled(self._fallback.poll(now, self._filmed))
+            return self._line.poll(now) + self._sealed(now, out)
 
     def scene(self, now: int) -> Scene | None:
         """What to show now, by avatar or fallback; None while nobody is seen.  Nothing is shown by
         an avatar whose stream is not its owner's, or while somebody else is before the other
         camera."""
+        with self._lock:
+            return self._scene(now)
+
+    def _scene(self, now: int) -> Scene | None:
         theirs, end = self.theirs, self._fallback
         vectors = None if end is None else end.show(now)
         if vectors is not None and self._hand_over.shown == FALLBACK:
@@ -301,7 +371,7 @@ class FaceEnd:
         return end if end is not None and self.carried == FALLBACK else self._receiver
 
     def _sealed(self, now: int, out: list[bytes]) -> list[bytes]:
-        out = [self._line.seal(data) for data in out]
+        out = [] if self.stranger else [self._line.seal(data) for data in out]
         if out:
             self.traffic.sent.add(now, sum(map(len, out)))
         return out

@@ -2,10 +2,14 @@
 
 No I/O and no clock: `now` is in microseconds.  Vectors go through a session of their own, the same
 state machines as the avatar's states (codec/session), inside the fallback's messages.
+
+One thread may film, one draw, and one do all the rest; what they share is behind a lock, which is
+never held while a picture is coded or drawn.
 """
 
 from __future__ import annotations
 
+import threading
 from dataclasses import dataclass, replace
 from functools import cache
 from importlib.util import find_spec
@@ -93,6 +97,7 @@ class FallbackEnd:
         """runtime: of these weights, if there is one already.  recovery: restores key frames of
         both directions.  Raises InputError, FormatError for
         weights that fit no network, MissingError without torch."""
+        self._lock = threading.Lock()
         self._weights, self._settings = weights, settings
         self._runtime, self._recovery = runtime or Runtime(weights), recovery
         head = stream_header(weights.digest, weights.settings.numbers, 256)
@@ -137,11 +142,12 @@ class FallbackEnd:
             vectors = self._encoder.encode(picture, frame.time, self._mesh(frame, window, tracked))
         except StateError:  # so far from all that was learned that it cannot be sent
             return []
-        for chunk in self._encoder.chunks[self._chunks :]:
-            self._keys_out.add(chunk, frame.time)
-        self._chunks = len(self._encoder.chunks)
-        out = self._sender.send(now, frame.time, vectors, along=self._receiver.riding)
-        return [*self._keys_out.poll(now), *_carried(out)]
+        with self._lock:
+            for chunk in self._encoder.chunks[self._chunks :]:
+                self._keys_out.add(chunk, frame.time)
+            self._chunks = len(self._encoder.chunks)
+            out = self._sender.send(now, frame.time, vectors, along=self._receiver.riding)
+            return [*self._keys_out.poll(now), *_carried(out)]
 
     def _mesh(self, frame: Frame, window: Window, tracked: Tracked | None) -> Mesh | None:
         if not self._runtime.guided:
@@ -152,6 +158,10 @@ class FallbackEnd:
 
     def receive(self, now: int, message: Message) -> None:
         """One of the fallback's messages.  Raises FormatError for damage."""
+        with self._lock:
+            self._take(now, message)
+
+    def _take(self, now: int, message: Message) -> None:
         if message.kind == MTTF_SESSION:
             self._receiver.receive(now, message.body)
             for event in self._sender.receive(now, message.body):
@@ -164,21 +174,25 @@ class FallbackEnd:
 
     def poll(self, now: int, offering: bool) -> list[Message]:
         """What is due.  offering: whether this end films."""
-        out = self._receiver.poll(now) + (self._sender.poll(now) if offering else [])
-        return [*self._keys_in.poll(now), *_carried(out)]
+        with self._lock:
+            out = self._receiver.poll(now) + (self._sender.poll(now) if offering else [])
+            return [*self._keys_in.poll(now), *_carried(out)]
 
     def show(self, now: int) -> Shown | None:
         """The vectors to show now; None before the first, or before a key frame."""
-        shown = self._receiver.show(now)
-        return None if shown is None or self._keys_in.at(shown.time) is None else shown
+        with self._lock:
+            shown = self._receiver.show(now)
+            return None if shown is None or self._keys_in.at(shown.time) is None else shown
 
     def meet(self, now: int, time: int) -> None:
         """As `FaceReceiver.meet`."""
-        self._receiver.meet(now, time)
+        with self._lock:
+            self._receiver.meet(now, time)
 
     def picture(self, shown: Shown) -> Picture | None:
         """[side, side, 3] RGB, as coded; None where its key frame does not decode."""
-        found = self._keys_in.at(shown.time)
+        with self._lock:
+            found = self._keys_in.at(shown.time)
         if found is None:
             return None
         number, key = found
@@ -190,7 +204,8 @@ class FallbackEnd:
                 made = self._runtime.hold(received.picture, key.face)
             except StreamError:
                 self.damaged += 1
-                self._keys_in.drop(number)
+                with self._lock:
+                    self._keys_in.drop(number)
                 return None
             self.unrestored += not received.restored
             known = self._held[key.slot] = (key.data, key.face), made

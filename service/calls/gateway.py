@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import logging
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -27,16 +28,19 @@ from service.calls.peer import Peer
 from service.calls.screen import Screen, drawer
 from service.view import View
 
+_log = logging.getLogger("facewire.calls")
 STATUS = "status"
 _TICK = 0.02  # seconds between two looks at what is due
 _RATE = 25  # pictures a second
 _SHARE = 0.9  # of a picture's time that may go into rendering
 _TELL = 1.0  # seconds between two reports to the page
+_AGAIN = 3.0  # seconds after which an avatar that was not given is asked for again
 
 
 class Gateway(Peer):
     """mine: the avatar of who is filmed.  fetch: gives the avatar of a digest (16 bytes) if this
-    member may have it, else None.  watch, seed, fallback: as `FaceEnd` has them."""
+    member may have it, else None.  may: whether they still may.  watch, seed, fallback: as
+    `FaceEnd` has them."""
 
     mode = "video"
 
@@ -45,6 +49,7 @@ class Gateway(Peer):
         *who: Any,
         mine: Avatar | None,
         fetch: Callable[[bytes], Avatar | None],
+        may: Callable[[bytes], bool] = lambda digest: True,
         view: View,
         device: str = "auto",
         watch: IdentityWatch | None = None,
@@ -53,7 +58,7 @@ class Gateway(Peer):
     ) -> None:
         super().__init__(*who)
         self._mine = mine
-        self._fetch = fetch
+        self._fetch, self._may = fetch, may
         self._films = mine is not None or fallback is not None
         self._end = FaceEnd(mine, watch=watch, room=self.room.id, seed=seed, fallback=fallback)
         self._begun = time.monotonic()
@@ -61,6 +66,7 @@ class Gateway(Peer):
         self._fresh = asyncio.Event()
         self._refused: bytes | None = None
         self._asked: bytes | None = None  # digest of the avatar that is being fetched
+        self._tried: tuple[bytes, float] | None = None  # the last one, and when it may be again
         self._screen = Screen(view, device, _SHARE / _RATE)
         self._status: Any = None
         # A thread each: a slow picture must not hold up what is filmed.
@@ -137,10 +143,14 @@ class Gateway(Peer):
             for data in self._end.poll(self.now):
                 self.room.forward(self, data)
             wanted = self._end.wanting
-            if wanted is not None and wanted not in (self._refused, self._asked):
+            if wanted is not None and self._asked is None and self._may_ask(wanted):
                 self._asked = wanted
                 self.begin(self._get(wanted))
             await asyncio.sleep(_TICK)
+
+    def _may_ask(self, digest: bytes) -> bool:
+        tried = self._tried
+        return tried is None or tried[0] != digest or time.monotonic() >= tried[1]
 
     async def _get(self, digest: bytes) -> None:
         """Fetches an avatar while the call goes on."""
@@ -151,12 +161,30 @@ class Gateway(Peer):
                 get_ready(found)
             return found
 
-        avatar = await asyncio.get_running_loop().run_in_executor(None, fetch)
-        if avatar is None:
-            self._refused = digest
-        else:
+        avatar = None
+        try:
+            avatar = await asyncio.get_running_loop().run_in_executor(None, fetch)
+            self._refused = digest if avatar is None else None
+        except Exception as error:  # the store's, or the archive's: another try may do
+            _log.error("an avatar was not fetched: %s", type(error).__name__)
+        if avatar is not None:
             self._end.hold(avatar)
-        self._asked = None
+        self._asked, self._tried = None, (digest, time.monotonic() + _AGAIN)
+
+    async def _may_stay(self) -> bool:
+        """Takes away what may not be shown any more, too."""
+        loop = asyncio.get_running_loop()
+        for digest in self._end.held:
+            try:
+                may = await loop.run_in_executor(None, self._may, digest)
+            except Exception as error:
+                _log.error("a permission was not looked at: %s", type(error).__name__)
+                continue
+            if not may:
+                self._end.drop(digest)
+                self._refused = digest
+                self._rendering.submit(self._screen.forget)
+        return await super()._may_stay()
 
     async def _tell(self) -> None:
         while True:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import signal
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, cast
@@ -16,6 +16,7 @@ from enroll.identity import watch_beside
 from service.calls.client import Line, take_part
 from service.calls.face_end import FaceEnd, get_ready
 from service.calls.fallback_end import fallback_at_hand
+from service.calls.leased import Leases, Lent
 from service.calls.outputs import Hearing, Output
 from service.calls.screen import Scene, Screen
 from service.calls.spoken import FilmSound, MicrophoneSound, Spoken
@@ -30,7 +31,8 @@ _SHARE = 0.9  # of a picture's time that may go into rendering it
 
 @dataclass(frozen=True)
 class Attended:
-    """sent, received: kbit/s over the whole call.  identity: of the other, as `FaceEnd` has it."""
+    """sent, received: kbit/s over the whole call.  identity: of the other, as `FaceEnd` has it,
+    or "stranger"."""
 
     pictures: int
     sent: float
@@ -44,17 +46,23 @@ def screen_of(size: int) -> Screen:
     return Screen(View(size, size), deadline=_SHARE / _RATE)
 
 
-async def _tell(line: Line, tell: Callable[[str], None]) -> None:
+async def _tell(line: Line, tell: Callable[[str], None], leave: asyncio.Event) -> None:
     end = line.end
     told: set[str] = set()
     while True:
         now = set()
+        if line.refused is not None:
+            tell(f"The call is over: {line.refused.message}")
+            leave.set()
+            return
         if line.lost:
             now.add("The line is lost; joining again.")
         if end.owner is False:
             now.add("The face before the camera is not the enrolled one: your avatar stands still.")
         if end.stopped:
             now.add("Somebody else is before the other's camera: their avatar is not shown.")
+        if end.stranger:
+            now.add("The other end is not whom you call: nothing goes to it, and it is not shown.")
         if end.identity == "mismatch":
             now.add("What moves the other's avatar is not signed by its owner: it is not shown.")
         for words in now - told:
@@ -85,11 +93,14 @@ async def attend(
     seconds: float,
     tell: Callable[[str], None],
     sound: bool = True,
+    known: Collection[str] = (),
 ) -> Attended:
     """Takes part and shows what is seen on all outputs; SIGINT and SIGTERM end the call, and so
     does whoever closes one of them.
 
-    mine: None sends by the fallback alone.  sound: of the source is sent, a video's own or what
+    mine: None sends by the fallback alone.  theirs: avatars at hand; others come by grant.  Where
+    all of them name a signer, or there are `known` signing keys, the call is with these people
+    alone.  sound: of the source is sent, a video's own or what
     the microphone beside a camera hears.  tell: is given, in plain words, what stops an avatar
     or the call while it does.
 
@@ -112,7 +123,9 @@ async def attend(
     held = [read_avatar(path) for path in theirs]
     for one in held:
         get_ready(one)
-    end = FaceEnd(avatar, held, watch, room, seed, fallback)
+    signers = {one.signer for one in held}
+    people = {*known, *(signers if all(signers) else ())}
+    end = FaceEnd(avatar, held, watch, room, seed, fallback, known=people)
     video = open_video(source)
     spoken = _spoken(source, video.info, tell) if sound else None
     screen, count = screen_of(size), 0
@@ -143,16 +156,19 @@ async def attend(
     line.heard = hear if listening else None
     try:
         async with line:
-            telling = asyncio.create_task(_tell(line, tell))
+            lent = Lent(end, Leases(base, token), tell)
+            beside = [asyncio.create_task(work) for work in (_tell(line, tell, leave), lent.keep())]
             try:
                 await take_part(line, video, avatar, draw, show, seconds, leave, _RATE)
             finally:
-                telling.cancel()
+                for task in beside:
+                    task.cancel()
+                await asyncio.gather(*beside, return_exceptions=True)
     finally:
         video.close()
         if spoken is not None:
             spoken.close()
         for number in _LEAVE:
             loop.remove_signal_handler(number)
-    traffic = end.traffic
-    return Attended(count, traffic.sent.overall, traffic.received.overall, end.loss, end.identity)
+    traffic, identity = end.traffic, "stranger" if end.stranger else end.identity
+    return Attended(count, traffic.sent.overall, traffic.received.overall, end.loss, identity)

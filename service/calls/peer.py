@@ -20,20 +20,33 @@ from service.calls.connection import (
 from service.calls.rooms import Room
 
 _PATIENCE = 30.0  # seconds in which a connection has to come about
+_LOOK = 2.0  # seconds between two looks at whether who is here still may be
 _OFFER = "Send a WebRTC offer with all its candidates."
 _log = logging.getLogger("facewire.calls")
 
 
+def _always() -> bool:
+    return True
+
+
 class Peer:
-    """clock: seconds."""
+    """clock: seconds.  stands: whether who is here still may be; is asked on any thread."""
 
     mode = "packets"
 
-    def __init__(self, room: Room, user: str, name: str, clock: Callable[[], float]) -> None:
+    def __init__(
+        self,
+        room: Room,
+        user: str,
+        name: str,
+        clock: Callable[[], float],
+        stands: Callable[[], bool] = _always,
+    ) -> None:
         self.id = secrets.token_hex(16)
         self.user, self.name = user, name
         self.room = room
         self.clock = clock
+        self._stands = stands
         self.connection = new_connection()
         self._channel: Any = None
         self.dropped = 0
@@ -62,6 +75,7 @@ class Peer:
         if not connection.getTransceivers() and connection.sctp is None:
             raise InputError("the sdp offers nothing", _OFFER)
         self.begin(self._come())
+        self.begin(self._watch_over())
         return str(connection.localDescription.sdp)
 
     async def _come(self) -> None:
@@ -69,6 +83,19 @@ class Peer:
         await asyncio.sleep(_PATIENCE)
         if self.connection.connectionState != "connected":
             await self.close()
+
+    async def _watch_over(self) -> None:
+        """Ends the call for who may not be in it any more."""
+        while await self._may_stay():
+            await asyncio.sleep(_LOOK)
+        await self.close()
+
+    async def _may_stay(self) -> bool:
+        try:
+            return await asyncio.get_running_loop().run_in_executor(None, self._stands)
+        except Exception as error:  # a database that does not answer ends nobody's call
+            _log.error("a member was not looked at: %s", type(error).__name__)
+            return True
 
     def _give_tracks(self) -> None:
         if any(t.kind == "audio" for t in self.connection.getTransceivers()):

@@ -82,6 +82,10 @@ class Screen:
         """Steps down from the avatar's best picture."""
         return self._renderer[1].left_out if self._renderer else 0
 
+    def forget(self) -> None:
+        """Lets go of the avatar that was shown last.  On the thread that draws."""
+        self._renderer = None
+
     def blank(self) -> Picture:
         """While nobody is there."""
         return np.full((self._view.height, self._view.width, 3), 96, np.uint8)

@@ -14,8 +14,11 @@ from codec.mttf.recovery_file import recovery_at_hand
 from codec.mttf.runtime import Runtime
 from codec.mttf.weights import Weights
 from render.lanczos import lanczos
+from service.calls.badge import badged
 from service.receiver import Progress, Shown, audio_of
-from service.video_out import playable_size, video_file
+from service.video_out import container_of, playable_size, video_file
+from service.watermark.mark import Watermark
+from service.watermark.payload import NO_AVATAR
 
 
 def is_fallback(path: str | Path) -> bool:
@@ -31,9 +34,11 @@ def decode_fallback(
     height: int | None = None,
     device: str = "cpu",
     progress: Progress | None = None,
+    watermark: bool = True,
+    badge: bool = True,
 ) -> Shown:
     """Shows a stream as a video file of width x height (the coded size where not given), the
-    square in the middle, black beside it.
+    square in the middle, black beside it.  watermark, badge: as `decode_file` has them.
 
     Raises StreamError, VersionError, StorageError, MismatchError for a stream of other weights.
     """
@@ -47,9 +52,13 @@ def decode_fallback(
     until = [*times[1:], times[-1] + period]
     sound = audio_of(stream)
     sound = sound.shifted(-int(states.time[0])) if sound else None
+    plain = container_of(out).lossless
+    mark = Watermark(NO_AVATAR) if watermark and not plain else None
     with video_file(out, width, height, 1e6 / period, sound) as video:
         for index, row in enumerate(states.values):
             picture = placed(decoder.picture(row), width, height)
+            picture = badged(picture) if badge and not plain else picture
+            picture = picture if mark is None else mark.on(picture, times[index])
             video.picture(picture, times[index], until[index] - times[index])
             if progress:
                 progress(index + 1, len(times))

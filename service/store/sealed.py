@@ -10,6 +10,7 @@ is STREAM (Hoang, Reyhanitabar, Rogaway, Vizar 2015) as `age` has it.
 
 from __future__ import annotations
 
+import io
 import struct
 from collections.abc import Iterable, Iterator
 from typing import IO
@@ -114,9 +115,13 @@ class Resealed:
     time for the same key and salt, so that a download can go on where it stopped."""
 
     def __init__(self, source: SealedFile, key: bytes, salt: bytes) -> None:
-        self._source = source
+        self.source = source
         self._sealer = Sealer(key, salt)
         self.size = sealed_size(source.size)
+
+    def reach(self, stop: int) -> int:
+        """How many of the sealed bytes, from the start, the plain ones up to `stop` open with."""
+        return min(HEADER + -(-stop // CHUNK) * (CHUNK + TAG), self.size)
 
     def read(self, start: int, stop: int) -> Iterator[bytes]:
         """The sealed bytes start..stop in order; 0 <= start <= stop <= size."""
@@ -125,12 +130,12 @@ class Resealed:
         span = CHUNK + TAG
         for index in range(max(start - HEADER, 0) // span, -(-max(stop - HEADER, 0) // span)):
             first = HEADER + index * span
-            last = index == self._source.chunks - 1
-            sealed = self._sealer.seal(index, self._source.chunk(index), last)
+            last = index == self.source.chunks - 1
+            sealed = self._sealer.seal(index, self.source.chunk(index), last)
             yield sealed[max(start - first, 0) : stop - first]
 
     def close(self) -> None:
-        self._source.close()
+        self.source.close()
 
 
 def sealed(data: Iterable[bytes], key: bytes, salt: bytes) -> Iterator[bytes]:
@@ -144,6 +149,21 @@ def sealed(data: Iterable[bytes], key: bytes, salt: bytes) -> Iterator[bytes]:
             yield sealer.seal(index, held[:CHUNK], last=False)
             held, index = held[CHUNK:], index + 1
     yield sealer.seal(index, held, last=True)
+
+
+def opened(data: bytes, key: bytes, size: int) -> bytes:
+    """The plain text of all chunks that are whole in `data`, the first bytes of a sealed file of
+    `size` bytes.  Raises ArchiveError."""
+    if not len(data) <= size:
+        raise ArchiveError(f"sealed file: {len(data)} bytes of {size}", _CURE)
+    if len(data) == size:
+        whole = SealedFile(io.BytesIO(data), key)
+        return b"".join(whole.read(0, whole.size))
+    sealer, span = Sealer.of(data, key), CHUNK + TAG
+    chunks = (len(data) - HEADER) // span
+    last = -(-(size - HEADER) // span) - 1
+    starts = ((i, HEADER + i * span) for i in range(chunks))
+    return b"".join(sealer.open(i, data[at : at + span], i == last) for i, at in starts)
 
 
 def sealed_size(size: int) -> int:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -13,6 +14,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from tests.demo.badge import has_badge
 from tests.service.live import NEEDS, LiveServer, settings
 from tests.service.tones import RATE, heard_in, moments, tones
 
@@ -51,9 +53,9 @@ def write_film(clip, path, said=None) -> Path:
     return path
 
 
-def begin(link, token, folder, me, other, film, *more):
-    words = ["call", link, "--camera", film, "--avatar", f"{me}.avatar", "--theirs"]
-    words += [f"{other}.avatar", "-o", f"{me}-saw.mp4", "--size", "128", *more]
+def begin(link, token, folder, me, film, *more):
+    words = ["call", link, "--camera", film, "--avatar", f"{me}.avatar"]
+    words += ["-o", f"{me}-saw.mp4", "--size", "128", *more]
     return subprocess.Popen(
         [sys.executable, "-c", _COMMAND, *map(str, words)],
         cwd=folder,
@@ -76,8 +78,7 @@ def saw_an_avatar(path) -> None:
     with av.open(str(path)) as file:
         pictures = [frame.to_ndarray(format="rgb24") for frame in file.decode(video=0)]
     assert pictures and pictures[0].shape == (128, 128, 3)
-    red, _, blue = pictures[-1][-3:, 1:4].reshape(-1, 3).mean(axis=0)
-    assert red - blue > 60  # the badge, orange
+    assert has_badge(pictures[-1])
     assert np.ptp(pictures[-1][60].astype(int)) > 60  # and a picture, not a flat grey
 
 
@@ -104,13 +105,24 @@ def test_two_programs_see_and_hear_each_other(server, fitted, clip, tmp_path):
     tokens = {name: server.user(name) for name in ("ada", "bob")}
     room = server.call("POST", "/v1/rooms", tokens["ada"]).json()
     link = server.base + room["link"]
-    ada = begin(link, tokens["ada"], tmp_path, "ada", "bob", said, "--seconds", "600")
+    # Ada has Bob's avatar; Bob knows Ada's key, and gets her avatar by grant.
+    data = (tmp_path / "ada.avatar").read_bytes()
+    kept = server.call("POST", "/v1/avatars", tokens["ada"], content=data).json()["id"]
+    grant = {"holder": "bob", "days": 1}
+    given = server.call("POST", f"/v1/avatars/{kept}/grants", tokens["ada"], json=grant)
+    assert given.status_code == 201
+    (tmp_path / "bob").mkdir()
+    for suffix in ("avatar", "key"):
+        shutil.copy(tmp_path / f"bob.{suffix}", tmp_path / "bob")
+    known = ("--theirs", "bob.avatar", "--seconds", "600")
+    ada = begin(link, tokens["ada"], tmp_path, "ada", said, *known)
     try:
         end = time.monotonic() + _PATIENCE
         while not server.call("GET", f"/v1/rooms/{room['id']}", tokens["ada"]).json()["members"]:
             assert ada.poll() is None and time.monotonic() < end, "ada does not join"
             time.sleep(0.2)
-        bob = told(begin(link, tokens["bob"], tmp_path, "bob", "ada", film, "--seconds", "8"))
+        known = ("--their-key", public_key(bytes(range(32))), "--seconds", "16")
+        bob = told(begin(link, tokens["bob"], tmp_path / "bob", "bob", film, *known))
         ada.send_signal(signal.SIGINT)
         assert "ada-saw.mp4: " in (said := told(ada)) and " 0 pictures" not in said
     finally:
@@ -119,6 +131,8 @@ def test_two_programs_see_and_hear_each_other(server, fitted, clip, tmp_path):
     assert "bob-saw.mp4: " in bob and "received 0.00" not in bob
     assert bob.endswith("the other is verified\n") and said.endswith("the other is verified\n")
     saw_an_avatar(tmp_path / "ada-saw.mp4")
-    saw_an_avatar(tmp_path / "bob-saw.mp4")
-    heard_tones(tmp_path / "bob-saw.mp4")
+    saw_an_avatar(tmp_path / "bob" / "bob-saw.mp4")
+    heard_tones(tmp_path / "bob" / "bob-saw.mp4")
+    left = {path.name for path in (tmp_path / "bob").iterdir()}
+    assert left == {"bob.avatar", "bob.key", "bob-saw.mp4"}  # what was lent stays in memory
     assert np.abs(heard_in(tmp_path / "ada-saw.mp4")).max(initial=0.0) < 0.01

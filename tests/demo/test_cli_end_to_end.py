@@ -20,6 +20,7 @@ from codec.container import read_stream
 from demo.cli import main
 from enroll.capture import open_video
 from enroll.sample import SampleSettings, write_sample
+from tests.demo.badge import has_badge
 
 FRAMES = 40
 
@@ -141,6 +142,18 @@ def test_one_stream_renders_in_many_ways(here, options, size):
     assert len(frames) == 20 and video.info.has_audio
     height, width = frames[0].image.shape[:2]
     assert height == size[1] and (width == size[0] or "--height" in options)
+    assert has_badge(frames[0].image)
+
+
+def test_the_badge_is_on_video_for_people_alone_and_can_be_left_out(here):
+    pose = ("render", "s.avatar", "--pose", "0,0,0", "--size", "48", "-o")
+    call = ("decode", "call.fw", "--avatar", "s.avatar", "--size", "48", "-o")
+    for command, name in ((pose, "pose"), (call, "call")):
+        works(*command, f"{name}.mp4")
+        works(*command, f"{name}-bare.mp4", "--no-badge", "--no-watermark")
+        works(*command, f"{name}.mkv")
+        shown = {path.name: next(iter(open_video(path))).image for path in here.glob(f"{name}*.m*")}
+        assert [path for path in shown if has_badge(shown[path])] == [f"{name}.mp4"]
 
 
 def test_rate_can_be_bounded(here):

@@ -6,11 +6,14 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+import numpy as np
+
 from demo.figures import table
 from demo.run import DemoSettings, Files, run_demo
 from enroll.capture import open_video
 from enroll.sample import SampleSettings
 from service.enrolment import EnrolmentSettings
+from tests.demo.badge import COLOUR
 
 TINY = DemoSettings(
     sample=SampleSettings(size=128, seconds=1.6),
@@ -36,6 +39,10 @@ def test_from_nothing_to_a_page(tmp_path: Path) -> None:
     files = Files.below(tmp_path)
     comparison = open_video(files.compare)
     assert len(list(comparison)) == 10 and comparison.info.has_audio
+    frame = next(iter(open_video(files.compare))).image
+    ours = frame[:, frame.shape[1] // 4 : frame.shape[1] // 2].astype(int)
+    badge = np.abs(ours - COLOUR).max(axis=2) < 40
+    assert badge[-16:].sum() > 20  # what is rendered says so, here as well
     page = files.page.read_text()
     for row in rows[:3]:
         assert row.name in page and f"{row.psnr:.2f}" in page and row.name in table(rows)

@@ -10,6 +10,7 @@ pytest.importorskip("mediapipe")
 
 from enroll.capture import open_video
 from service.mirror import Mirror, MirrorSettings
+from tests.demo.badge import has_badge
 
 
 class Watch:
@@ -38,6 +39,21 @@ def test_the_avatar_stands_still_for_somebody_else_and_goes_on_for_its_owner(fit
         assert np.ptp(one.filmed.astype(int)) > 40  # what is filmed stays visible to who is filmed
     assert np.ptp(shown[-1].shown.astype(int)) > 40
     assert all(face for _, _, face in watch.seen)
+
+
+def test_what_people_see_of_the_mirror_says_that_it_is_rendered(fitted, clip, tmp_path):
+    from service.mirror import mirror
+    from service.watermark.video import read_watermark
+
+    settings = MirrorSettings(size=128)
+    for name in ("seen.mp4", "seen.mkv"):
+        mirror(fitted, str(clip), tmp_path / name, settings)
+        video = open_video(tmp_path / name)
+        picture = next(iter(video)).image
+        video.close()
+        assert has_badge(picture, 128) == (name == "seen.mp4") and not has_badge(picture)
+        found = read_watermark(tmp_path / name).prefix
+        assert found == (fitted.digest[:8] if name == "seen.mp4" else None)
 
 
 def test_without_a_sign_nobody_looks(fitted, clip):

@@ -20,6 +20,12 @@ export async function call(method, path, body) {
   throw await problem(answer);
 }
 
+// The avatars of who is signed in, the newest first: a list of avatars holds others' as well.
+export async function own() {
+  const me = await call("GET", "/v1/account");
+  return (await call("GET", "/v1/avatars")).filter((one) => one.owner === me.name);
+}
+
 async function problem(answer) {
   const said = await answer.json().catch(() => ({}));
   return new Error(said.errors?.map((e) => `${e.at}: ${e.what}`).join("; ")

@@ -1,13 +1,13 @@
 // A call from a plain browser: camera and microphone to the server, its rendering back.
 
-import { call, token } from "./api.js";
+import { call, own, token } from "./api.js";
 import * as camera from "./camera.js";
 import { at, say } from "./page.js";
 
 const RETRY = 2000; // ms before a lost call is joined again
 const GATHER = 2000; // ms that addresses are gathered for at most
 
-let line = null; // { connection, room, member, wish, left }
+let line = null; // { connection, room, member, wish }, from the click on
 
 export async function makeRoom() {
   try {
@@ -31,28 +31,27 @@ export function invited() {
 }
 
 export async function join(text, width, fit, background) {
+  if (line) return;
+  const mine = line = {};
+  const here = () => mine === line; // not left meanwhile
   try {
-    if (line) return;
     if (!token()) throw new Error("Sign in first.");
-    const room = idOf(text || location.search);
-    if (!room) throw new Error("Give a room's link, or make a room.");
-    const avatars = await call("GET", "/v1/avatars");
-    const me = await call("GET", "/v1/account");
-    const mine = avatars.find((one) => one.owner === me.name)?.id;
-    const video = at("fw-self");
-    await camera.open(video, true);
+    mine.room = idOf(text || location.search);
+    if (!mine.room) throw new Error("Give a room's link, or make a room.");
+    const avatar = (await own())[0]?.id;
+    mine.wish = { avatar, width, height: width, fit, background };
+    if (!here() || !await camera.open(at("fw-self"), true, here)) return;
     at("fw-call-pair").hidden = false;
-    line = { room, wish: { avatar: mine, width, height: width, fit, background } };
-    await connect();
-    if (!mine) say("fw-call-status", "You have no avatar yet: the other sees you only by the fallback, where both have one.", true);
+    await connect(mine);
+    if (here() && !avatar) say("fw-call-status", "You have no avatar yet: the other sees you only by the fallback, where both have one.", true);
   } catch (error) {
+    if (!here()) return;
     await leave();
     say("fw-call-status", error.message, true);
   }
 }
 
-async function connect() {
-  const mine = line;
+async function connect(mine) {
   const connection = mine.connection = new RTCPeerConnection();
   const stream = at("fw-self").srcObject;
   for (const track of stream.getTracks()) connection.addTrack(track, stream);
@@ -67,11 +66,13 @@ async function connect() {
   connection.onconnectionstatechange = () => changed(mine, connection);
   await connection.setLocalDescription(await connection.createOffer());
   await gathered(connection);
+  if (mine !== line) return;
   say("fw-call-status", "Joining.");
   const sdp = connection.localDescription.sdp;
   const joined = await call("POST", `/v1/rooms/${mine.room}/members`,
     { sdp, mode: "video", ...mine.wish });
   mine.member = joined.member;
+  if (mine !== line) return hangUp(mine); // left while it was asked
   await connection.setRemoteDescription({ type: "answer", sdp: joined.sdp });
 }
 
@@ -95,10 +96,12 @@ async function again(mine) {
     await new Promise((done) => setTimeout(done, RETRY));
     if (mine !== line) return;
     try {
-      if (mine.member) await call("DELETE", `/v1/rooms/${mine.room}/members/${mine.member}`).catch(() => {});
-      await connect();
+      await hangUp(mine);
+      await connect(mine);
       return;
     } catch (error) {
+      if (mine !== line) return;
+      if (!token()) await leave(); // no other try would be let in
       say("fw-call-status", error.message, true);
     }
   }
@@ -134,10 +137,15 @@ function warn(owner) {
 export async function leave() {
   const mine = line;
   line = null;
-  if (mine?.connection) mine.connection.close();
+  mine?.connection?.close();
   camera.close(at("fw-self"));
   at("fw-call-pair").hidden = true;
   say("fw-call-status", "Not in a call.");
   say("fw-call-figures", "");
+  await hangUp(mine);
+}
+
+// Gives the place in the room back, if there is one.
+async function hangUp(mine) {
   if (mine?.member) await call("DELETE", `/v1/rooms/${mine.room}/members/${mine.member}`).catch(() => {});
 }

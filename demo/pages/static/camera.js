@@ -3,20 +3,27 @@
 
 const LARGEST = 640; // pixels of the longer side
 
-export async function open(video, audio = false) {
+// wanted(): whether it still is, once there is a stream: people change their minds meanwhile.
+export async function open(video, audio = false, wanted = () => true) {
   if (!navigator.mediaDevices) throw new Error("This page needs https to use a camera.");
   const stream = await navigator.mediaDevices.getUserMedia({
     video: { width: { ideal: 1280 }, height: { ideal: 720 }, facingMode: "user" }, audio,
   });
+  if (!wanted()) {
+    stop(stream);
+    return null;
+  }
   video.srcObject = stream;
   await video.play();
   return stream;
 }
 
 export function close(video) {
-  for (const track of video.srcObject?.getTracks() ?? []) track.stop();
+  stop(video.srcObject);
   video.srcObject = null;
 }
+
+const stop = (stream) => stream?.getTracks().forEach((track) => track.stop());
 
 const canvas = document.createElement("canvas");
 

@@ -7,7 +7,8 @@ import { at, button, meter, say, table } from "./page.js";
 const SHORTEST = 8; // seconds of film, however quick the script was done
 
 let current = null; // the id of the enrolment under way
-let take = null; // { recorder, socket, begun }
+let take = null; // { recorder, socket, begun }, from the click on
+let sending = false;
 
 async function ask(name, subject, agreed, seconds, size, guided) {
   if (!token()) throw new Error("Sign in first.");
@@ -29,31 +30,48 @@ async function guarded(work) {
 }
 
 export const upload = (...wish) => guarded(async () => {
-  const file = at("fw-file").files[0];
-  if (!file) throw new Error(token() ? "Choose a video file first." : "Sign in first.");
-  await send(await ask(...wish, false), file);
+  if (sending) return;
+  sending = true;
+  let id;
+  try {
+    const file = at("fw-file").files[0];
+    if (!file) throw new Error(token() ? "Choose a video file first." : "Sign in first.");
+    id = await ask(...wish, false);
+    await put(id, file);
+  } finally {
+    sending = false;
+  }
+  await follow(id);
 });
 
-async function send(id, video) {
+async function put(id, video) {
   say("fw-status", `Sending ${(video.size / 1e6).toFixed(1)} MB`);
   await call("PUT", `/v1/enrolments/${id}/video`, video);
-  await follow(id);
 }
 
 export const film = (...wish) => guarded(async () => {
   if (take) throw new Error("The camera is on already.");
-  const id = await ask(...wish, true);
-  const video = at("fw-camera");
-  video.parentElement.classList.add("fw-on");
-  const stream = await camera.open(video, true).catch(() => camera.open(video, false));
-  say("fw-status", "Filming");
-  const parts = [];
-  const recorder = new MediaRecorder(stream, { videoBitsPerSecond: 6e6 });
-  recorder.addEventListener("dataavailable", (event) => parts.push(event.data));
-  take = { recorder, parts, id, begun: 0, socket: socket("/v1/capture", { enrolment: id }) };
-  camera.feed(video, take.socket, guide, (reason) => {
-    if (take && reason) { say("fw-advice", reason, true); stop(); }
-  });
+  const mine = take = { begun: 0, parts: [] };
+  const here = () => mine === take; // not cancelled meanwhile
+  try {
+    mine.id = await ask(...wish, true);
+    if (!here()) return await call("DELETE", `/v1/enrolments/${mine.id}`);
+    const video = at("fw-camera");
+    video.parentElement.classList.add("fw-on");
+    const stream = await camera.open(video, true, here).catch(() => camera.open(video, false, here));
+    if (!here()) return;
+    say("fw-status", "Filming");
+    mine.recorder = new MediaRecorder(stream, { videoBitsPerSecond: 6e6 });
+    mine.recorder.addEventListener("dataavailable", (event) => mine.parts.push(event.data));
+    mine.socket = socket("/v1/capture", { enrolment: mine.id });
+    camera.feed(video, mine.socket, guide, (reason) => {
+      if (here() && reason) { say("fw-advice", reason, true); stop(); }
+    });
+  } catch (error) {
+    if (!here()) return;
+    stop();
+    throw error;
+  }
 });
 
 // Seconds that were filmed so far.
@@ -98,13 +116,14 @@ export const enough = () => guarded(async () => {
   recorder.stop();
   await last;
   stop();
-  await send(id, new Blob(parts, { type: recorder.mimeType }));
+  await put(id, new Blob(parts, { type: recorder.mimeType }));
+  await follow(id);
 });
 
 function stop() {
   const { socket } = take;
   take = null;
-  socket.close();
+  socket?.close();
   camera.close(at("fw-camera"));
   at("fw-camera").parentElement.classList.remove("fw-on");
   for (const id of ["fw-prompt", "fw-advice"]) say(id, "");

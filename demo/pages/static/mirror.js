@@ -1,24 +1,31 @@
 // Your camera, through the codec, as your avatar.
 
-import { call, socket } from "./api.js";
+import { own, socket } from "./api.js";
 import * as camera from "./camera.js";
 import { at, say } from "./page.js";
 
-let line = null;
+let line = null; // { socket }, from the click on
 
 export async function mirror(size) {
+  if (line) return;
+  const mine = line = {};
+  const here = () => mine === line; // not stopped meanwhile
+  const end = (words) => {
+    if (!here()) return;
+    unmirror();
+    if (words) say("fw-mirror-status", words, true);
+  };
   try {
-    if (line) return;
-    const [avatar] = await call("GET", "/v1/avatars");
+    const [avatar] = await own();
     if (!avatar) throw new Error("Enrol first: there is no avatar of yours yet.");
     const video = at("fw-mirror-camera");
+    if (!here() || !await camera.open(video, false, here)) return;
     at("fw-mirror-pair").hidden = false;
-    await camera.open(video);
     say("fw-mirror-status", "The avatar is being unpacked.");
-    line = socket("/v1/mirror", { avatar: avatar.id, size });
-    camera.feed(video, line, heard, (reason) => { unmirror(); if (reason) say("fw-mirror-status", reason, true); });
+    mine.socket = socket("/v1/mirror", { avatar: avatar.id, size });
+    camera.feed(video, mine.socket, heard, end);
   } catch (error) {
-    say("fw-mirror-status", error.message, true);
+    end(error.message);
   }
 }
 
@@ -37,8 +44,9 @@ function heard(message) {
 }
 
 export function unmirror() {
-  line?.close();
+  const mine = line;
   line = null;
+  mine?.socket?.close();
   camera.close(at("fw-mirror-camera"));
   at("fw-mirror-pair").hidden = true;
   say("fw-mirror-status", "");

@@ -1,6 +1,6 @@
 // What is kept of who is signed in: avatars, grants, the log, erasure.
 
-import { call, keep } from "./api.js";
+import { call, keep, own } from "./api.js";
 import { at, button, say, table } from "./page.js";
 
 const DAYS = 30; // that a grant lasts, where nothing else is said
@@ -17,9 +17,7 @@ async function guarded(work) {
 
 export const show = () => guarded(async () => {
   if (!at("fw-avatars")) return;
-  const me = await call("GET", "/v1/account");
-  const mine = (await call("GET", "/v1/avatars")).filter((one) => one.owner === me.name);
-  const parts = await Promise.all(mine.map(avatar));
+  const parts = await Promise.all((await own()).map(avatar));
   const none = document.createElement("p");
   none.textContent = "You have no avatar yet.";
   at("fw-avatars").replaceChildren(...(parts.length ? parts : [none]));

@@ -145,6 +145,12 @@ class Steps:
         page.get_by_role("option", name=option, exact=True).click()
 
     @staticmethod
+    def number(page, label, value):
+        """Of a slider."""
+        page.get_by_label(f"number input for {label}").fill(str(value))
+        page.keyboard.press("Tab")
+
+    @staticmethod
     def tabs_to(page, id, inside=None):
         """Presses Tab until what has the focus is in #id, and is what `inside` selects there."""
         wanted = page.locator(f"#{id} {inside}" if inside else f"#{id}").first

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 
 import pytest
 
 pytest.importorskip("aiortc")
 
-# The corner of the picture with the badge is orange, and its middle is not a flat grey.
-_SHOWS_AN_AVATAR = """() => {
+# Of the picture of the other, if it is that wide: the badge's corner is orange, and a row is no
+# flat grey.
+_SHOWS_AN_AVATAR = """(side) => {
     const video = document.getElementById("fw-other");
-    if (!video.videoWidth) return false;
+    if (video.videoWidth !== side || video.videoHeight !== side) return false;
     const canvas = document.createElement("canvas");
     [canvas.width, canvas.height] = [video.videoWidth, video.videoHeight];
     const pen = canvas.getContext("2d");
@@ -34,7 +36,42 @@ def people(server, fitted):
     return "caller", "called"
 
 
-def test_two_people_call_each_other(visit, steps, shot, people):
+# What Chromium's made-up microphone beeps at the one end is heard at the other.
+_HEARS = """async () => {
+    const heard = window.heard ??= (() => {
+        const stream = document.getElementById("fw-other").srcObject;
+        if (!stream?.getAudioTracks().length) return null;
+        const context = new AudioContext(), look = context.createAnalyser();
+        context.resume();
+        context.createMediaStreamSource(stream).connect(look);
+        return { look, levels: new Float32Array(look.fftSize) };
+    })();
+    if (!heard) return false;
+    heard.look.getFloatTimeDomainData(heard.levels);
+    return Math.max(...heard.levels.map(Math.abs)) > 0.02;
+}"""
+
+
+def figures_are_sound(page):
+    """What the page says of a call on one machine: numbers that such a call can have."""
+    told = page.text_content("#fw-call-figures")
+    found = re.search(
+        r"([\d.]+) kbit/s in, ([\d.]+) kbit/s out, (\d+) ms held back, (\d+) ms there and back, "
+        r"([\d.]+) % lost",
+        told,
+    )
+    assert found, told
+    came, sent, held, trip, lost = map(float, found.groups())
+    assert 0.1 < came < 60 and 0.1 < sent < 60, told  # faces, not video
+    assert held < 2000 and 0 < trip < 5000 and lost < 50, told
+
+
+def members(server, room, people):
+    token = server.token(people[0])
+    return server.call("GET", f"/v1/rooms/{room}", token).json()["members"]
+
+
+def test_two_people_call_each_other(visit, steps, shot, server, people):
     caller, called = people
     one = visit("/yours")
     steps.sign_in(one, caller, "sign-in")
@@ -47,27 +84,48 @@ def test_two_people_call_each_other(visit, steps, shot, people):
     steps.says(one, "fw-account", f"You are {caller}.")
     one.click("#fw-make")
     steps.says(one, "fw-call-link", "/call?room=")
-    steps.choose(one, "Pixels a side", "128")
-    one.click("#fw-join")
+    steps.number(one, "Pixels a side", 128)
+    one.dblclick("#fw-join")  # as many do: they are in the room once
     steps.says(one, "fw-call-status", "In the call")
     steps.says(one, "fw-call-figures", "Nobody else is here yet")
+    id = one.text_content("#fw-call-link").partition("room=")[2]
+    assert members(server, id, people) == [caller]
 
     room = one.text_content("#fw-call-link").partition("/call")[2]
     two = visit(f"/call{room}", phone=True)
     steps.says(two, "fw-call-status", "You are invited")
     steps.sign_in(two, called, "sign-in")
-    steps.choose(two, "Pixels a side", "128")
-    two.click("#fw-join")
+    steps.number(two, "Pixels a side", 144)
+    steps.choose(two, "Fit", "extend")
+    steps.choose(two, "Background", "blur")
+    with two.expect_request(lambda asked: asked.url.endswith("/members")) as joining:
+        two.click("#fw-join")
+    wish = joining.value.post_data_json
+    assert (wish["width"], wish["height"]) == (144, 144)
+    assert (wish["fit"], wish["background"]) == ("extend", "blur")
     steps.says(two, "fw-call-figures", f"With {caller}. Receiving the avatar")
-    two.wait_for_function(_SHOWS_AN_AVATAR)
+    two.wait_for_function(_SHOWS_AN_AVATAR, arg=144)
+    two.wait_for_function(_HEARS)
+    figures_are_sound(two)
     steps.says(one, "fw-call-figures", "no permission to receive this avatar")
     shot(one, "call")
     shot(two, "call-phone")
     steps.fits(two)
 
+    # Permission that is given during the call is enough, and so is that it is taken back.
+    token = server.token(called)
+    mine = next(a["id"] for a in server.call("GET", "/v1/avatars", token).json()
+                if a["owner"] == called)  # fmt: skip
+    wish = {"holder": caller, "days": 1}
+    given = server.call("POST", f"/v1/avatars/{mine}/grants", token, json=wish).json()["id"]
+    one.wait_for_function(_SHOWS_AN_AVATAR, arg=128)
+    assert server.call("DELETE", f"/v1/grants/{given}", token).status_code == 204
+    steps.says(one, "fw-call-figures", "no permission to receive this avatar")
+
     two.click("#fw-leave")
     steps.says(two, "fw-call-status", "Not in a call")
     steps.says(one, "fw-call-figures", "Nobody else is here yet")
+    assert members(server, id, people) == [caller]
 
 
 def test_permission_is_taken_back_and_an_account_ends(visit, steps, shot, server, fitted):

@@ -31,12 +31,31 @@ def test_a_file_goes_up_is_followed_and_can_be_cancelled(visit, steps, shot, cli
     steps.says(page, "fw-status", "Cancelled")
 
 
-def test_the_camera_is_tracked_prompted_enrolled_from_and_mirrored(visit, steps, shot):
+def newer_of_another(server, name):
+    """Somebody else's avatar, newer than the user's own, that the user may see."""
+    token = server.token(name)
+    (own,) = server.call("GET", "/v1/avatars", token).json()
+    data = server.call("GET", f"/v1/avatars/{own['id']}/archive", token).content
+    other = server.user(f"friend-of-{name}")
+    id = server.call("POST", "/v1/avatars", other, content=data).json()["id"]
+    grant = {"holder": name, "days": 1}
+    assert server.call("POST", f"/v1/avatars/{id}/grants", other, json=grant).is_success
+    assert [one["id"] for one in server.call("GET", "/v1/avatars", token).json()][0] == id
+
+
+def test_the_camera_is_tracked_prompted_enrolled_from_and_mirrored(visit, steps, shot, server):
     page = visit(phone=True)
     steps.sign_in(page, "filmed")
     wish(page, steps)
-    page.click("#fw-film")
+    page.dblclick("#fw-film")
     page.wait_for_function("document.getElementById('fw-sure').value > 0.3")
+    assert len(server.call("GET", "/v1/enrolments", server.token("filmed")).json()) == 1
+    # The made-up person is well lit, and fills about half of the picture.
+    light, distance = (
+        page.evaluate(f"document.getElementById('{id}').value")
+        for id in ("fw-light", "fw-distance")
+    )
+    assert 0.24 < light < 0.88 and 0.22 < distance < 0.75, (light, distance)
     drawn = """() => {
         const c = document.getElementById("fw-overlay");
         const all = c.getContext("2d").getImageData(0, 0, c.width, c.height).data;
@@ -58,9 +77,13 @@ def test_the_camera_is_tracked_prompted_enrolled_from_and_mirrored(visit, steps,
     shot(page, "done-phone")
     steps.fits(page)
 
-    steps.choose(page, "Pixels a side of the picture", "128")
-    page.click("#fw-mirror")
-    page.wait_for_function("document.getElementById('fw-mirror-picture').naturalWidth === 128")
+    newer_of_another(server, "filmed")
+    sockets = []
+    page.on("websocket", lambda one: sockets.append(one))
+    steps.number(page, "Pixels a side of the picture", 100)  # any of them
+    page.dblclick("#fw-mirror")
+    page.wait_for_function("document.getElementById('fw-mirror-picture').naturalWidth === 100")
+    assert len([one for one in sockets if one.url.endswith("/v1/mirror")]) == 1
     page.wait_for_function(
         "parseFloat(document.getElementById('fw-mirror-status').textContent) > 0"
     )

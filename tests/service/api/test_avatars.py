@@ -102,7 +102,7 @@ def test_a_grant_lends_keys_until_it_is_revoked(serve, archive):
 def test_who_is_shown_an_avatar_in_a_browsers_call_is_written_down(serve, archive):
     from sqlalchemy import select
 
-    from service.api.rooms import _granted
+    from service.api.rooms import _granted, _may_see
     from service.store.models import User
 
     server = serve()
@@ -121,11 +121,13 @@ def test_who_is_shown_an_avatar_in_a_browsers_call_is_written_down(serve, archiv
         return [(e["actor"], e["subject"]) for e in told if e["action"] == "avatar.shown"]
 
     assert shown() == [("bob", id)]
+    assert _may_see(context, ids["bob"], digest) and not _may_see(context, ids["eve"], digest)
     server.now += 2 * DAY
     ada = server.call(
         "POST", "/v1/sessions", json={"name": "ada", "password": "correct horse battery"}
     ).json()["token"]
     assert _granted(context, ids["bob"], digest) is None  # the grant is over
+    assert not _may_see(context, ids["bob"], digest)
     assert shown() == [("bob", id)]
 
 
@@ -162,6 +164,27 @@ def test_a_file_that_cannot_be_read_is_closed(serve, archive, monkeypatch):
     monkeypatch.setattr(SealedFile, "close", lambda self: closed.append(self))
     assert server.call("GET", f"/v1/avatars/{id}/archive", ada).status_code == 422
     assert len(closed) == 1
+
+
+def test_who_is_in_a_call_stays_while_their_token_and_avatar_do(serve, archive):
+    from service.accounts import tokens
+    from service.api.rooms import _stands
+
+    server = serve()
+    ada = server.user("ada")
+    id = server.avatar(ada, archive)
+    context = server.app.state.context
+    with context.database.read() as session:
+        me = tokens.bearer_of(session, ada, server.now)
+    assert _stands(context, me, id) and _stands(context, me, None)
+    server.call("DELETE", f"/v1/avatars/{id}", ada)
+    assert not _stands(context, me, id) and _stands(context, me, None)
+    now, server.now = server.now, me.expires
+    assert not _stands(context, me, None)
+    server.now = now
+    right = {"password": "correct horse battery"}
+    assert server.call("POST", "/v1/account/erasure", ada, json=right).status_code == 204
+    assert not _stands(context, me, None)
 
 
 def test_grants_and_leases_end(serve, archive):

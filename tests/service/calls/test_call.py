@@ -61,6 +61,13 @@ def test_two_clients_see_each_other(live, ada, moving):
             assert values[1] == pytest.approx(0.7, abs=0.2)
             assert one.end.traffic.damaged == two.end.traffic.damaged == 0
             assert one.end.round_trip is not None
+            # A token that ends ends what it began: its end is not let in again.
+            (token,) = server.call("GET", "/v1/tokens", tokens[1]).json()
+            gone = server.call("DELETE", f"/v1/tokens/{token['id']}", tokens[1])
+            assert gone.status_code == 204
+            await until(lambda: two.refused is not None)
+            members = server.call("GET", f"/v1/rooms/{room['id']}", tokens[0]).json()["members"]
+            assert members == ["ada"] and two.lost and not one.lost
         await until(
             lambda: not server.call("GET", f"/v1/rooms/{room['id']}", tokens[0]).json()["members"]
         )
@@ -133,6 +140,82 @@ class Flat:
         return np.full(self._shape, int(np.clip(128 + 100 * values[0], 0, 255)), np.uint8)
 
 
+class Remote:
+    """Another member, who films."""
+
+    id = user = name = "bob"
+    mode = "packets"
+
+    def __init__(self, end):
+        self.end, self.begun = end, time.monotonic()
+
+    @property
+    def now(self):
+        return int((time.monotonic() - self.begun) * 1e6)
+
+    def forwarded(self, data):
+        self.end.receive(self.now, data)
+
+    def heard(self, frame):
+        pass
+
+    async def close(self):
+        pass
+
+
+def test_what_a_browser_is_shown_follows_permission_during_the_call(ada, moving, monkeypatch):
+    """The store fails once, then there is no grant, then one, then it is taken back; then whoever
+    looks is not let in any more."""
+    from avatar.errors import StorageError
+    from service.calls import gateway as gateways
+    from service.calls import peer as peers
+    from service.calls.rooms import Rooms
+    from service.view import View
+
+    monkeypatch.setattr(gateways, "_AGAIN", 0.1)
+    monkeypatch.setattr(peers, "_LOOK", 0.05)
+    answers = [StorageError("the disk is away"), None, None, ada]
+    allowed = {"avatar": True, "call": True}
+
+    def fetch(digest):
+        answer = answers.pop(0) if answers else None
+        if isinstance(answer, Exception):
+            raise answer
+        return answer
+
+    async def call():
+        room = Rooms().make("ada", 0.0)
+        bob = Remote(FaceEnd(ada, room=room.id))
+        room.enter(bob, 0.0)
+        gateway = gateways.Gateway(
+            room, "ada", "ada", time.monotonic, lambda: allowed["call"], mine=None, fetch=fetch,
+            may=lambda digest: allowed["avatar"], view=View(128, 96),
+        )  # fmt: skip
+        room.enter(gateway, 0.0)
+        gateway.begin(gateway._poll())
+        gateway.begin(gateway._watch_over())
+
+        async def until_it(condition):
+            end = time.monotonic() + 30
+            while not condition():
+                assert time.monotonic() < end
+                frame = Frame(np.full(ada.layout.width, 0.5, np.float32), bob.now)
+                for data in bob.end.film(bob.now, frame, moving) + bob.end.poll(bob.now):
+                    room.forward(bob, data)
+                await asyncio.sleep(0.02)
+
+        await until_it(lambda: gateway.report()["carried"] == "refused")
+        await until_it(lambda: gateway._end.scene(gateway.now) is not None)
+        assert gateway.report()["carried"] == "avatar" and not gateway.report()["refused"]
+        allowed["avatar"] = False
+        await until_it(lambda: gateway.report()["refused"])
+        assert gateway._end.scene(gateway.now) is None and gateway._end.held == ()
+        allowed["call"] = False
+        await until(lambda: gateway.id not in room.members)
+
+    asyncio.run(call())
+
+
 def test_a_browser_gets_video_with_a_badge(ada, moving, monkeypatch):
     """The server's half for a plain browser, in this process; the renderer is a stand-in."""
     from aiortc import RTCSessionDescription
@@ -145,30 +228,9 @@ def test_a_browser_gets_video_with_a_badge(ada, moving, monkeypatch):
 
     monkeypatch.setattr(receiver, "Renderer", Flat)
 
-    class Remote:
-        """Another member, who films."""
-
-        id = user = name = "bob"
-        mode = "packets"
-        end: FaceEnd
-
-        def forwarded(self, data):
-            self.end.receive(now(), data)
-
-        def heard(self, frame):
-            pass
-
-        async def close(self):
-            pass
-
-    begun = time.monotonic()
-
-    def now():
-        return int((time.monotonic() - begun) * 1e6)
-
     async def call():
-        room, bob, asked = Rooms().make("ada", 0.0), Remote(), []
-        bob.end = FaceEnd(ada, room=room.id)
+        room, asked = Rooms().make("ada", 0.0), []
+        bob = Remote(FaceEnd(ada, room=room.id))
         room.enter(bob, 0.0)
 
         def fetch(digest):
@@ -192,8 +254,8 @@ def test_a_browser_gets_video_with_a_badge(ada, moving, monkeypatch):
         end = time.monotonic() + 60
         picture = None
         while time.monotonic() < end and (picture is None or picture[:40].mean() < 170):
-            frame = Frame(np.full(ada.layout.width, 0.8, np.float32), now())
-            for data in bob.end.film(now(), frame, moving) + bob.end.poll(now()):
+            frame = Frame(np.full(ada.layout.width, 0.8, np.float32), bob.now)
+            for data in bob.end.film(bob.now, frame, moving) + bob.end.poll(bob.now):
                 room.forward(bob, data)
             async with asyncio.timeout(20):
                 picture = (await tracks["video"].recv()).to_ndarray(format="rgb24")

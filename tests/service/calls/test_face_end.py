@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import threading
+import time
 from dataclasses import replace
 
 import numpy as np
@@ -199,3 +201,108 @@ def test_the_other_side_is_told_that_somebody_else_is_there(signed, moving):
         for data in film(sender, moving, tick):
             receiver.receive(tick * TICK, data)
     assert not receiver.stopped and receiver.show(70 * TICK) is not None
+
+
+class Alone:
+    """Stands before a part of an end, and fails where two threads are in any of them at once."""
+
+    inside = threading.Lock()
+    met: list[str] = []
+
+    def __init__(self, part):
+        self._part = part
+
+    def __getattr__(self, name):
+        found = getattr(self._part, name)
+        if not callable(found):
+            return found
+
+        def alone(*arguments, **more):
+            mine = threading.get_ident() == getattr(Alone, "holder", None)
+            if not mine and not Alone.inside.acquire(blocking=False):
+                Alone.met.append(name)
+                return found(*arguments, **more)
+            Alone.holder = threading.get_ident()
+            try:
+                time.sleep(0.0005)  # long enough for the other thread to come by
+                return found(*arguments, **more)
+            finally:
+                if not mine:
+                    Alone.holder = None
+                    Alone.inside.release()
+
+        return alone
+
+
+def test_one_thread_films_while_another_receives_and_shows(ada, moving):
+    end, other = FaceEnd(ada, [ada]), FaceEnd(ada, [ada])
+    run(end, other, moving, ada.layout.width, frames=10)
+    end._sender, end._receiver, end._line = map(Alone, (end._sender, end._receiver, end._line))
+    sent = []
+
+    def filming():
+        for tick in range(10, 60):
+            sent.extend(film(end, moving, tick))
+
+    thread = threading.Thread(target=filming)
+    thread.start()
+    tick = 10
+    while thread.is_alive():
+        end.poll(tick * TICK)
+        for data in film(other, moving, tick) + other.poll(tick * TICK):
+            end.receive(tick * TICK, data)
+        end.choose(tick % 2)
+        end.scene(tick * TICK)
+        tick += 1
+    thread.join()
+    assert Alone.met == [] and len(sent) >= 45 and end.traffic.damaged == 0
+
+
+def test_what_comes_does_not_wait_for_the_tracker(ada, moving):
+    end = FaceEnd(ada, [ada])
+
+    class Slow:
+        def step(self, frame):
+            looking = threading.Thread(target=end.poll, args=(0,))
+            looking.start()
+            looking.join(10.0)
+            assert not looking.is_alive()
+            return moving.step(frame)
+
+    film(end, Slow(), 1)
+
+
+def test_an_avatar_that_is_taken_away_is_shown_no_more_and_asked_for_again(ada, moving):
+    sender, receiver = FaceEnd(ada), FaceEnd(None, [ada])
+    assert run(sender, receiver, moving, ada.layout.width)[-1] is not None
+    receiver.drop(bytes.fromhex(ada.digest)[:16])
+    assert receiver.scene(60 * TICK) is None and receiver.theirs is None
+    assert receiver.wanting == bytes.fromhex(ada.digest)[:16]
+    for data in receiver.poll(60 * TICK):
+        sender.receive(60 * TICK, data)
+    assert sender._sender.carries == {"fallback"}  # it is not sent any more, either
+
+
+def test_a_better_avatar_takes_the_place_of_a_coarse_one_without_a_gap(ada, moving):
+    sender, receiver = FaceEnd(ada), FaceEnd(None, [ada])
+    before = run(sender, receiver, moving, ada.layout.width)[-1]
+    better = replace(ada)
+    receiver.hold(better)
+    scene = receiver.scene(59 * TICK + 20_000)
+    assert scene.avatar[0] is better and scene.avatar[1].time == before.time
+
+
+def test_nothing_goes_to_another_than_the_one_who_is_called(signed, moving):
+    """The server greets with a key of its own, as if it were whom we call."""
+    from codec.signature import public_key
+
+    called = {public_key(ADA)}
+    for seed in (b"", EVE):
+        me, server = FaceEnd(signed, known=called), FaceEnd(signed, [signed], seed=seed)
+        run(me, server, moving, signed.layout.width)
+        assert me.stranger and not server.stranger
+        assert server.offered is None and server.traffic.damaged == 0  # greetings alone
+        run(server, me, moving, signed.layout.width)
+        assert me.offered is None
+    me, friend = FaceEnd(signed, seed=ADA, known=called), FaceEnd(signed, [signed], seed=ADA)
+    assert run(me, friend, moving, signed.layout.width)[-1] is not None and not me.stranger

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import threading
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -28,6 +29,7 @@ from service.view import View  # noqa: E402
 from service.watermark.payload import NO_AVATAR  # noqa: E402
 from service.watermark.reader import WatermarkReader  # noqa: E402
 from tests.codec.mttf.conftest import TINY, scene  # noqa: E402
+from tests.service.calls.test_face_end import Alone  # noqa: E402
 
 MS = 1000
 TICK = 40 * MS
@@ -154,6 +156,43 @@ def test_who_joins_late_sees_a_face_too(weights) -> None:
     call.receiver = FaceEnd(None, fallback=fallback(weights))
     shown = call.run(25)
     assert shown[-1] is not None and None not in shown[15:]
+
+
+def test_one_thread_films_and_one_draws_while_another_does_the_rest(weights) -> None:
+    call = Call(*(FaceEnd(None, fallback=fallback(weights)) for _ in range(2)), None)
+    end, other = call.sender, call.receiver
+    call.run(15)
+    back = Call(other, end, None)  # both ways
+    back.now, back.line = call.now, []
+    back.run(15)
+    fb = end._fallback
+    Alone.met.clear()
+    for part in ("_sender", "_receiver", "_keys_out", "_keys_in"):
+        setattr(fb, part, Alone(getattr(fb, part)))
+    begun, shown = back.now, fb.show(back.now)
+    films = [end.film(begun, Frame(scene(0.0), begun), None)]  # once before they are many
+
+    def filming():
+        for n in range(1, 12):
+            films.append(end.film(begun + n * TICK, Frame(scene(0.0), begun + n * TICK), None))
+
+    def drawing():
+        for _ in range(12):
+            fb.picture(shown)
+
+    threads = [threading.Thread(target=work) for work in (filming, drawing)]
+    for thread in threads:
+        thread.start()
+    now = begun
+    while any(thread.is_alive() for thread in threads):
+        now += TICK // 4
+        film = other.film(now, Frame(scene(0.0), now), None) if now % TICK == 0 else []
+        for data in film + other.poll(now):
+            end.receive(now, data)
+        for data in end.poll(now):
+            other.receive(now, data)
+        end.scene(now)
+    assert Alone.met == [] and all(films) and end.traffic.damaged == 0
 
 
 class Drawn:

@@ -23,6 +23,7 @@ from service.fallback.people import same_people  # noqa: E402
 from service.fallback.portraits import read_portraits, split  # noqa: E402
 from service.fallback.receiver import decode_fallback, is_fallback, placed  # noqa: E402
 from service.fallback.sender import FallbackSettings, encode_fallback, paced  # noqa: E402
+from tests.demo.badge import has_badge  # noqa: E402
 
 
 @pytest.fixture(scope="module")
@@ -69,6 +70,9 @@ def test_a_video_there_and_back(make_video, tmp_path, weights) -> None:
     assert len(pictures) == 8
     error = np.abs(pictures[0].astype(int) - moving(1)[0]).mean()
     assert error < 12
+    decode_fallback(out, known, tmp_path / "people.mp4")
+    people = next(iter(open_video(tmp_path / "people.mp4"))).image
+    assert has_badge(people) and not has_badge(pictures[0])
     other = type(known)(known.settings, known.tensors, known.statistics, "00" * 32, {})
     with pytest.raises(MismatchError, match="weights"):
         decode_fallback(out, other, tmp_path / "no.mkv")

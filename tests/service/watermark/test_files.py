@@ -31,7 +31,7 @@ class Film:
 def write(tmp_path):
     def to(name, mark, frames=60):
         path, times = tmp_path / name, [n * PERIOD for n in range(frames)]
-        write_video(path, Film(), filmed(frames), times, mark=mark)
+        write_video(path, Film(), filmed(frames), times, mark=mark, badge=mark is not None)
         return path
 
     return to

@@ -41,6 +41,7 @@ from render.tensors import fields_of
 
 Progress = Callable[[float, float, str], None]
 _log = logging.getLogger("facewire.enroll")
+_SURE = 0.02  # matte: what has less is the wall
 
 
 @dataclass(frozen=True)
@@ -63,6 +64,8 @@ class FitSettings:
     matte_weight: float = 0.02
     prior_weight: float = 2e-5  # of the corrections' penalty
     smooth_weight: float = 1e-5  # of the density's total variation
+    wall_weight: float = 0.03  # of the head's opacity squared where the matte is sure of the wall
+    side_weight: float = 0.015  # of the mean square of what neighbours in depth's planes differ by
     warp_weight: float = 0.03  # of the mean squared offset of the head's deformation, box units
     bend_weight: float = 0.3  # of the mean square of what neighbouring offsets differ by
     held_out: float = 0.06  # share of the frames, at the end, for the report
@@ -275,12 +278,19 @@ class Fit:
         matte = matte + ((torso[:, count:] - far.matte).square() * alone).mean()
         grid = person.head.coarse[0, ..., 0]
         rough = sum(grid.diff(dim=d).abs().mean() for d in range(3))
+        # What no frame has shown still gets what the planes of other places there add up to: specks
+        # where a head turns farther than it was filmed.  So they are even, and hold no wall.
+        beside = (person.head.top, person.head.profile)
+        uneven = sum(plane.diff(dim=d).square().mean() for plane in beside for d in (1, 2))
+        wall = (layers.head_opacity.square() * (near.matte < _SURE)).mean()
         # Where pictures hardly say how a place moves, Adam's steps are as large as elsewhere:
         # offsets wandered to ten times what faces move by, and new poses fell apart.
         still = driven.warp.square().mean()
         bent = sum(driven.warp.diff(dim=d).square().mean() for d in (1, 2, 3))
         loss = (
             fine
+            + s.wall_weight * wall
+            + s.side_weight * uneven
             + s.warp_weight * still
             + s.bend_weight * bent
             + rest

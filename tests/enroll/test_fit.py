@@ -74,6 +74,19 @@ def test_the_deformation_is_held_to_what_pictures_ask_for(painted):
     assert held < 0.7 * free
 
 
+def test_what_no_picture_tells_is_kept_even(painted):
+    images, track = painted
+    uneven = []
+    for weight in (0.0, 1.0):
+        run = Fit(
+            Crops(images, track.time), track, FaceModel.load(), replace(SMALL, side_weight=weight)
+        )
+        for step in range(15):
+            run.step(step / 30)
+        uneven.append(float(run.person.head.profile.detach().diff(dim=1).square().mean()))
+    assert uneven[1] < 0.8 * uneven[0]
+
+
 def test_statistics_are_what_the_coder_needs(fitted):
     s = fitted.statistics
     width = fitted.layout.width

@@ -20,7 +20,7 @@ from avatar.errors import MissingError
 from enroll.landmarks import MESH_POINTS
 from enroll.matte import SelfieMatte
 from enroll.mesh import MediaPipeMesh
-from enroll.sample_script import Performance
+from enroll.sample_script import Performance, smooth_step
 from enroll.warp import backward_map
 
 Array = NDArray[Any]
@@ -53,8 +53,7 @@ _OVAL = [
 
 def _step(low: Any, high: Any, x: Array) -> Array:
     """0 below `low`, 1 above `high`, smooth between."""
-    t = np.clip((x - low) / (high - low), 0, 1)
-    return np.asarray(t * t * (3 - 2 * t))
+    return smooth_step(np.clip((x - low) / (high - low), 0, 1))
 
 
 class Puppet:

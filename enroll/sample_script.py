@@ -123,7 +123,7 @@ def follow(order: Sequence[str], fps: float = 25.0) -> Performance:
     def bump(seconds: float) -> Array:
         """0..1 and back, held for most of the time."""
         count = round(seconds * fps)
-        return _step(np.minimum(1, 4 * (0.5 - np.abs(np.linspace(-0.5, 0.5, count)))))
+        return smooth_step(np.minimum(1, 4 * (0.5 - np.abs(np.linspace(-0.5, 0.5, count)))))
 
     add(_BEFORE)
     for gesture in order:
@@ -153,7 +153,7 @@ def follow(order: Sequence[str], fps: float = 25.0) -> Performance:
     )  # fmt: skip
 
 
-def _step(x: Array) -> Array:
+def smooth_step(x: Array) -> Array:
     """0 at 0, 1 at 1, smooth between."""
     return np.asarray(x * x * (3 - 2 * x))
 
@@ -197,7 +197,7 @@ def _blinks(rng: np.random.Generator, seconds: float, time: Array) -> Array:
         # Lids fall in a third of the time that they take to rise.
         shape = np.where(phase < 0.28, phase / 0.28, (1 - phase) / 0.72)
         shape = np.clip(np.where((phase < 0) | (phase > 1), 0, shape) * 1.15, 0, 1)
-        closed = np.maximum(closed, shape * shape * (3 - 2 * shape))
+        closed = np.maximum(closed, smooth_step(shape))
         moment += rng.uniform(1.5, 3.6)
     return closed
 

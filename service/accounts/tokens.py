@@ -27,7 +27,11 @@ SCOPES = {
     "calls": "making rooms and joining calls",
 }
 LONGEST = 366 * 86_400.0  # seconds
-_CURE = "Sign in again: POST /v1/sessions."
+# One message, whatever was wrong with a token.
+_UNSOUND = (
+    "the token is not known, has expired or was revoked",
+    "Sign in again: POST /v1/sessions.",
+)
 
 
 @dataclass(frozen=True)
@@ -80,20 +84,17 @@ def make_room(session: Session, user: str, most: int, now: float, surely: bool =
 
 def bearer_of(session: Session, text: str, now: float) -> Bearer:
     """Whose token it is.  Raises AccessError, with one message whatever was wrong."""
-    token = _sound(session.scalar(select(Token).where(Token.digest == _digest(text))), now)
+    token = session.scalar(select(Token).where(Token.digest == _digest(text)))
+    if token is None or not _holds(token, now):
+        raise AccessError(*_UNSOUND)
     return Bearer(token.user_id, token.id, frozenset(token.scopes.split()), token.expires)
 
 
 def check_still(session: Session, bearer: Bearer, now: float) -> None:
     """For what goes on for long.  Raises AccessError once the bearer's token is sound no more, as
     when they were erased."""
-    _sound(session.get(Token, bearer.token), now)
-
-
-def _sound(token: Token | None, now: float) -> Token:
-    if token is None or not _holds(token, now):
-        raise AccessError("the token is not known, has expired or was revoked", _CURE)
-    return token
+    if not stands(session, bearer, now):
+        raise AccessError(*_UNSOUND)
 
 
 def stands(session: Session, bearer: Bearer, now: float) -> bool:

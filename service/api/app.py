@@ -7,6 +7,7 @@ import logging
 import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
+from functools import partial
 
 from fastapi import FastAPI, Response
 from fastapi.concurrency import run_in_threadpool
@@ -31,6 +32,7 @@ from service.log import log_request
 _log = logging.getLogger("facewire.api")
 _GREETINGS = 256  # sockets that have not yet said who they are; a sixteenth for an address
 _PURGE = 3600.0  # seconds between two looks at what has ended
+_TIDY = 60.0  # and at videos that have outlived their time
 
 _ABOUT = (
     "Accounts, avatars and who may receive them.  Errors are application/problem+json (RFC 9457)."
@@ -47,8 +49,8 @@ def make_app(settings: ServiceSettings, clock: Callable[[], float] = time.time) 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
         tasks = [
-            asyncio.create_task(renderings.keep_tidy(context)),
-            asyncio.create_task(_keep_purged(context)),
+            asyncio.create_task(_again(_TIDY, partial(renderings.tidy, context))),
+            asyncio.create_task(_again(_PURGE, partial(_purge, context))),
         ]
         yield
         for task in tasks:
@@ -92,15 +94,20 @@ def _measured(app: FastAPI, context: Context) -> Observer:
     return metrics.observe
 
 
-async def _keep_purged(context: Context) -> None:
+def _purge(context: Context) -> None:
     limits = context.settings
     kept = Kept(limits.ended_days * 86_400, limits.event_days * 86_400)
+    purge(context.store, kept, context.clock())
+
+
+async def _again(seconds: float, work: Callable[[], None]) -> None:
+    """Does it now and whenever so many seconds have gone, until it is cancelled."""
     while True:
         try:
-            await run_in_threadpool(purge, context.store, kept, context.clock())
+            await run_in_threadpool(work)
         except (SQLAlchemyError, FacewireError) as error:  # the next time, then
-            _log.error("nothing was purged: %s", type(error).__name__)
-        await asyncio.sleep(_PURGE)
+            _log.error("nothing was tidied: %s", type(error).__name__)
+        await asyncio.sleep(seconds)
 
 
 def health(context: Shared) -> Response:

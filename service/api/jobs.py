@@ -74,9 +74,6 @@ class Jobs(Generic[Shown]):
         with context.database.write() as session:
             job = self.own(session, id, user)
             left = queue.cancel(session, job, context.clock())
-            if job.preview:
-                left.append(job.preview)
-                job.preview = None
             shown = self._shown(session, context, job)
         for blob in left:
             context.library.blobs.remove(blob)

@@ -2,15 +2,10 @@
 
 from __future__ import annotations
 
-import asyncio
-import logging
 from typing import Annotated
 
 from fastapi import APIRouter, Request, Response
-from fastapi.concurrency import run_in_threadpool
-from sqlalchemy.exc import SQLAlchemyError
 
-from avatar.errors import StorageError
 from service.accounts.tokens import Bearer
 from service.api.context import NO_AVATAR, Context, Shared, asking
 from service.api.documented import FILE, refused, sent
@@ -26,8 +21,6 @@ from service.view import COLOURS, DEFAULT_SIZE, background_of
 router = APIRouter(prefix="/v1/renderings", tags=["renderings"])
 Reader = Annotated[Bearer, asking("avatars:read")]
 
-_log = logging.getLogger("facewire.api")
-_TIDY = 60.0  # seconds between two looks for videos that have outlived their time
 _jobs = Jobs(KIND, "stream", lambda limits: limits.renderings, RenderingShown.of)
 
 
@@ -118,17 +111,8 @@ def fetch(id: Id, request: Request, me: Reader, context: Shared) -> Response:
     return download(request, source, f'"{id}"', f"{id}.mp4", "video/mp4")
 
 
-async def keep_tidy(context: Context) -> None:
-    """Destroys videos that have outlived their time, until it is cancelled."""
-    while True:
-        try:
-            await run_in_threadpool(tidy, context)
-        except (SQLAlchemyError, StorageError) as error:
-            _log.error("renderings: %s", type(error).__name__)
-        await asyncio.sleep(_TIDY)
-
-
 def tidy(context: Context) -> None:
+    """Destroys videos that have outlived their time."""
     with context.database.write() as session:
         left = queue.let_go(session, outlived(_oldest(context, context.clock())))
     for blob in left:

@@ -100,9 +100,8 @@ async def attend(
 
     mine: None sends by the fallback alone.  theirs: avatars at hand; others come by grant.  Where
     all of them name a signer, or there are `known` signing keys, the call is with these people
-    alone.  sound: of the source is sent, a video's own or what
-    the microphone beside a camera hears.  tell: is given, in plain words, what stops an avatar
-    or the call while it does.
+    alone.  sound: of the source is sent, a video's own or what the microphone beside a camera
+    hears.  tell: is given, in plain words, what stops an avatar or the call while it does.
 
     Raises InputError, AccessError, VideoError, ArchiveError for an avatar that is damaged,
     MissingError where there is neither avatar nor fallback, and what `seed_for` raises.

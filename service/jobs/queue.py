@@ -90,9 +90,10 @@ def cancel(session: Session, job: Job, now: float) -> list[str]:
     if job.state not in ENDED:
         audit.note(session, job.owner_id, f"{job.kind}.cancelled", job.id, job.owner_id, now)
         return _end(job, CANCELLED, "", now)
-    if job.output:
+    left = _let_go(job)
+    if left:
         audit.note(session, job.owner_id, f"{job.kind}.deleted", job.id, job.owner_id, now)
-    return _let_go(job)
+    return left
 
 
 def let_go(session: Session, which: ColumnElement[bool]) -> list[str]:
@@ -103,8 +104,9 @@ def let_go(session: Session, which: ColumnElement[bool]) -> list[str]:
 
 
 def _let_go(job: Job) -> list[str]:
-    made, job.output = job.output, None
-    return [made] if made else []
+    made = [blob for blob in (job.output, job.preview) if blob]
+    job.output = job.preview = None
+    return made
 
 
 def _free(now: float) -> ColumnElement[bool]:

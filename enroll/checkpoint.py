@@ -20,13 +20,14 @@ _CURE = "Start over: the same command without --resume."
 def save_checkpoint(fit: Fit, path: Path) -> None:
     """Replaces the file as a whole; an interrupted write leaves the one before."""
     state = {
-        "version": 1,
+        "version": 2,
         "frames": len(fit.track),
         "size": int(fit.images.shape[1]),
         "person": fit.person.state_dict(),
         "states": fit.states.state_dict(),
         "optimiser": fit.optimiser.state_dict(),
         "row_optimiser": fit.row_optimiser.state_dict(),
+        "average": fit.average.values(),
         "generator": fit.generator.get_state(),
         "jitter": fit.jitter.get_state(),
         "done_steps": fit.done_steps,
@@ -46,6 +47,7 @@ def load_checkpoint(fit: Fit, path: Path) -> None:
     fit.states.load_state_dict(state["states"])
     fit.optimiser.load_state_dict(state["optimiser"])
     fit.row_optimiser.load_state_dict(state["row_optimiser"])
+    fit.average.take(state.get("average"))
     fit.generator.set_state(state["generator"])
     fit.jitter.set_state(state["jitter"])
     fit.done_steps, fit.spent, fit.report = state["done_steps"], state["spent"], state["report"]

@@ -23,6 +23,7 @@ from avatar.avatar import Avatar, Consent
 from avatar.errors import VideoError
 from avatar.face import FaceTrack, StateLayout
 from avatar.morphable import FaceModel
+from enroll.average import Average
 from enroll.checkpoint import load_checkpoint, save_checkpoint
 from enroll.crops import Crops
 from enroll.draw import ON_A_GPU, Drawn, DrawSettings, RayDraw
@@ -59,7 +60,8 @@ class FitSettings:
     rate_networks: float = 3e-3
     rate_warp: float = 2e-3
     rate_states: float = 5e-2  # of the corrections, in the tracker's units
-    last_rate: float = 0.03  # share of the rates left at the end
+    last_rate: float = 0.1  # share of the rates left at the end
+    average: float = 0.995  # decay of the weights' average, a step
     coarse_weight: float = 0.2
     matte_weight: float = 0.02
     prior_weight: float = 2e-5  # of the corrections' penalty
@@ -128,6 +130,8 @@ class Fit:
         self._recorded: Recorded | None = None
         self._last_batch: list[Tensor] = []
         self.optimiser, self.row_optimiser = self._optimisers()
+        learned = [*self.person.parameters(), *self.states.embedding.parameters()]
+        self.average = Average(learned, settings.average)
         self.done_steps = 0
         self.spent = 0.0  # seconds, over all resumed runs
         self.report: dict[str, Any] = {}
@@ -202,6 +206,7 @@ class Fit:
         self.optimiser.step()
         self.row_optimiser.step()
         self.done_steps += 1
+        self.average.follow(self.done_steps)
         return parts
 
     def _recording(self, batch: list[Tensor]) -> Recorded | None:
@@ -303,11 +308,11 @@ class Fit:
 
     def picture_of(self, row: int, size: int, corrected: bool = False) -> np.ndarray:
         """The avatar's picture of a tracked frame, uint8 [size, size, 3]."""
-        with torch.no_grad():
+        points = pixel_points(0.0, 0.0, 1.0, 1.0, size, size).to(self.device)
+        with torch.no_grad(), self.average.shown():
             rows = torch.tensor([row], device=self.device)
             drive = self.person.drive(self.states(rows, corrected=corrected)[0])
-        points = pixel_points(0.0, 0.0, 1.0, 1.0, size, size).to(self.device)
-        seen = picture(self.person, drive, points, self.settings.sampling)
+            seen = picture(self.person, drive, points, self.settings.sampling)
         return (seen * 255.0 + 0.5).to(torch.uint8).cpu().numpy()
 
     def learn_everything(self) -> None:
@@ -368,6 +373,7 @@ def fit(
     say(total, total, f"{run.report['psnr']:.1f} dB on frames it had not seen; finishing")
     if watch is not None:
         watch(run)
+    run.average.settle()
     return finished(run, name, consent, run.report)
 
 

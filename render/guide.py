@@ -46,7 +46,7 @@ class Guide:
         near &= (v > top - margin) & (v < bottom + margin)
         weights = flat.new_zeros(flat.shape[1], samples)
         weights[near] = person.head_guide(driven, drive, flat[:, near], samples)[0]
-        torso = person.behind(consistency, drive, flat)[1]
+        _, torso = person.shoulders(consistency, drive, flat)
         shape = lattice.shape[:2]
         self.weights = weights.view(1, *shape, samples)
         every = shape == (height, width)

@@ -229,12 +229,19 @@ class Person(nn.Module):
         background: Tensor | None = None,  # [B, R, 3], in place of the learned one
     ) -> tuple[Tensor, Tensor]:
         """Torso over background [B, R, 3], and the torso's opacity [B, R]."""
-        colour, opacity = self.torso(points, drive.torso, consistency)
-        if not self.training:  # a fit has to see its own haze to lift it
-            opacity = opacity * clearness(opacity)
+        colour, opacity = self.shoulders(consistency, drive, points)
         if background is None:
             background = self.background(points)
         return background + opacity[..., None] * (colour - background), opacity
+
+    def shoulders(
+        self, consistency: Tensor, drive: Drive, points: Tensor
+    ) -> tuple[Tensor, Tensor]:
+        """As `behind` takes them -> the torso's colour [B, R, 3] and opacity [B, R]."""
+        colour, opacity = self.torso(points, drive.torso, consistency)
+        if not self.training:  # a fit has to see its own haze to lift it
+            opacity = opacity * clearness(opacity)
+        return colour, opacity
 
     def _middles(self, edges: Tensor, origins: Tensor, directions: Tensor) -> Tensor:
         """Middles of the intervals, in box units [B, R * S, 3]."""

@@ -24,10 +24,12 @@ class Thrift:
     """Rays where they tell something (T. Whitted, "An improved illumination model for shaded
     display", CACM 1980, section 4).  pitch: pixels from one ray of the head to the next, each way,
     between which its picture is interpolated.  contrast: difference of colours, 0..1, among nine
-    neighbouring rays, above which every pixel between them gets its own."""
+    neighbouring rays, above which every pixel between them gets its own.  torso: as `pitch`, of
+    the shoulders, without a second look."""
 
     pitch: int = 2
     contrast: float = 0.1
+    torso: int = 1
 
 
 def pixel_points(
@@ -64,8 +66,8 @@ def picture(
     """003 Eq. 2 for every pixel, by rays of its own; the coarse stage is shared by neighbours
     (`render.guide`), and nothing is cast where it says that there is nothing.
 
-    thrift: not every pixel gets a ray of its own to the head.  All still see shoulders and wall by
-    themselves.
+    thrift: not every pixel gets a ray of its own to the head, or to the shoulders.  All still see
+    the wall by themselves.
     """
     shape = points.shape[:2]
     flat = points.reshape(1, -1, 2)
@@ -73,22 +75,25 @@ def picture(
     guide = Guide(person, drive, points, rectangle, sampling.coarse)
     consistency = person.consistency(drive.motion)
     head = _Head(person, drive, consistency, guide, rectangle, sampling.fine)
+    torso = _Torso(person, drive, consistency, guide)
     if thrift is None:
         seen = head.at(flat[0])
     else:
-        few = thinned(points, thrift.pitch)
-        sparse = head.at(few.reshape(-1, 2)).view(*few.shape[:2], 4)
+        sparse = _sparse(head, points, thrift.pitch)
         seen = _enlarged(sparse, shape).reshape(-1, 4)
         fine = _busy(sparse, shape, thrift.contrast).flatten()
         seen[fine] = head.at(flat[0, fine])
+    worn = None
+    if thrift is not None and thrift.torso > 1:
+        worn = _enlarged(_sparse(torso, points, thrift.torso), shape).reshape(-1, 4)
     out, through = seen[:, :3].contiguous(), 1.0 - seen[:, 3]
-    replaced = None if background is None else background.reshape(1, -1, 3)
+    replaced = None if background is None else background.reshape(-1, 3)
     for some in _tiles(torch.nonzero(through > NOTHING)[:, 0]):
-        there = flat[:, some]
-        behind = person.background(there) if replaced is None else replaced[:, some]
-        worn = guide.torso(there)
-        behind[:, worn] = person.behind(consistency, drive, there[:, worn], behind[:, worn])[0]
-        out[some] += through[some, None] * behind[0]
+        there = flat[0, some]
+        clothes = torso.at(there) if worn is None else worn[some]
+        wall = person.background(there[None])[0] if replaced is None else replaced[some]
+        behind = clothes[:, :3] + (1.0 - clothes[:, 3:]) * wall
+        out[some] += through[some, None] * behind
     return out.view(*shape, 3).clamp_(0.0, 1.0)
 
 
@@ -134,6 +139,29 @@ class _Head:
             )
             out[some, :3], out[some, 3] = seen[0], opacity[0]
         return out
+
+
+class _Torso:
+    """The same of its shoulders."""
+
+    def __init__(self, person: Person, drive: Drive, consistency: Tensor, guide: Guide) -> None:
+        self._person, self._drive, self._guide = person, drive, guide
+        self._consistency = consistency
+
+    def at(self, points: Tensor) -> Tensor:
+        """Window points [N, 2] -> colour times opacity, and opacity [N, 4]."""
+        out = torch.zeros(len(points), 4, device=points.device)
+        for some in _tiles(torch.nonzero(self._guide.torso(points[None]))[:, 0]):
+            there = points[None, some]
+            colour, opacity = self._person.shoulders(self._consistency, self._drive, there)
+            out[some, :3], out[some, 3] = opacity[0, :, None] * colour[0], opacity[0]
+        return out
+
+
+def _sparse(layer: _Head | _Torso, points: Tensor, pitch: int) -> Tensor:
+    """Looked at at every `pitch`-th of the points [H, W, 2] each way, [h, w, 4]."""
+    few = thinned(points, pitch)
+    return layer.at(few.reshape(-1, 2)).view(*few.shape[:2], 4)
 
 
 def _enlarged(seen: Tensor, shape: torch.Size) -> Tensor:

@@ -23,6 +23,7 @@ from avatar.avatar import Avatar
 from render.ladder import RUNGS
 from render.metrics import psnr
 from render.portrait import Portrait, RenderSettings
+from render.side_by_side import alone
 from service.look import turntable
 from service.receiver import open_stream
 
@@ -40,9 +41,7 @@ def main() -> None:
     parser.add_argument("--pictures", type=int, default=24)
     parser.add_argument("-o", "--out", type=Path, help="the curve as a picture")
     given = parser.parse_args()
-    import torch
-
-    torch.set_num_threads(1)
+    alone()  # threads that wait for each other take processor time, too
     begun = time.perf_counter()
     avatar = read_avatar(given.avatar)
     rows = states(avatar, given.stream, given.pictures)

@@ -8,17 +8,22 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from avatar.archive import read_avatar
 from bench.figure import Figure
 from bench.metrics.registry import metric
 from bench.metrics.tracked import tracked
 from benchmarks.lab import Enrolled, Lab
+from benchmarks.seam import border, steps
 from enroll.capture import open_video
+from render.tensors import fields_of
 from service.compare import aligned
+from service.receiver import open_stream
 from service.video_out import video_file
 
 NOISE = 3.0  # levels of 255, a webcam's in a room
 FRAMES, RATE = 100, 25
 _PERIOD = 1_000_000 // RATE
+_EVERY = 5  # frames, of those whose border is looked at
 
 
 def steadiness(lab: Lab, clip: str, protocol: str) -> Iterator[Figure]:
@@ -33,9 +38,27 @@ def steadiness(lab: Lab, clip: str, protocol: str) -> Iterator[Figure]:
     own, ours = (_acceleration(one.points) for one in (mine, theirs))
     note = f"{ours:.3f} px against {own:.3f} filmed"
     yield Figure(name, "excess acceleration", 100 * (ours / own - 1), "%", 10, "at most", note)
+    for what, mine, theirs in _seam(who, stream, filmed, shown):
+        note = f"{mine:.2f} against {theirs:.2f} filmed"
+        yield Figure(name, f"{what} at the seam", mine - theirs, "levels", 0, "at most", note)
     for which, bound in (("SEAM", 0.5), ("FLICKER", 0.1)):
         figures = metric(which).measure(filmed, shown)
         yield Figure(name, which, float(np.nanmean(figures)), "levels", bound, "at most")
+
+
+def _seam(
+    who: Enrolled, stream: Path, filmed: NDArray[np.uint8], shown: NDArray[np.uint8]
+) -> Iterator[tuple[str, float, float]]:
+    """What steps across the avatar's border of head and torso: its name, as drawn, as filmed."""
+    avatar = read_avatar(who.avatar)
+    person, states = fields_of(avatar), open_stream(stream, avatar).states.values
+    found = []
+    for values, mine, theirs in list(zip(states, shown, filmed, strict=True))[::_EVERY]:
+        along = border(person, values, len(mine))
+        if len(along.at):
+            found.append([steps(mine, along), steps(theirs, along)])
+    drawn, source = np.mean(found, axis=0)
+    yield from zip(("colour", "gradient"), drawn.tolist(), source.tolist(), strict=True)
 
 
 def _acceleration(points: NDArray[np.floating]) -> float:

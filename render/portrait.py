@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -25,6 +25,8 @@ Array = NDArray[Any]
 Background = str | tuple[int, int, int] | Array
 
 SMALLEST, LARGEST = 16, 4096
+# Neighbours share the first stage, so that samples of the second are where likeness is to be had.
+SAMPLING = SamplingSettings(16, 12)
 _PASSES = 4  # picture sizes that stay prepared
 _BLUR_CELLS = 12  # across the window: no detail of a room survives
 
@@ -32,11 +34,12 @@ _BLUR_CELLS = 12  # across the window: no detail of a room survives
 @dataclass(frozen=True)
 class RenderSettings:
     """whole: by the compiled pass of `render.crowd`, one picture size after another prepared at
-    its first frame.  None: on a GPU, for the learned background.  thrift: of pictures that are
-    not drawn whole, which pixels cast rays of their own; None: all."""
+    its first frame.  None: on a GPU, for the learned background.  sampling: None: as that pass has
+    it, or `SAMPLING`.  thrift: of pictures that are not drawn whole, which pixels cast rays of
+    their own; None: all."""
 
     whole: bool | None = None
-    sampling: SamplingSettings = field(default_factory=lambda: SamplingSettings(20, 8))
+    sampling: SamplingSettings | None = None
     thrift: Thrift | None = Thrift()
 
 
@@ -99,7 +102,7 @@ class Portrait:
             self.person,
             drive,
             points.to(self.device),
-            settings.sampling,
+            settings.sampling or SAMPLING,
             behind,
             settings.thrift,
         )
@@ -110,9 +113,9 @@ class Portrait:
         if shape not in self._passes:
             while len(self._passes) >= _PASSES:
                 del self._passes[next(iter(self._passes))]
-            settings = CrowdSettings(
-                sampling=self.settings.sampling, half=self.device.type == "cuda"
-            )
+            settings = CrowdSettings(half=self.device.type == "cuda")
+            if self.settings.sampling is not None:
+                settings = replace(settings, sampling=self.settings.sampling)
             view = View.of(points.to(self.device))
             self._passes[shape] = prepared([self.person], view, values, settings)[0]
         return self._passes[shape](values)[0].view(*points.shape[:2], 3)

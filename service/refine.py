@@ -61,7 +61,7 @@ class RefineSettings:
     torso: tuple[float, float, float, float] = (0.004, 0.004, 0.01, 0.01)
     steady: float = 0.15
     frames: int = 12  # rendered at once
-    sampling: SamplingSettings = SamplingSettings(20, 8)  # as pictures are drawn
+    sampling: SamplingSettings = SamplingSettings(20, 8)  # as a fit has it
     seed: int = 0
 
 

@@ -102,7 +102,7 @@ def test_one_avatar_for_many_receivers(avatars, states):
 
 def test_the_whole_pass_is_the_portraits_picture(avatars, states):
     """Its shortcuts leave out less than half a level; tiles do not show."""
-    every = RenderSettings(whole=False, thrift=None)
+    every = RenderSettings(whole=False, sampling=EXACT.sampling, thrift=None)
     one = Portrait(avatars[1], "cpu", every).render(states[1], 48, 40, fit="extend")
     many = Crowd([avatars[1]], 48, 40, CPU, replace(EXACT, rays=500)).render([states[1]])[0]
     assert away(one, many).max() <= 4 and np.median(away(one, many)) == 0
@@ -110,7 +110,7 @@ def test_the_whole_pass_is_the_portraits_picture(avatars, states):
 
 
 def test_a_portrait_can_be_drawn_by_the_whole_pass(avatars, states):
-    quick = Portrait(avatars[0], device="cpu")
+    quick = Portrait(avatars[0], "cpu", RenderSettings(sampling=EXACT.sampling))
     whole = Portrait(avatars[0], "cpu", RenderSettings(whole=True))
     for size, fit in (((32, 32), "contain"), ((40, 24), "cover"), ((24, 40), "contain")):
         one = quick.render(states[0], *size, fit)

@@ -205,3 +205,33 @@ def test_rays_are_saved_where_they_tell_nothing(avatar):
     assert off(Thrift()) < 0.5 * off(Thrift(2, 9.0)) < 0.5 * off(Thrift(4, 9.0))
     head = orange(drawn(Thrift(3, 9.0)))
     assert not head[:5].any() and not head[-5:].any()
+
+
+def test_shoulders_are_looked_at_as_often_as_asked(avatar, monkeypatch):
+    clothed = replace(avatar, tensors=dict(avatar.tensors))
+    plane = np.array(avatar.tensors["fields.torso.plane"])
+    plane[0, 9:, :, 0] = 20.0
+    plane[0, ..., COLOUR] = np.linspace(0.1, 0.8, 16)[:, None]
+    clothed.tensors["fields.torso.plane"] = plane
+    looked = 0
+    shoulders = Person.shoulders
+
+    def counted(self, consistency, drive, points):
+        nonlocal looked
+        looked += points.shape[1]
+        return shoulders(self, consistency, drive, points)
+
+    monkeypatch.setattr(Person, "shoulders", counted)
+
+    def drawn(torso: int) -> tuple[np.ndarray, int]:
+        nonlocal looked
+        looked = 0
+        settings = RenderSettings(whole=False, thrift=Thrift(2, 9.0, torso))
+        picture = Portrait(clothed, "cpu", settings).render(avatar.statistics.mean, 192, 192)
+        return picture.astype(int), looked
+
+    (every, rays), (thin, fewer) = drawn(1), drawn(2)
+    guide = 65 * 65  # the lattice that both look at first
+    assert rays - guide > 10_000 and fewer - guide < 0.35 * (rays - guide)
+    assert 0 < np.sqrt(np.square(thin - every).mean()) < 2.0
+    np.testing.assert_allclose(thin[150:, :40], every[150:, :40], atol=2)  # cloth

@@ -44,10 +44,12 @@ def main() -> None:
     alone()  # threads that wait for each other take processor time, too
     begun = time.perf_counter()
     avatar = read_avatar(given.avatar)
-    rows = states(avatar, given.stream, given.pictures)
+    loaded = time.perf_counter()
     portrait = Portrait(avatar, "cpu")
-    portrait.render(rows[0], 256, 256)
-    print(f"first picture after {time.perf_counter() - begun:.2f} s (reading and compiling, too)")
+    portrait.render(avatar.statistics.mean, 256, 256)
+    first = time.perf_counter()
+    print(f"read in {loaded - begun:.2f} s, the first picture {first - loaded:.2f} s after that")
+    rows = states(avatar, given.stream, given.pictures)
     ladder(portrait, rows)
     curve = sizes(portrait, rows, given.sizes)
     if given.out:

@@ -12,8 +12,8 @@ from render.person import SamplingSettings
 from render.picture import Thrift
 from render.portrait import SAMPLING, RenderSettings
 
-# From the best to the cheapest: 1, .6, .45, .3 and .27 of the first one's time, 42, 40, 35 and 34 dB
-# from every pixel's own ray, on two avatars at 256x256 (benchmarks/speed.py).
+# From the best to the cheapest: 1, .6, .45, .3 and .27 of the first one's time, 42, 40, 35 and 34
+# dB from every pixel's own ray, on two avatars at 256x256 (benchmarks/speed.py).
 RUNGS = (
     RenderSettings(sampling=SAMPLING),
     RenderSettings(sampling=SamplingSettings(16, 6), thrift=Thrift(2, 0.2)),

@@ -234,9 +234,7 @@ class Person(nn.Module):
             background = self.background(points)
         return background + opacity[..., None] * (colour - background), opacity
 
-    def shoulders(
-        self, consistency: Tensor, drive: Drive, points: Tensor
-    ) -> tuple[Tensor, Tensor]:
+    def shoulders(self, consistency: Tensor, drive: Drive, points: Tensor) -> tuple[Tensor, Tensor]:
         """As `behind` takes them -> the torso's colour [B, R, 3] and opacity [B, R]."""
         colour, opacity = self.torso(points, drive.torso, consistency)
         if not self.training:  # a fit has to see its own haze to lift it

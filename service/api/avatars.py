@@ -38,8 +38,7 @@ async def add(request: Request, me: Writer, context: Shared) -> AvatarShown:
 def _add(context: Context, user: str, data: bytes) -> AvatarShown:
     with context.database.write() as session:
         bounds.hold(session, user)
-        mine = select(StoredAvatar.id).where(StoredAvatar.owner_id == user)
-        bounds.check(session, mine, context.settings.avatars, "avatars", "Delete one first.")
+        bounds.check_avatars(session, user, context.settings.avatars)
         avatar = context.library.add_avatar(session, user, data, context.clock())
         audit.note(session, user, "avatar.added", avatar.id, user, context.clock())
         return AvatarShown.of(avatar, session.get_one(User, user).name)

@@ -18,6 +18,7 @@ from service.api.shapes import ConsentWording, EnrolmentShown, EnrolmentWanted, 
 from service.enrolment import check_name
 from service.guide.script import drawn_script
 from service.jobs.enrolment import KIND
+from service.store import bounds
 
 router = APIRouter(prefix="/v1", tags=["enrolments"])
 Reader = Annotated[Bearer, asking("avatars:read")]
@@ -62,6 +63,9 @@ def ask(asked: EnrolmentWanted, me: Writer, context: Shared) -> EnrolmentShown:
         "script": drawn_script() if asked.guided else None,
     }
     with context.database.write() as session:
+        bounds.hold(session, me.user)
+        # Before the work, not after it: those under way will be avatars, too.
+        bounds.check_avatars(session, me.user, limits.avatars - _jobs.busy(session, me.user))
         return _jobs.ask(session, context, me.user, settings)
 
 

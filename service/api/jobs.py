@@ -126,9 +126,13 @@ class Jobs(Generic[Shown]):
         for job in bounds.spare(session, Job, self._mine(user), vain, _LISTED, Job.updated):
             session.delete(job)
 
-    def _not_too_many(self, session: Session, context: Context, user: str) -> None:
+    def busy(self, session: Session, user: str) -> int:
+        """How many of the user's wait or run."""
         busy = self._mine(user) & Job.state.in_((queue.WAITING, queue.RUNNING))
-        if bounds.count(session, select(Job.id).where(busy)) >= self.most(context.settings):
+        return bounds.count(session, select(Job.id).where(busy))
+
+    def _not_too_many(self, session: Session, context: Context, user: str) -> None:
+        if self.busy(session, user) >= self.most(context.settings):
             raise refuse(409, f"Your other {self.kind}s have to end first; cancel one or wait.")
 
     def _take(self, context: Context, user: str, id: str, pieces: Iterator[bytes]) -> Shown:

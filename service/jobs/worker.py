@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import logging
 import shutil
 import threading
@@ -20,6 +21,7 @@ _log = logging.getLogger("facewire.jobs")
 _LOOK = 0.5  # seconds between two looks into an empty queue
 
 _AWAY = (OperationalError, InterfaceError, NoConnection, StorageError)  # and may be back
+_FULL = (errno.ENOSPC, errno.EDQUOT)  # of the disk that it works on
 _NOT_NOW = "The server cannot store or read this now."
 
 # Works a claim off in a folder of its own, and ends it by `Queue.finish`; the last raises where the
@@ -74,15 +76,21 @@ class Worker:
             self._quietly(lambda: self.queue.release(claim, time.time()))
         except _AWAY as error:  # which names a path or an address: for the log alone
             said = f": {error.message}" if isinstance(error, StorageError) else ""
-            _log.error("job %s: put off: %s%s", claim.id, type(error).__name__, said)
-            self._quietly(lambda: self.queue.put_off(claim, _NOT_NOW, time.time()))
+            self._put_off(claim, f"{type(error).__name__}{said}")
         except FacewireError as error:
             self._fail(claim, error.sentences)
-        except Exception as error:  # a bug, but never the worker's end
-            _log.error("job %s: %s", claim.id, type(error).__name__)
-            self._fail(claim, "The server failed at this; it has been logged.")
+        except Exception as error:
+            if isinstance(error, OSError) and error.errno in _FULL:
+                self._put_off(claim, "the disk is full")
+            else:  # a bug, but never the worker's end
+                _log.error("job %s: %s", claim.id, type(error).__name__)
+                self._fail(claim, "The server failed at this; it has been logged.")
         finally:
             shutil.rmtree(place, ignore_errors=True)
+
+    def _put_off(self, claim: Claim, why: str) -> None:
+        _log.error("job %s: put off: %s", claim.id, why)
+        self._quietly(lambda: self.queue.put_off(claim, _NOT_NOW, time.time()))
 
     def _fail(self, claim: Claim, text: str) -> None:
         self._quietly(lambda: self.queue.fail(claim, text, time.time()))

@@ -8,7 +8,7 @@ from sqlalchemy import ColumnElement, Select, func, select
 from sqlalchemy.orm import InstrumentedAttribute, Session
 
 from avatar.errors import TakenError
-from service.store.models import Base, User
+from service.store.models import Base, StoredAvatar, User
 
 Row = TypeVar("Row", bound=Base)
 
@@ -28,6 +28,12 @@ def check(session: Session, rows: Select[Any], most: int, what: str, cure: str) 
     """Raises TakenError where there are `most` rows already.  what: they are."""
     if count(session, rows) >= most:
         raise TakenError(f"you have as many {what} as you may", cure)
+
+
+def check_avatars(session: Session, user: str, most: int) -> None:
+    """Raises TakenError where the user keeps `most` already."""
+    mine = select(StoredAvatar.id).where(StoredAvatar.owner_id == user)
+    check(session, mine, most, "avatars", "Delete one first.")
 
 
 def spare(

@@ -129,3 +129,15 @@ def test_erasing_the_account_takes_a_waiting_video_along(serve, tmp_path):
     gone = {"password": "correct horse battery"}
     assert server.call("POST", "/v1/account/erasure", ada, json=gone).status_code == 204
     assert not [p for p in (tmp_path / "data" / "sealed").rglob("*") if p.is_file()]
+
+
+def test_nobody_learns_an_avatar_that_there_is_no_room_for(serve, archive):
+    server = serve(avatars=2)
+    ada = server.user("ada")
+    server.avatar(ada, archive)
+    first = ask(server, ada).json()["id"]
+    assert send(server, ada, first).status_code == 202  # waits, and will be the second
+    full = ask(server, ada)
+    assert full.status_code == 409 and "avatars" in full.json()["detail"]
+    assert server.call("DELETE", f"/v1/enrolments/{first}", ada).status_code == 200
+    assert ask(server, ada).status_code == 201

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import shutil
 import time
@@ -22,6 +23,7 @@ from service.store.models import Job
 AWAY = [
     OperationalError("UPDATE jobs", {}, Exception("server closed the connection unexpectedly")),
     StorageError("the store of sealed files does not serve (ReadTimeout)", "Look at it."),
+    OSError(errno.ENOSPC, "No space left on device", "/secret/place"),
 ]
 
 

@@ -18,6 +18,7 @@ from __future__ import annotations
 import argparse
 import asyncio
 import multiprocessing
+import os
 import secrets
 import tempfile
 import time
@@ -158,6 +159,7 @@ def signed_in(base: str, count: int) -> tuple[str, list[str]]:
 
 
 def headless(asked: argparse.Namespace) -> None:
+    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # as `facewire` does; for those to come
     apart = multiprocessing.get_context("spawn")
     with tempfile.TemporaryDirectory() as folder, served(folder) as (base, _):
         room, tokens = signed_in(base, 2)

@@ -6,7 +6,6 @@ import asyncio
 import logging
 import time
 from collections.abc import Awaitable, Callable
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any
@@ -15,8 +14,9 @@ from avatar.avatar import Avatar
 from avatar.errors import AccessError, FacewireError, InputError
 from service.calls.connection import drain, face_channel, new_connection, prompt, send, wait_open
 from service.calls.face_end import FaceEnd
-from service.calls.screen import Scene, drawer
+from service.calls.screen import Scene
 from service.calls.spoken import Spoken
+from service.calls.threads import drawer, filmer
 
 _log = logging.getLogger("facewire.calls")
 _TICK = 0.01  # seconds between two looks at what is due
@@ -166,11 +166,11 @@ async def take_part(
 
     loop = asyncio.get_running_loop()
     # A thread each: a slow picture must not hold up what is filmed.
-    filmer, drawing = ThreadPoolExecutor(1, "film"), drawer()
+    filming, drawing = filmer(), drawer()
     tracker: Any = None
     if mine is not None and source is not None:
         prior = TrackPrior.of(mine)
-        tracker = await loop.run_in_executor(filmer, lambda: CausalTracker(prior=prior))
+        tracker = await loop.run_in_executor(filming, lambda: CausalTracker(prior=prior))
     begin = None if line.sound is None else line.sound.begin
     frames = iter(Latest(source, begin)) if source is not None else None
     end = time.monotonic() + seconds
@@ -182,14 +182,14 @@ async def take_part(
         frame = next(frames, None) if frames is not None else None
         return None if frame is None else line.end.film(line.now, frame, tracker)
 
-    async def filming() -> None:
+    async def send_film() -> None:
         while frames is not None and going():
-            datagrams = await loop.run_in_executor(filmer, film)
+            datagrams = await loop.run_in_executor(filming, film)
             if datagrams is None:
                 return
             line.send(datagrams)
 
-    async def showing() -> None:
+    async def show_scenes() -> None:
         due = time.monotonic()
         while going():
             now = line.now
@@ -202,10 +202,10 @@ async def take_part(
             await asyncio.sleep(due - time.monotonic())
 
     try:
-        await asyncio.gather(filming(), showing())
+        await asyncio.gather(send_film(), show_scenes())
     finally:
         leave.set()
         if tracker is not None:
-            filmer.submit(tracker.close)
-        filmer.shutdown()
+            filming.submit(tracker.close)
+        filming.shutdown()
         drawing.shutdown()

@@ -10,7 +10,6 @@ import json
 import logging
 import time
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 from fractions import Fraction
 from typing import Any
 
@@ -25,7 +24,8 @@ from service.calls.face_end import FaceEnd, get_ready
 from service.calls.fallback_end import FallbackEnd
 from service.calls.hand_over import NOTHING
 from service.calls.peer import Peer
-from service.calls.screen import Screen, drawer
+from service.calls.screen import Screen
+from service.calls.threads import drawer, filmer
 from service.view import View
 
 _log = logging.getLogger("facewire.calls")
@@ -70,7 +70,7 @@ class Gateway(Peer):
         self._screen = Screen(view, device, _SHARE / _RATE)
         self._status: Any = None
         # A thread each: a slow picture must not hold up what is filmed.
-        self._filming = ThreadPoolExecutor(1, thread_name_prefix="film")
+        self._filming = filmer()
         self._rendering = drawer()
         self.pictures = 0
 

@@ -2,12 +2,7 @@
 
 from __future__ import annotations
 
-import os
-import sys
-import threading
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from importlib.util import find_spec
 from typing import Any
 
 import numpy as np
@@ -25,7 +20,6 @@ from service.watermark.mark import Watermark
 from service.watermark.payload import NO_AVATAR
 
 Picture = NDArray[np.uint8]
-_NICE = 10  # of the thread that draws: it gets a tenth of a core that others want, or a free one
 
 
 @dataclass(frozen=True)
@@ -36,23 +30,6 @@ class Scene:
     share: float
     avatar: tuple[Avatar, Shown] | None = None
     fallback: tuple[FallbackEnd, Shown] | None = None
-
-
-def drawer() -> ThreadPoolExecutor:
-    """The thread that a call's pictures are drawn on, by itself: threads that share a picture wait
-    for each other at every step of it, and beside tracking, coding and other calls for long."""
-    return ThreadPoolExecutor(1, "draw", _by_itself)
-
-
-def _by_itself() -> None:
-    # A picture that is late is one coarser picture; a frame that waits to be filmed, or a datagram
-    # to be passed on, makes every later picture of it late.  Elsewhere a thread has no priority.
-    if sys.platform == "linux":
-        os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), _NICE)
-    if find_spec("torch") and find_spec("numba"):
-        from render.side_by_side import alone
-
-        alone()
 
 
 class Screen:

@@ -29,7 +29,7 @@ class PlayoutSettings:
     least: int = 0
     most: int = 400_000
     window: int = 3_000_000
-    late: float = 0.05
+    late: float = 0.02
     stretch: float = 0.15
     squeeze: float = 0.05
     hold: int = 200_000

@@ -120,7 +120,8 @@ def test_two_programs_see_and_hear_each_other(server, fitted, clip, tmp_path):
     try:
         end = time.monotonic() + _PATIENCE
         while not server.call("GET", f"/v1/rooms/{room['id']}", tokens["ada"]).json()["members"]:
-            assert ada.poll() is None and time.monotonic() < end, "ada does not join"
+            assert ada.poll() is None, told(ada)
+            assert time.monotonic() < end, "ada does not join"
             time.sleep(0.2)
         known = ("--their-key", public_key(bytes(range(32))), "--seconds", "16")
         bob = told(begin(link, tokens["bob"], tmp_path / "bob", "bob", film, *known))

@@ -38,9 +38,9 @@ def steadiness(lab: Lab, clip: str, protocol: str) -> Iterator[Figure]:
     own, ours = (_acceleration(one.points) for one in (mine, theirs))
     note = f"{ours:.3f} px against {own:.3f} filmed"
     yield Figure(name, "excess acceleration", 100 * (ours / own - 1), "%", 10, "at most", note)
-    for what, mine, theirs in _seam(who, stream, filmed, shown):
-        note = f"{mine:.2f} against {theirs:.2f} filmed"
-        yield Figure(name, f"{what} at the seam", mine - theirs, "levels", 0, "at most", note)
+    for what, drawn, source in _seam(who, stream, filmed, shown):
+        note = f"{drawn:.2f} against {source:.2f} filmed"
+        yield Figure(name, f"{what} at the seam", drawn - source, "levels", 0, "at most", note)
     for which, bound in (("SEAM", 0.5), ("FLICKER", 0.1)):
         figures = metric(which).measure(filmed, shown)
         yield Figure(name, which, float(np.nanmean(figures)), "levels", bound, "at most")

@@ -65,8 +65,7 @@ class RefineSettings:
     seed: int = 0
 
 
-# 0 is the tracker alone; 1 takes no longer than the film; 2 and 3 look at every frame again and
-# again.
+# 0 is the tracker alone; 1 looks at every frame twice; 2 and 3 look again and again.
 EFFORTS = {
     1: RefineSettings(rounds=1),
     2: RefineSettings(rounds=4),

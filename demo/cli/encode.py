@@ -68,8 +68,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--effort",
         type=int,
         choices=(0, 1, 2, 3),
-        help="0: what was tracked; 1: corrected by the avatar's own picture as a camera would "
-        "need it; 2, 3: by all pictures at once, slowly (default: 1, or 0 without torch)",
+        help="0: what was tracked; 1: corrected by the avatar's own picture, in two looks; "
+        "2, 3: in more of them, slowly (default: 1, or 0 without torch)",
     )
     parser.add_argument(
         "--background",

@@ -119,6 +119,8 @@ def test_a_killed_fit_goes_on_where_it_was(painted, tmp_path):
         second.person.state_dict().items(), whole.person.state_dict().values(), strict=True
     ):
         assert np.array_equal(ours.numpy(), theirs.numpy()), name
+    for kept, theirs in zip(second.average.values(), whole.average.values(), strict=True):
+        assert np.array_equal(kept.numpy(), theirs.numpy())
 
 
 def test_a_checkpoint_of_another_fit_is_refused(painted, tmp_path):

@@ -14,11 +14,11 @@ import torch
 import torch.nn.functional as functional
 from torch import Tensor
 
+from render.enlarge import NOTHING
 from render.interpolate import plane_samples
 from render.person import Drive, Person
 
 PITCH = 1 / 64  # window sides between lattice points, about a cell of the head's coarse grid
-NOTHING = 1 / 512  # opacity: less than half a level of 255
 
 
 class Guide:

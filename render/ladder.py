@@ -12,14 +12,14 @@ from render.person import SamplingSettings
 from render.picture import Thrift
 from render.portrait import SAMPLING, RenderSettings
 
-# From the best to the cheapest: 1, .6, .45, .3 and .27 of the first one's time, 42, 40, 35 and 34
+# From the best to the cheapest: 1, .7, .5, .35 and .24 of the first one's time, 43, 40, 34 and 32
 # dB from every pixel's own ray, on two avatars at 256x256 (benchmarks/speed.py).
 RUNGS = (
     RenderSettings(sampling=SAMPLING),
-    RenderSettings(sampling=SamplingSettings(16, 6), thrift=Thrift(2, 0.2)),
-    RenderSettings(sampling=SamplingSettings(16, 6), thrift=Thrift(3, 0.4)),
-    RenderSettings(sampling=SamplingSettings(12, 4), thrift=Thrift(3, 2.0, 2)),
-    RenderSettings(sampling=SamplingSettings(12, 4), thrift=Thrift(4, 2.0, 2)),
+    RenderSettings(sampling=SamplingSettings(16, 6), thrift=Thrift(2, 2, 0.2)),
+    RenderSettings(sampling=SamplingSettings(16, 6), thrift=Thrift(3, 2, 0.4)),
+    RenderSettings(sampling=SamplingSettings(12, 4), thrift=Thrift(3, 2, None)),
+    RenderSettings(sampling=SamplingSettings(12, 4), thrift=Thrift(4, 3, None)),
 )
 
 

@@ -8,8 +8,10 @@ Letters: B frames, R rays a frame, K driving numbers, S samples a ray.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
 
 import torch
+from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from avatar.camera import Pinhole
@@ -22,6 +24,10 @@ from render.rays import box_bounds, head_rays
 from render.sampling import even_edges, weighted_edges
 from render.volume import accumulate, clearness, ray_weights
 
+if TYPE_CHECKING:
+    from render.march_cpu import HeadGrids
+
+Array = NDArray[Any]
 ANYWHERE = 1e4  # a reach that no expression exceeds
 
 
@@ -127,7 +133,11 @@ class Person(nn.Module):
     ) -> Tensor:  # [B, R, samples]
         """Weights of the coarse stage at some points, for the fine stage of others near them."""
         rays = head_rays(self.camera, points, drive.rotation, drive.translation)
-        return self.coarse_look(driven, rays, samples)[1]
+        if points.device.type != "cpu" or len(points) > 1:
+            return self.coarse_look(driven, rays, samples)[1]
+        from render.march_cpu import look
+
+        return torch.from_numpy(look(*self._unwrapped(rays), samples, *self._grids(driven)))[None]
 
     @torch.no_grad()
     def guided_head(
@@ -140,11 +150,9 @@ class Person(nn.Module):
     ) -> tuple[Tensor, Tensor]:
         """The fine stage alone: head times opacity [B, R, 3], opacity [B, R]."""
         rays = head_rays(self.camera, points, drive.rotation, drive.translation)
-        edges = even_edges(*box_bounds(self.head.box, *rays), guide.shape[-1])
-        edges = weighted_edges(edges, guide, fine)
         fast = points.device.type == "cpu" and len(points) == 1
-        gather = self.fine_features if fast else self.fine_features_plain
-        features, opacity = gather(driven, rays, edges)
+        gather = self.guided_features if fast else self.guided_features_plain
+        features, opacity = gather(driven, rays, guide, fine)
         clear = clearness(opacity)
         head = self.head.shade(driven, features, opacity, rays[1])
         return head * clear[..., None], opacity * clear
@@ -189,23 +197,40 @@ class Person(nn.Module):
         out = march(grids, start, along, edges, self.settings.density_scale)
         return out[..., :-1], out[..., -1]
 
+    def guided_features_plain(
+        self,
+        driven: DrivenHead,
+        rays: tuple[Tensor, Tensor],
+        guide: Tensor,  # [B, R, samples] weights of a coarse stage
+        fine: int,
+    ) -> tuple[Tensor, Tensor]:
+        """Features [B, R, C + blend] and opacity [B, R] of the fine stage alone."""
+        edges = even_edges(*box_bounds(self.head.box, *rays), guide.shape[-1])
+        return self.fine_features_plain(driven, rays, weighted_edges(edges, guide, fine))
+
     @torch.no_grad()
-    def fine_features(
-        self, driven: DrivenHead, rays: tuple[Tensor, Tensor], edges: Tensor
+    def guided_features(
+        self, driven: DrivenHead, rays: tuple[Tensor, Tensor], guide: Tensor, fine: int
     ) -> tuple[Tensor, Tensor]:
         """The same for one frame on a CPU, compiled."""
-        from render.march_cpu import HeadGrids, march
+        from render.march_cpu import march
 
-        head, scale = self.head, 2.0 / (self.head.box[1] - self.head.box[0])
-        grids = (driven.warp, head.coarse, head.front, head.top, head.profile, driven.blend)
-        features, opacity = march(
-            head.to_box(rays[0][0, 0]).numpy(),
-            (rays[1][0] * scale).numpy(),
-            edges[0].numpy(),
-            HeadGrids(*(grid.detach()[0].contiguous().numpy() for grid in grids)),
-            self.settings.density_scale,
-        )
+        weights = guide[0].contiguous().numpy()
+        features, opacity = march(*self._unwrapped(rays), weights, fine, *self._grids(driven))
         return torch.from_numpy(features)[None], torch.from_numpy(opacity)[None]
+
+    def _unwrapped(self, rays: tuple[Tensor, Tensor]) -> tuple[Array, Array]:
+        """Origin [3] and directions [R, 3] of one frame's rays, in box units."""
+        scale = 2.0 / (self.head.box[1] - self.head.box[0])
+        return self.head.to_box(rays[0][0, 0]).numpy(), (rays[1][0] * scale).numpy()
+
+    def _grids(self, driven: DrivenHead) -> tuple[HeadGrids, float]:
+        from render.march_cpu import HeadGrids
+
+        head = self.head
+        grids = (driven.warp, head.coarse, head.front, head.top, head.profile, driven.blend)
+        arrays = (grid.detach()[0].contiguous().numpy() for grid in grids)
+        return HeadGrids(*arrays), self.settings.density_scale
 
     def colours(
         self,

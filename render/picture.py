@@ -6,10 +6,10 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 import torch
-import torch.nn.functional as functional
 from torch import Tensor
 
-from render.guide import NOTHING, Guide
+from render.enlarge import NOTHING, busy, enlarged
+from render.guide import Guide
 from render.person import Drive, Person, SamplingSettings
 from render.rays import rotation_matrices
 
@@ -22,14 +22,13 @@ GPU_TILE = 1 << 18  # there a launch costs more than its arithmetic
 @dataclass(frozen=True)
 class Thrift:
     """Rays where they tell something (T. Whitted, "An improved illumination model for shaded
-    display", CACM 1980, section 4).  pitch: pixels from one ray of the head to the next, each way,
-    between which its picture is interpolated.  contrast: difference of colours, 0..1, among nine
-    neighbouring rays, above which every pixel between them gets its own.  torso: as `pitch`, of
-    the shoulders, without a second look."""
+    display", CACM 1980, section 4).  head, torso: pixels from one ray to the next, each way,
+    between which the picture of each is interpolated.  contrast: difference of colours, 0..1,
+    among nine neighbouring rays, above which every pixel between them gets its own; None: never."""
 
-    pitch: int = 2
-    contrast: float = 0.1
-    torso: int = 1
+    head: int = 2
+    torso: int = 2
+    contrast: float | None = 0.1
 
 
 def pixel_points(
@@ -69,32 +68,23 @@ def picture(
     thrift: not every pixel gets a ray of its own to the head, or to the shoulders.  All still see
     the wall by themselves.
     """
-    shape = points.shape[:2]
-    flat = points.reshape(1, -1, 2)
+    thrift = thrift or Thrift(1, 1)
+    flat = points.reshape(-1, 2)
     rectangle = head_rectangle(person, drive)[0]
     guide = Guide(person, drive, points, rectangle, sampling.coarse)
     consistency = person.consistency(drive.motion)
     head = _Head(person, drive, consistency, guide, rectangle, sampling.fine)
     torso = _Torso(person, drive, consistency, guide)
-    if thrift is None:
-        seen = head.at(flat[0])
-    else:
-        sparse = _sparse(head, points, thrift.pitch)
-        seen = _enlarged(sparse, shape).reshape(-1, 4)
-        fine = _busy(sparse, shape, thrift.contrast).flatten()
-        seen[fine] = head.at(flat[0, fine])
-    worn = None
-    if thrift is not None and thrift.torso > 1:
-        worn = _enlarged(_sparse(torso, points, thrift.torso), shape).reshape(-1, 4)
-    out, through = seen[:, :3].contiguous(), 1.0 - seen[:, 3]
+    seen = _looked_at(head, points, thrift.head, thrift.contrast)
+    through = 1.0 - seen[:, 3]
+    worn = _looked_at(torso, points, thrift.torso, thrift.contrast, through > NOTHING)
     replaced = None if background is None else background.reshape(-1, 3)
-    for some in _tiles(torch.nonzero(through > NOTHING)[:, 0]):
-        there = flat[0, some]
-        clothes = torso.at(there) if worn is None else worn[some]
-        wall = person.background(there[None])[0] if replaced is None else replaced[some]
-        behind = clothes[:, :3] + (1.0 - clothes[:, 3:]) * wall
-        out[some] += through[some, None] * behind
-    return out.view(*shape, 3).clamp_(0.0, 1.0)
+    out = torch.empty(len(flat), 3, device=points.device)
+    for some in _tiles(len(flat), flat.is_cuda):
+        wall = person.background(flat[None, some])[0] if replaced is None else replaced[some]
+        behind = torch.addcmul(worn[some, :3], 1.0 - worn[some, 3:], wall)
+        torch.addcmul(seen[some, :3], through[some, None], behind, out=out[some])
+    return out.view(points.shape[:2] + (3,)).clamp_(0.0, 1.0)
 
 
 def thinned(points: Tensor, pitch: int) -> Tensor:
@@ -131,7 +121,9 @@ class _Head:
         left, top, right, bottom = self._rectangle
         u, v = points.unbind(-1)
         inside = (u > left) & (u < right) & (v > top) & (v < bottom)
-        for some in _tiles(torch.nonzero(inside)[:, 0]):
+        rows = torch.nonzero(inside)[:, 0]
+        for tile in _tiles(len(rows), points.is_cuda):
+            some = rows[tile]
             some = some[self._guide.head(points[None, some])]
             there = points[None, some]
             seen, opacity = self._person.guided_head(
@@ -151,44 +143,42 @@ class _Torso:
     def at(self, points: Tensor) -> Tensor:
         """Window points [N, 2] -> colour times opacity, and opacity [N, 4]."""
         out = torch.zeros(len(points), 4, device=points.device)
-        for some in _tiles(torch.nonzero(self._guide.torso(points[None]))[:, 0]):
+        rows = torch.nonzero(self._guide.torso(points[None]))[:, 0]
+        for tile in _tiles(len(rows), points.is_cuda):
+            some = rows[tile]
             there = points[None, some]
             colour, opacity = self._person.shoulders(self._consistency, self._drive, there)
             out[some, :3], out[some, 3] = opacity[0, :, None] * colour[0], opacity[0]
         return out
 
 
-def _sparse(layer: _Head | _Torso, points: Tensor, pitch: int) -> Tensor:
-    """Looked at at every `pitch`-th of the points [H, W, 2] each way, [h, w, 4]."""
-    few = thinned(points, pitch)
-    return layer.at(few.reshape(-1, 2)).view(*few.shape[:2], 4)
+def _looked_at(
+    layer: _Head | _Torso,
+    points: Tensor,  # [H, W, 2]
+    pitch: int,
+    contrast: float | None,
+    where: Tensor | None = None,  # [H * W]: where it can be seen at all
+) -> Tensor:  # [H * W, 4]
+    """At every `pitch`-th point each way, and at all where those differ."""
+    flat = points.reshape(-1, 2)
+    if pitch == 1:
+        fine = where if where is not None else points.new_ones(len(flat), dtype=torch.bool)
+        seen = torch.zeros(len(flat), 4, device=points.device)
+    else:
+        few = thinned(points, pitch)
+        sparse = layer.at(few.reshape(-1, 2)).view(*few.shape[:2], 4)
+        seen = enlarged(sparse, points.shape[:2]).view(-1, 4)
+        if contrast is None:
+            return seen
+        fine = busy(sparse, points.shape[:2], contrast).flatten()
+        if where is not None:
+            fine &= where
+    fine = torch.nonzero(fine)[:, 0]
+    seen[fine] = layer.at(flat[fine])
+    return seen
 
 
-def _enlarged(seen: Tensor, shape: torch.Size) -> Tensor:
-    """[h, w, 4] -> [H, W, 4].  Colours are times opacity, so that no edge takes the colour of
-    what was not drawn."""
-    wide = _resized(seen, shape, "bicubic").clamp_(0.0, 1.0)  # bicubic weights overshoot
-    return wide * (wide[..., 3:] > NOTHING)  # where nothing is, nothing stays
-
-
-def _busy(seen: Tensor, shape: torch.Size, contrast: float) -> Tensor:
-    """[H, W] where colours [h, w, 4] differ among neighbours by more than `contrast`."""
-    planes = seen.permute(2, 0, 1)[None]
-    high = functional.max_pool2d(planes, 3, 1, 1)
-    low = -functional.max_pool2d(-planes, 3, 1, 1)
-    spread = (high - low).amax(1)[0, ..., None]
-    return _resized(spread, shape, "nearest")[..., 0] > contrast
-
-
-def _resized(image: Tensor, shape: torch.Size, mode: str) -> Tensor:
-    """[h, w, C] -> [H, W, C]"""
-    corners = None if mode == "nearest" else False
-    planes = image.permute(2, 0, 1)[None]
-    wide = functional.interpolate(planes, size=tuple(shape), mode=mode, align_corners=corners)
-    return wide[0].permute(1, 2, 0)
-
-
-def _tiles(rows: Tensor) -> Iterator[Tensor]:
-    size = GPU_TILE if rows.is_cuda else TILE
-    for start in range(0, len(rows), size):
-        yield rows[start : start + size]
+def _tiles(count: int, on_gpu: bool) -> Iterator[slice]:
+    size = GPU_TILE if on_gpu else TILE
+    for start in range(0, count, size):
+        yield slice(start, start + size)

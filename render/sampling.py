@@ -9,6 +9,8 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
+FLOOR = 0.01  # weight spread over a whole ray, so that what the coarse stage missed is looked at
+
 
 def even_edges(
     near: Tensor,  # [B, R]
@@ -28,15 +30,11 @@ def weighted_edges(
     weights: Tensor,  # [B, R, S], of the intervals, not necessarily adding to 1
     samples: int,
     jitter: Tensor | None = None,  # [B, R], 0..1
-    floor: float = 0.01,
 ) -> Tensor:  # [B, R, samples + 1]
-    """Edges that share the weight evenly: the inverse of the piecewise linear CDF.
-
-    `floor` is weight spread over the whole ray, so that what the coarse pass missed is still
-    looked at, and an empty ray gets even edges.  No gradient flows through.
-    """
+    """Edges that share the weight and `FLOOR` evenly: the inverse of the piecewise linear CDF.
+    An empty ray gets even edges.  No gradient flows through."""
     with torch.no_grad():
-        share = weights + floor / weights.shape[-1]
+        share = weights + FLOOR / weights.shape[-1]
         share = share / share.sum(-1, keepdim=True)
         cdf = torch.cumsum(share, -1)
         cdf = torch.cat([torch.zeros_like(cdf[..., :1]), cdf], dim=-1)

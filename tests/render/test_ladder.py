@@ -27,7 +27,7 @@ def test_each_rung_has_less_to_do():
     for better, worse in zip(RUNGS, RUNGS[1:], strict=False):
         fewer = worse.sampling.coarse + worse.sampling.fine
         assert fewer <= better.sampling.coarse + better.sampling.fine
-        assert worse.thrift.pitch >= better.thrift.pitch
+        assert worse.thrift.head >= better.thrift.head
         assert worse != better
 
 

@@ -196,14 +196,14 @@ def test_rays_are_saved_where_they_tell_nothing(avatar):
         return one.render(avatar.statistics.mean, 97, 80).astype(int)
 
     every = drawn(None)
-    assert np.abs(drawn(Thrift(2, -1.0)) - every).max() <= 1
+    assert np.abs(drawn(Thrift(2, 2, -1.0)) - every).max() <= 1
 
     def off(thrift: Thrift) -> float:
         return float(np.sqrt(np.square(drawn(thrift) - every).mean()))
 
     assert off(Thrift()) < 1.0
-    assert off(Thrift()) < 0.5 * off(Thrift(2, 9.0)) < 0.5 * off(Thrift(4, 9.0))
-    head = orange(drawn(Thrift(3, 9.0)))
+    assert off(Thrift()) < 0.5 * off(Thrift(2, 1, 9.0)) < 0.5 * off(Thrift(4, 1, 9.0))
+    head = orange(drawn(Thrift(3, 1, 9.0)))
     assert not head[:5].any() and not head[-5:].any()
 
 
@@ -226,7 +226,7 @@ def test_shoulders_are_looked_at_as_often_as_asked(avatar, monkeypatch):
     def drawn(torso: int) -> tuple[np.ndarray, int]:
         nonlocal looked
         looked = 0
-        settings = RenderSettings(whole=False, thrift=Thrift(2, 9.0, torso))
+        settings = RenderSettings(whole=False, thrift=Thrift(2, torso, 9.0))
         picture = Portrait(clothed, "cpu", settings).render(avatar.statistics.mean, 192, 192)
         return picture.astype(int), looked
 

@@ -23,18 +23,18 @@ def made(*shape):
     return rng.uniform(-1, 1, shape).astype(np.float32)
 
 
-flat, deep = made(3, 500, 2), made(3, 500, 3)
+flat, deep = made(3, 5000, 2), made(3, 5000, 3)
 planes = [made(9, 9, 8) for _ in "xyz"]
 grids = HeadGrids(made(3, 4, 4, 3), made(6, 6, 6, 4), *planes, made(5, 5, 4))
-edges = np.cumsum(rng.uniform(0, 0.1, (500, 9)), axis=1).astype(np.float32)
-work = [lambda: march(made(3), made(500, 3), edges, grids, 9.0)]
+guide = rng.uniform(0, 0.1, (9000, 8)).astype(np.float32)
+work = [lambda: march(made(3), made(9000, 3), guide, 6, grids, 9.0)]
 for count in (1, 3):  # one grid for all frames, or a grid each
     plane, volume = made(count, 9, 7, 4), made(count, 5, 6, 7, 4)
     work += [
         lambda p=plane: kernels.bilinear(p, flat),
         lambda v=volume: kernels.trilinear(v, deep),
-        lambda p=plane: kernels.bilinear_gradients(p, flat, made(3, 500, 4), True, True),
-        lambda v=volume: kernels.trilinear_gradients(v, deep, made(3, 500, 4), True, True),
+        lambda p=plane: kernels.bilinear_gradients(p, flat, made(3, 5000, 4), True, True),
+        lambda v=volume: kernels.trilinear_gradients(v, deep, made(3, 5000, 4), True, True),
     ]
 for do in work:
     found = []

@@ -55,7 +55,7 @@ def test_fine_edges_go_where_the_coarse_weights_are():
     edges = torch.linspace(0, 1, 11).reshape(1, 1, 11)
     weights = torch.zeros(1, 1, 10)
     weights[..., 3] = 1.0  # all that is seen lies between 0.3 and 0.4
-    fine = weighted_edges(edges, weights, 8, floor=0.01)[0, 0]
+    fine = weighted_edges(edges, weights, 8)[0, 0]
     assert ((fine >= 0.3 - 1e-4) & (fine <= 0.4 + 1e-4)).sum() >= 7
     assert fine[0] == 0.0 and fine[-1] == 1.0 and bool((fine.diff() >= 0).all())
 

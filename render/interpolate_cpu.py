@@ -21,7 +21,10 @@ Array = NDArray[Any]
 # A literal 1 beside a float32 makes numba compute in double precision: half the lanes.
 ONE = np.float32(1.0)
 
-options: dict[str, Any] = {"nogil": True, "fastmath": True, "cache": True, "error_model": "numpy"}
+_plain: dict[str, Any] = {"nogil": True, "fastmath": True, "error_model": "numpy"}
+options = _plain | {"cache": True}
+# By LLVM, that is: numba's own way compiles a part anew at each place where it stands.
+inlined = _plain | {"forceinline": True}
 
 
 def bilinear(planes: Array, points: Array) -> Array:
@@ -71,12 +74,17 @@ def _gradients(
         kernel(*arrays, worker if shared else 0, first, last)
 
     each(work, WORKERS, frames * count)
-    if shared and to_grids:
-        copies[0] += copies[1]
-    return copies[0] if to_grids else copies, d_points
+    return summed(copies), d_points
 
 
-@njit(inline="always")
+def summed(copies: Array) -> Array:
+    """[workers or 1 or 0, ...] -> what the workers have found together, in their order."""
+    for copy in copies[1:]:
+        copies[0] += copy
+    return copies[0] if len(copies) else copies
+
+
+@njit(**inlined)
 def cell(coordinate, size):  # type: ignore[no-untyped-def]
     """-1..1 -> lower corner, fraction above it, and the derivative of texels by coordinate."""
     half = np.float32(0.5 * (size - 1))
@@ -89,7 +97,7 @@ def cell(coordinate, size):  # type: ignore[no-untyped-def]
     return corner, x - np.float32(corner), half
 
 
-@njit(inline="always")
+@njit(**inlined)
 def square(i, j, width, height, channels):  # type: ignore[no-untyped-def]
     """Places of the four texels from (i, j) on, in a plane [height, width, channels]."""
     first = (j * width + i) * channels
@@ -98,13 +106,22 @@ def square(i, j, width, height, channels):  # type: ignore[no-untyped-def]
     return first, first + right, first + below, first + below + right
 
 
-@njit(inline="always")
+@njit(**inlined)
 def square_weights(fx, fy):  # type: ignore[no-untyped-def]
     gx, gy = ONE - fx, ONE - fy
     return gx * gy, fx * gy, gx * fy, fx * fy
 
 
-@njit(inline="always")
+@njit(**inlined)
+def square_slopes(values, fx, fy, dx, dy):  # type: ignore[no-untyped-def]
+    """Derivatives by the coordinates of what the four values mix to."""
+    v00, v01, v10, v11 = values
+    along_x = (ONE - fy) * (v01 - v00) + fy * (v11 - v10)
+    along_y = (ONE - fx) * (v10 - v00) + fx * (v11 - v01)
+    return dx * along_x, dy * along_y
+
+
+@njit(**inlined)
 def cube(i, j, k, width, height, depth, channels):  # type: ignore[no-untyped-def]
     """Places of the eight cells from (i, j, k) on, in a volume [depth, height, width, channels]."""
     a, b, c, d = square(i, j, width, height, channels)
@@ -114,11 +131,24 @@ def cube(i, j, k, width, height, depth, channels):  # type: ignore[no-untyped-de
     return near + a, near + b, near + c, near + d, far + a, far + b, far + c, far + d
 
 
-@njit(inline="always")
+@njit(**inlined)
 def cube_weights(fx, fy, fz):  # type: ignore[no-untyped-def]
     a, b, c, d = square_weights(fx, fy)
     gz = ONE - fz
     return a * gz, b * gz, c * gz, d * gz, a * fz, b * fz, c * fz, d * fz
+
+
+@njit(**inlined)
+def cube_slopes(values, fx, fy, fz, dx, dy, dz):  # type: ignore[no-untyped-def]
+    v000, v001, v010, v011, v100, v101, v110, v111 = values
+    gx, gy, gz = ONE - fx, ONE - fy, ONE - fz
+    along_x = gz * (gy * (v001 - v000) + fy * (v011 - v010))
+    along_x += fz * (gy * (v101 - v100) + fy * (v111 - v110))
+    along_y = gz * (gx * (v010 - v000) + fx * (v011 - v001))
+    along_y += fz * (gx * (v110 - v100) + fx * (v111 - v101))
+    along_z = gy * (gx * (v100 - v000) + fx * (v101 - v001))
+    along_z += fy * (gx * (v110 - v010) + fx * (v111 - v011))
+    return dx * along_x, dy * along_y, dz * along_z
 
 
 @njit(**options)
@@ -152,9 +182,8 @@ def _bilinear_back(lanes, planes, points, grad, copies, d_points, copy, start, s
         if to_planes:
             scatter(lanes, copies[copy, g], places, square_weights(fx, fy), grad, at)
         if to_points:
-            v00, v01, v10, v11 = dots(lanes, planes[g], places, grad, at)
-            d_points[b, n, 0] = dx * ((ONE - fy) * (v01 - v00) + fy * (v11 - v10))
-            d_points[b, n, 1] = dy * ((ONE - fx) * (v10 - v00) + fx * (v11 - v01))
+            values = dots(lanes, planes[g], places, grad, at)
+            d_points[b, n, 0], d_points[b, n, 1] = square_slopes(values, fx, fy, dx, dy)
 
 
 @njit(**options)
@@ -190,16 +219,6 @@ def _trilinear_back(lanes, volumes, points, grad, copies, d_points, copy, start,
         if to_volumes:
             scatter(lanes, copies[copy, g], places, cube_weights(fx, fy, fz), grad, at)
         if to_points:
-            gx, gy, gz = ONE - fx, ONE - fy, ONE - fz
-            v000, v001, v010, v011, v100, v101, v110, v111 = dots(
-                lanes, volumes[g], places, grad, at
-            )
-            along_x = gz * (gy * (v001 - v000) + fy * (v011 - v010))
-            along_x += fz * (gy * (v101 - v100) + fy * (v111 - v110))
-            along_y = gz * (gx * (v010 - v000) + fx * (v011 - v001))
-            along_y += fz * (gx * (v110 - v100) + fx * (v111 - v101))
-            along_z = gy * (gx * (v100 - v000) + fx * (v101 - v001))
-            along_z += fy * (gx * (v110 - v010) + fx * (v111 - v011))
-            d_points[b, n, 0] = dx * along_x
-            d_points[b, n, 1] = dy * along_y
-            d_points[b, n, 2] = dz * along_z
+            values = dots(lanes, volumes[g], places, grad, at)
+            slopes = cube_slopes(values, fx, fy, fz, dx, dy, dz)
+            d_points[b, n, 0], d_points[b, n, 1], d_points[b, n, 2] = slopes

@@ -14,19 +14,21 @@ from functools import cache
 from numba import get_num_threads
 
 _PARTS = 4  # for each thread: one that another program slows down takes fewer of them
-_FEW = 8192  # items that one thread is done with before another has woken
+_FEW = 8192  # samples that one thread is done with before another has woken
 
 
-def shared_out(run: Callable[[int, int], object], count: int) -> None:
+def shared_out(run: Callable[[int, int], object], count: int, cost: int = 1) -> None:
     """run(first, last) for runs of items that cover `count`: by the caller and, where numba has
-    more than one thread (`numba.set_num_threads`, of the calling thread), by others beside it."""
+    more than one thread (`numba.set_num_threads`, of the calling thread), by others beside it.
+    cost: of an item, in samples of a grid."""
     parts = _PARTS * get_num_threads()
-    each(lambda part: run(part * count // parts, (part + 1) * count // parts), parts, count)
+    work = count * cost
+    each(lambda part: run(part * count // parts, (part + 1) * count // parts), parts, work)
 
 
-def each(work: Callable[[int], object], parts: int, count: int) -> None:
-    """work(0), work(1), ... of `count` items together, in any order, on as many threads."""
-    threads = min(get_num_threads(), parts) if count > _FEW else 1
+def each(work: Callable[[int], object], parts: int, cost: int) -> None:
+    """work(0), work(1), ... in any order, on as many threads.  cost: of all, in samples."""
+    threads = min(get_num_threads(), parts) if cost > _FEW else 1
     left = iter(range(parts))  # threads take from it one after another: Python's lock sees to it
 
     def take() -> None:

@@ -8,10 +8,8 @@ Letters: B frames, R rays a frame, K driving numbers, S samples a ray.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
 
 import torch
-from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from avatar.camera import Pinhole
@@ -24,10 +22,6 @@ from render.rays import box_bounds, head_rays
 from render.sampling import even_edges, weighted_edges
 from render.volume import accumulate, clearness, ray_weights
 
-if TYPE_CHECKING:
-    from render.march_cpu import HeadGrids
-
-Array = NDArray[Any]
 ANYWHERE = 1e4  # a reach that no expression exceeds
 
 
@@ -119,11 +113,11 @@ class Person(nn.Module):
         rays = head_rays(self.camera, points, drive.rotation, drive.translation)
         edges, coarse_weights, colour = self.coarse_look(driven, rays, sampling.coarse, first)
         edges = weighted_edges(edges, coarse_weights, sampling.fine, second)
-        features, opacity = self.fine_features_plain(driven, rays, edges)
+        features, opacity = self.fine_features(driven, rays, edges)
         return Layers(
             head=self.head.shade(driven, features, opacity, rays[1]),
             head_opacity=opacity,
-            coarse=accumulate(coarse_weights, colour),
+            coarse=colour,
             coarse_opacity=coarse_weights.sum(-1),
         )
 
@@ -133,11 +127,7 @@ class Person(nn.Module):
     ) -> Tensor:  # [B, R, samples]
         """Weights of the coarse stage at some points, for the fine stage of others near them."""
         rays = head_rays(self.camera, points, drive.rotation, drive.translation)
-        if points.device.type != "cpu" or len(points) > 1:
-            return self.coarse_look(driven, rays, samples)[1]
-        from render.march_cpu import look
-
-        return torch.from_numpy(look(*self._unwrapped(rays), samples, *self._grids(driven)))[None]
+        return self.coarse_look(driven, rays, samples)[1]
 
     @torch.no_grad()
     def guided_head(
@@ -150,9 +140,9 @@ class Person(nn.Module):
     ) -> tuple[Tensor, Tensor]:
         """The fine stage alone: head times opacity [B, R, 3], opacity [B, R]."""
         rays = head_rays(self.camera, points, drive.rotation, drive.translation)
-        fast = points.device.type == "cpu" and len(points) == 1
-        gather = self.guided_features if fast else self.guided_features_plain
-        features, opacity = gather(driven, rays, guide, fine)
+        edges = even_edges(*box_bounds(self.head.box, *rays), guide.shape[-1])
+        edges = weighted_edges(edges, guide, fine)
+        features, opacity = self.fine_features(driven, rays, edges)
         clear = clearness(opacity)
         head = self.head.shade(driven, features, opacity, rays[1])
         return head * clear[..., None], opacity * clear
@@ -160,25 +150,54 @@ class Person(nn.Module):
     def coarse_look(
         self,
         driven: DrivenHead,
-        rays: tuple[Tensor, Tensor],
+        rays: tuple[Tensor, Tensor],  # as `head_rays` has them
         samples: int,
         jitter: Tensor | None = None,  # [B, R], 0..1
     ) -> tuple[Tensor, Tensor, Tensor]:
-        """Edges [B, R, samples + 1], weights [B, R, samples], colours [B, R, samples, 3]."""
+        """Edges [B, R, samples + 1], weights [B, R, samples], colour [B, R, 3].  Gradients flow to
+        the coarse grid alone."""
+        if rays[1].is_cuda or torch.compiler.is_compiling():
+            return self.coarse_look_plain(driven, rays, samples, jitter)
+        from render.stages import look
+
+        with torch.no_grad():
+            edges = even_edges(*box_bounds(self.head.box, *rays), samples, jitter)
+            start, along = self._in_box(rays)
+        grids = (driven.warp, self.head.coarse)
+        return edges, *look(start, along, edges, *grids, self.settings.density_scale)
+
+    def coarse_look_plain(
+        self,
+        driven: DrivenHead,
+        rays: tuple[Tensor, Tensor],
+        samples: int,
+        jitter: Tensor | None = None,
+    ) -> tuple[Tensor, Tensor, Tensor]:
+        """The twin of `coarse_look`, and what a GPU does."""
         with torch.no_grad():
             edges = even_edges(*box_bounds(self.head.box, *rays), samples, jitter)
             bent = self.head.bend(driven, self._middles(edges, *rays))
         density, colour = self.head.coarse_samples(bent)
         weights = ray_weights(density.view(*edges.shape[:-1], samples), edges)
-        return edges, weights, colour.view(*weights.shape, 3)
+        return edges, weights, accumulate(weights, colour.view(*weights.shape, 3))
 
-    def fine_features_plain(
+    def fine_features(
         self,
         driven: DrivenHead,
         rays: tuple[Tensor, Tensor],  # as `head_rays` has them
         edges: Tensor,  # [B, R, S + 1] metres
     ) -> tuple[Tensor, Tensor]:
         """Features accumulated along each ray [B, R, C + blend], and its opacity [B, R]."""
+        if rays[1].is_cuda or torch.compiler.is_compiling():
+            return self.fine_features_plain(driven, rays, edges)
+        from render.stages import march
+
+        return march(*self._in_box(rays), edges, self._grids(driven), self.settings.density_scale)
+
+    def fine_features_plain(
+        self, driven: DrivenHead, rays: tuple[Tensor, Tensor], edges: Tensor
+    ) -> tuple[Tensor, Tensor]:
+        """The twin of `fine_features`, and what a GPU learns by."""
         bent = self.head.bend(driven, self._middles(edges, *rays))
         density, features = self.head.fine_samples(driven, bent)
         weights = ray_weights(density.view(*edges.shape[:-1], edges.shape[-1] - 1), edges)
@@ -191,46 +210,18 @@ class Person(nn.Module):
         """The same as one operator, on a GPU one kernel (`render.march`).  No gradients."""
         from render.march import march
 
-        head, scale = self.head, 2.0 / (self.head.box[1] - self.head.box[0])
-        grids = [driven.warp, head.coarse, head.front, head.top, head.profile, driven.blend]
-        start, along = head.to_box(rays[0])[:, 0], rays[1] * scale
-        out = march(grids, start, along, edges, self.settings.density_scale)
+        grids = list(self._grids(driven))
+        out = march(grids, *self._in_box(rays), edges, self.settings.density_scale)
         return out[..., :-1], out[..., -1]
 
-    def guided_features_plain(
-        self,
-        driven: DrivenHead,
-        rays: tuple[Tensor, Tensor],
-        guide: Tensor,  # [B, R, samples] weights of a coarse stage
-        fine: int,
-    ) -> tuple[Tensor, Tensor]:
-        """Features [B, R, C + blend] and opacity [B, R] of the fine stage alone."""
-        edges = even_edges(*box_bounds(self.head.box, *rays), guide.shape[-1])
-        return self.fine_features_plain(driven, rays, weighted_edges(edges, guide, fine))
-
-    @torch.no_grad()
-    def guided_features(
-        self, driven: DrivenHead, rays: tuple[Tensor, Tensor], guide: Tensor, fine: int
-    ) -> tuple[Tensor, Tensor]:
-        """The same for one frame on a CPU, compiled."""
-        from render.march_cpu import march
-
-        weights = guide[0].contiguous().numpy()
-        features, opacity = march(*self._unwrapped(rays), weights, fine, *self._grids(driven))
-        return torch.from_numpy(features)[None], torch.from_numpy(opacity)[None]
-
-    def _unwrapped(self, rays: tuple[Tensor, Tensor]) -> tuple[Array, Array]:
-        """Origin [3] and directions [R, 3] of one frame's rays, in box units."""
-        scale = 2.0 / (self.head.box[1] - self.head.box[0])
-        return self.head.to_box(rays[0][0, 0]).numpy(), (rays[1][0] * scale).numpy()
-
-    def _grids(self, driven: DrivenHead) -> tuple[HeadGrids, float]:
-        from render.march_cpu import HeadGrids
-
+    def _grids(self, driven: DrivenHead) -> tuple[Tensor, ...]:
         head = self.head
-        grids = (driven.warp, head.coarse, head.front, head.top, head.profile, driven.blend)
-        arrays = (grid.detach()[0].contiguous().numpy() for grid in grids)
-        return HeadGrids(*arrays), self.settings.density_scale
+        return (driven.warp, head.coarse, head.front, head.top, head.profile, driven.blend)
+
+    def _in_box(self, rays: tuple[Tensor, Tensor]) -> tuple[Tensor, Tensor]:
+        """Where rays begin [B, 3], and their directions [B, R, 3] times box units a metre."""
+        scale = 2.0 / (self.head.box[1] - self.head.box[0])
+        return self.head.to_box(rays[0])[:, 0], rays[1] * scale
 
     def colours(
         self,
@@ -270,6 +261,5 @@ class Person(nn.Module):
         """Middles of the intervals, in box units [B, R * S, 3]."""
         middle = 0.5 * (edges[..., 1:] + edges[..., :-1])
         # Origin and direction into box units first: R numbers of work, not R * S.
-        scale = 2.0 / (self.head.box[1] - self.head.box[0])
-        start, along = self.head.to_box(origins), directions * scale
-        return (start[:, :, None] + middle[..., None] * along[:, :, None]).flatten(1, 2)
+        start, along = self._in_box((origins, directions))
+        return (start[:, None, None] + middle[..., None] * along[:, :, None]).flatten(1, 2)

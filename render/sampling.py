@@ -25,6 +25,7 @@ def even_edges(
     return near[..., None] + (far - near).clamp(min=0.0)[..., None] * steps
 
 
+@torch.no_grad()
 def weighted_edges(
     edges: Tensor,  # [B, R, S + 1]
     weights: Tensor,  # [B, R, S], of the intervals, not necessarily adding to 1
@@ -33,23 +34,36 @@ def weighted_edges(
 ) -> Tensor:  # [B, R, samples + 1]
     """Edges that share the weight and `FLOOR` evenly: the inverse of the piecewise linear CDF.
     An empty ray gets even edges.  No gradient flows through."""
-    with torch.no_grad():
-        share = weights + FLOOR / weights.shape[-1]
-        share = share / share.sum(-1, keepdim=True)
-        cdf = torch.cumsum(share, -1)
-        cdf = torch.cat([torch.zeros_like(cdf[..., :1]), cdf], dim=-1)
-        u = torch.linspace(0.0, 1.0, samples + 1, device=edges.device).expand(
-            *edges.shape[:-1], samples + 1
-        )
-        if jitter is not None:
-            u = (u + (jitter - 0.5)[..., None] / samples).clamp(0.0, 1.0)
-        if torch.compiler.is_compiling():
-            return _shared(edges, cdf, u)
-        right = torch.searchsorted(cdf, u.contiguous(), right=True).clamp(1, cdf.shape[-1] - 1)
-        c0, c1 = cdf.gather(-1, right - 1), cdf.gather(-1, right)
-        e0, e1 = edges.gather(-1, right - 1), edges.gather(-1, right)
-        fraction = ((u - c0) / (c1 - c0).clamp(min=1e-8)).clamp(0.0, 1.0)
-        return e0 + fraction * (e1 - e0)
+    if edges.is_cuda or torch.compiler.is_compiling():
+        return weighted_edges_plain(edges, weights, samples, jitter)
+    from render import sampling_cpu as kernels
+
+    arrays = (edges.contiguous().numpy(), weights.contiguous().numpy())
+    shift = None if jitter is None else jitter.contiguous().numpy()
+    return torch.from_numpy(kernels.weighted_edges(*arrays, samples, shift, FLOOR))
+
+
+@torch.no_grad()
+def weighted_edges_plain(
+    edges: Tensor, weights: Tensor, samples: int, jitter: Tensor | None = None
+) -> Tensor:
+    """The twin of `weighted_edges`, in torch."""
+    share = weights + FLOOR / weights.shape[-1]
+    share = share / share.sum(-1, keepdim=True)
+    cdf = torch.cumsum(share, -1)
+    cdf = torch.cat([torch.zeros_like(cdf[..., :1]), cdf], dim=-1)
+    u = torch.linspace(0.0, 1.0, samples + 1, device=edges.device).expand(
+        *edges.shape[:-1], samples + 1
+    )
+    if jitter is not None:
+        u = (u + (jitter - 0.5)[..., None] / samples).clamp(0.0, 1.0)
+    if torch.compiler.is_compiling():
+        return _shared(edges, cdf, u)
+    right = torch.searchsorted(cdf, u.contiguous(), right=True).clamp(1, cdf.shape[-1] - 1)
+    c0, c1 = cdf.gather(-1, right - 1), cdf.gather(-1, right)
+    e0, e1 = edges.gather(-1, right - 1), edges.gather(-1, right)
+    fraction = ((u - c0) / (c1 - c0).clamp(min=1e-8)).clamp(0.0, 1.0)
+    return e0 + fraction * (e1 - e0)
 
 
 def _shared(

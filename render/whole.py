@@ -22,7 +22,7 @@ from render.guide import lattice_of, to_lattice
 from render.interpolate import plane_samples
 from render.person import Person, SamplingSettings
 from render.rays import box_bounds, head_rays
-from render.sampling import even_edges, weighted_edges
+from render.sampling import even_edges, weighted_edges_plain
 from render.volume import clearness
 
 # The grids that a sample is read from; those that the expression blends are small, and stay exact.
@@ -87,13 +87,13 @@ class Whole(nn.Module):
         eye = Pinhole(self.camera[0], (self.camera[1], self.camera[2]))  # type: ignore[arg-type]
         rows, columns = lattice.shape[:2]
         rays = head_rays(eye, lattice.reshape(1, -1, 2).expand(count, -1, -1), *pose)
-        weights = person.coarse_look(driven, rays, sampling.coarse)[1]
+        weights = person.coarse_look_plain(driven, rays, sampling.coarse)[1]
         weights = weights.reshape(count, rows, columns, sampling.coarse)
         guide = plane_samples(weights, unit[None].expand(count, -1, -1))
         seen = points[None].expand(count, -1, -1)
         rays = head_rays(eye, seen, *pose)
         edges = even_edges(*box_bounds(person.head.box, *rays), sampling.coarse)
-        edges = weighted_edges(edges, guide, sampling.fine)
+        edges = weighted_edges_plain(edges, guide, sampling.fine)
         fine = person.fine_features_marched if self.marched else person.fine_features_plain
         features, opacity = fine(driven, rays, edges)
         clear = clearness(opacity)

@@ -12,7 +12,6 @@ from render.fields.settings import COLOUR, FieldSettings
 from render.metrics import psnr
 from render.person import Person, SamplingSettings
 from render.picture import picture, pixel_points
-from render.rays import head_rays
 
 FIELDS = FieldSettings(
     coarse=(12, 16, 16), plane=40, side=16, channels=8, blend=12, blend_channels=4, warp=(3, 6, 6),
@@ -44,29 +43,6 @@ def drive(person):
     values[0, LAYOUT.groups["rotation"]] = torch.tensor([0.1, -0.2, 0.05])
     values[0, :6] = torch.randn(6)
     return person.drive(values)
-
-
-def test_the_compiled_march_agrees_with_its_twin(person, drive):
-    driven = person.head.drive(drive.expression, person.consistency(drive.motion))
-    points = pixel_points(0.2, 0.1, 0.9, 0.9, 20, 20).reshape(1, -1, 2)
-    rays = head_rays(person.camera, points, drive.rotation, drive.translation)
-    guide = torch.rand(1, 400, 12) ** 4
-    guide[0, ::3] = 0.0  # rays on which the coarse stage saw nothing
-    ours, our_opacity = person.guided_features(driven, rays, guide, 10)
-    theirs, opacity = person.guided_features_plain(driven, rays, guide, 10)
-    assert 0.2 < opacity.mean() < 0.9  # rays that hit, and rays that miss
-    torch.testing.assert_close(our_opacity, opacity, atol=2e-5, rtol=0)
-    torch.testing.assert_close(ours, theirs, atol=2e-4, rtol=0)
-
-
-def test_the_compiled_look_agrees_with_its_twin(person, drive):
-    driven = person.head.drive(drive.expression, person.consistency(drive.motion))
-    points = pixel_points(-0.1, 0.0, 1.1, 1.0, 20, 20).reshape(1, -1, 2)
-    rays = head_rays(person.camera, points, drive.rotation, drive.translation)
-    theirs = person.coarse_look(driven, rays, 12)[1]
-    assert 0.05 < (theirs.sum(-1) > 0.5).float().mean() < 0.95
-    ours = person.head_guide(driven, drive, points, 12)
-    torch.testing.assert_close(ours, theirs, atol=1e-5, rtol=0)
 
 
 def test_neighbours_share_a_coarse_look(person, drive, monkeypatch):

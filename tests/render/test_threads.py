@@ -14,7 +14,7 @@ import numba
 import numpy as np
 
 from render import interpolate_cpu as kernels
-from render.march_cpu import HeadGrids, march
+from render import march_cpu as stages
 
 rng = np.random.default_rng(0)
 
@@ -24,10 +24,25 @@ def made(*shape):
 
 
 flat, deep = made(3, 5000, 2), made(3, 5000, 3)
-planes = [made(9, 9, 8) for _ in "xyz"]
-grids = HeadGrids(made(3, 4, 4, 3), made(6, 6, 6, 4), *planes, made(5, 5, 4))
-guide = rng.uniform(0, 0.1, (9000, 8)).astype(np.float32)
-work = [lambda: march(made(3), made(9000, 3), guide, 6, grids, 9.0)]
+planes = [made(1, 9, 9, 8) for _ in "xyz"]
+grids = stages.HeadGrids(made(3, 3, 4, 4, 3), made(1, 6, 6, 6, 4), *planes, made(3, 5, 5, 4))
+edges = np.cumsum(rng.uniform(0, 0.1, (3, 1001, 9)), axis=2).astype(np.float32)
+rays = stages.Rays(made(3, 3), made(3, 1001, 3), edges)
+grads = made(3, 1001, 12), made(3, 1001)
+coarse = (rays, grids.warp, grids.coarse, 9.0)
+
+
+def gradients():
+    start, along, by_grid = stages.march_gradients(rays, grids, 9.0, *grads, True)
+    return [start, along, *by_grid]
+
+
+work = [
+    lambda: stages.look(*coarse),
+    lambda: stages.look_gradients(*coarse, made(3, 1001, 8), made(3, 1001, 3)),
+    lambda: stages.march(rays, grids, 9.0),
+    gradients,
+]
 for count in (1, 3):  # one grid for all frames, or a grid each
     plane, volume = made(count, 9, 7, 4), made(count, 5, 6, 7, 4)
     work += [

@@ -14,9 +14,8 @@ from pathlib import Path
 from typing import Any
 
 # Read when numpy, torch and numba load, so before any of them is imported.  Tests work on small
-# pictures, where a pool of threads that wait for each other costs more than it gives.  numba's is
-# torch's as well, from its first kernel on: where two workers have two threads each on two cores,
-# a small step of torch takes a hundred times as long.
+# pictures, where threads that wait for each other cost more than they give: where two workers have
+# two each on two cores, a small step of torch takes a hundred times as long.
 for _name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMBA_NUM_THREADS"):
     os.environ.setdefault(_name, "1")
 os.environ.setdefault("GLOG_minloglevel", "2")

@@ -46,4 +46,5 @@ def _pool() -> ThreadPoolExecutor:
     return ThreadPoolExecutor(max(1, (os.cpu_count() or 1) - 1), "kernels")
 
 
-os.register_at_fork(after_in_child=_pool.cache_clear)  # a child has the pool, and no threads
+if hasattr(os, "register_at_fork"):  # not on Windows, which does not fork
+    os.register_at_fork(after_in_child=_pool.cache_clear)  # a child has the pool, and no threads

@@ -120,7 +120,7 @@ class Lab:
         elif judged is not None:
             cut = clips.hold_out_frames(source, folder, judged)
         elif Path(protocol).suffix:
-            cut = clips.held_apart(source, source.with_name(protocol), folder)
+            cut = clips.held_apart(source, source.parent / protocol, folder)
         else:
             share = 1 - float(protocol.removesuffix("s")) / clips.duration(source)
             cut = clips.hold_out_tail(source, folder, share)

@@ -30,28 +30,28 @@ def lanes_of(channels: int) -> tuple[int, ...]:
 def mix(_: Any, lanes: Any, out: Any, at: Any, grid: Any, places: Any, weights: Any) -> Any:
     """out[at] = sum_k weights[k] grid[places[k]], of all lanes."""
     _checked(out, grid)
-
-    def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
-        code = _Vectors(context, builder, signature.args, arguments)
-        code.store(1, arguments[2], code.mixed(3, arguments[4], arguments[5]))
-        return context.get_dummy_value()
-
-    return types.void(lanes, out, at, grid, places, weights), generate
+    return types.void(lanes, out, at, grid, places, weights), _mixing(onto=False)
 
 
 @intrinsic  # type: ignore[misc]
 def add(_: Any, lanes: Any, out: Any, at: Any, grid: Any, places: Any, weights: Any) -> Any:
     """out[at] += sum_k weights[k] grid[places[k]]"""
     _checked(out, grid)
+    return types.void(lanes, out, at, grid, places, weights), _mixing(onto=True)
+
+
+def _mixing(onto: bool) -> Any:
+    """onto: what is there already."""
 
     def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
         code = _Vectors(context, builder, signature.args, arguments)
-        more = code.mixed(3, arguments[4], arguments[5])
-        there = code.load(1, arguments[2])
-        code.store(1, arguments[2], builder.fadd(there, more, flags=_FAST))
+        mixed = code.mixed(3, arguments[4], arguments[5])
+        if onto:
+            mixed = builder.fadd(code.load(1, arguments[2]), mixed, flags=_FAST)
+        code.store(1, arguments[2], mixed)
         return context.get_dummy_value()
 
-    return types.void(lanes, out, at, grid, places, weights), generate
+    return generate
 
 
 @intrinsic  # type: ignore[misc]

@@ -29,16 +29,23 @@ $(STAMP): pyproject.toml constraints.txt
 	$(BIN)/pip install -q -c constraints.txt -e '.[$(EXTRAS)]'
 	@touch $@
 
-demo: setup
+# numba compiles a kernel anew when its own file changes, not when what it is made of does.
+KERNELS := render/__pycache__/.compiled
+$(KERNELS): render/simd.py render/interpolate_cpu.py
+	@rm -f $(@D)/*.nbi $(@D)/*.nbc
+	@mkdir -p $(@D)
+	@touch $@
+
+demo: setup $(KERNELS)
 	$(BIN)/facewire demo $(ARGS)
 
 # A worker that dies fails the run: with another in its place, xdist waits for ever.
-test: setup
+test: setup $(KERNELS)
 	$(BIN)/python -m pytest -n 2 --dist loadfile --max-worker-restart 0 $(ARGS)
 
 lint: setup
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 
-bench: setup
+bench: setup $(KERNELS)
 	$(BIN)/python -m benchmarks.figures $(ARGS)

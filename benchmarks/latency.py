@@ -18,7 +18,6 @@ from __future__ import annotations
 import argparse
 import asyncio
 import multiprocessing
-import os
 import secrets
 import tempfile
 import time
@@ -29,6 +28,7 @@ from typing import Any
 
 import numpy as np
 
+import demo  # noqa: F401  threads as `facewire` has them, for the processes to come
 from benchmarks.serving import Busy, machine, served
 from enroll.capture import Frame, VideoInfo, open_video
 
@@ -159,7 +159,6 @@ def signed_in(base: str, count: int) -> tuple[str, list[str]]:
 
 
 def headless(asked: argparse.Namespace) -> None:
-    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # as `facewire` does; for those to come
     apart = multiprocessing.get_context("spawn")
     with tempfile.TemporaryDirectory() as folder, served(folder) as (base, _):
         room, tokens = signed_in(base, 2)

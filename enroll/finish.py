@@ -10,6 +10,7 @@ import torch
 
 from avatar.avatar import Avatar, Consent, StateStatistics
 from avatar.calibration import learned
+from enroll.inpaint import inpainted
 from enroll.sensitivity import picture_metric, quantiser_steps, symbol_basis
 from render.metrics import psnr
 from render.tensors import fields_to_arrays, settings_to_json
@@ -22,6 +23,7 @@ _QUANTISATION_SHARE = 0.023
 _LOOKS = 12  # states at which the picture's feeling for the numbers is measured
 _EXAGGERATION = 1.3  # times the enrolment's farthest expression, up to which one is drawn
 _HISTORY = 250  # states of the enrolment that the coder's models learn from: ten seconds
+_WALL = 30  # of a matte's 255: below it a pixel is surely not the person's
 _FRAME = 40_000  # us, the history's interval
 
 
@@ -57,6 +59,7 @@ def finished(
     matrix = learned(motion, corrections)
     values = fit.states.calibrated_values(torch.from_numpy(fit.rows), matrix)
     with torch.no_grad():
+        _settle_background(fit)
         enrolled = fit.person.drive(values).expression.norm(dim=-1).max()
         fit.person.reach.copy_(_EXAGGERATION * enrolled)
     tensors = fields_to_arrays(fit.person)
@@ -77,6 +80,18 @@ def finished(
         tensors=tensors,
         report=report,
     )
+
+
+def _settle_background(fit: Fit) -> None:
+    """Where a person always hid the wall it is what is around, not what gradients of next to
+    nothing, scaled up as all are, made of it: grain, which a person who leans aside would show,
+    and which an archive pays for."""
+    plane = fit.person.background.plane[0]
+    covered = fit.track.mask[fit.rows].min(0).astype(np.float32)
+    covered = torch.nn.functional.interpolate(
+        torch.from_numpy(covered)[None, None], size=plane.shape[:2], mode="bilinear"
+    )[0, 0]
+    plane.copy_(torch.from_numpy(inpainted(plane.numpy(), (covered < _WALL).numpy())))
 
 
 def _statistics(fit: Fit, values: torch.Tensor, quality: float) -> StateStatistics:

@@ -15,6 +15,7 @@ from torch import Tensor
 
 from avatar.face import CODES, FaceTrack
 from avatar.morphable import FaceModel
+from enroll.torso import middle_of
 from render.person import Person
 
 Array = NDArray[Any]
@@ -55,10 +56,7 @@ def start_person(
 ) -> None:
     """Give the head its box, an ellipsoid of density and the mesh's own deformation."""
     mesh = model.vertices(track.identity, basis.mean.astype(np.float32))  # [V, 3]
-    rows, columns = np.nonzero(track.torso_reference)
-    if len(rows):
-        pivot = (np.array([columns.mean(), rows.mean()]) + 0.5) / len(track.torso_reference)
-        person.torso.pivot.copy_(torch.from_numpy(pivot).float())
+    person.torso.pivot.copy_(torch.from_numpy(middle_of(track.torso_reference)).float())
     box = np.stack([mesh.min(0) - _MARGIN_LOW, mesh.max(0) + _MARGIN_HIGH])
     box[0, 2] = min(_BACK, float(mesh[:, 2].min()))
     with torch.no_grad():

@@ -13,6 +13,7 @@ from avatar.camera import rotation_matrix
 from avatar.face import FaceTrack
 from avatar.morphable import FaceModel
 from enroll.initial import ExpressionBasis
+from enroll.inpaint import inpainted
 from render.fields.settings import COLOUR
 from render.person import Person
 
@@ -35,7 +36,8 @@ def start_pictures(
     small = np.stack([_sized(images[row], size) for row in some])
     matte = np.stack([cv2.resize(track.mask[row], (size, size)) for row in some])
     with torch.no_grad():
-        background = _spread_into(*_median_where(small, matte < _MATTE))
+        # A wall that the head has always hidden must not show the head once it moves away.
+        background = inpainted(*_median_where(small, matte < _MATTE))
         person.background.plane.copy_(_as_colour(background)[None])
         cells = person.settings.torso_plane
         torso = person.torso.plane
@@ -88,25 +90,6 @@ def _median_where(pictures: Array, free: Array) -> tuple[Array, Array]:
     never = ~free.any(0)
     kept[:, never] = pictures[:, never]
     return np.asarray(np.nanmedian(kept, axis=0), np.float32), ~never
-
-
-def _spread_into(picture: Array, known: Array) -> Array:
-    """What is not known, from what is around it, over ever larger surroundings: a wall that the
-    head has always hidden must not show the head once it moves away."""
-    weight = known.astype(np.float32)
-    if not known.any():
-        return picture
-    coarser = [(picture * weight[..., None], weight)]
-    while min(coarser[-1][1].shape) > 1 and (coarser[-1][1] == 0).any():
-        height, width = coarser[-1][1].shape
-        half = (max(width // 2, 1), max(height // 2, 1))
-        coarser.append((_sized(coarser[-1][0], half), _sized(coarser[-1][1], half)))
-    filled = coarser[-1][0] / np.maximum(coarser[-1][1], 1e-6)[..., None]
-    for total, share in reversed(coarser[:-1]):
-        filled = cv2.resize(filled, share.shape[::-1]).reshape(total.shape)
-        mean = total / np.maximum(share, 1e-6)[..., None]
-        filled = filled + np.minimum(share, 1.0)[..., None] * (mean - filled)
-    return np.asarray(filled, np.float32)
 
 
 def _sized(picture: Array, size: int | tuple[int, int]) -> Array:

@@ -14,6 +14,7 @@ from avatar.face import Window
 from avatar.morphable import SKIN_POINTS
 from enroll.numbers import GROUPS, NUMBERS
 from enroll.pose_fit import PoseFit, PoseFitSettings
+from enroll.shoulders import Rest, Shoulders
 from enroll.smooth import Motion
 from enroll.torso import TorsoSettings
 
@@ -56,24 +57,29 @@ class TrackSettings:
 @dataclass(frozen=True)
 class TrackPrior:
     """What is known of the person before a video is seen.  source_size: width, height of the
-    source that `camera` and `window` hold for; for any other they are found again."""
+    source that `camera` and `window` hold for; for any other they are found again.  rest: where
+    head and shoulders were, None where nothing is known of it."""
 
     identity: Array  # [N]
     camera: Pinhole
     window: Window
     torso_reference: Array  # [64, 64] uint8
     source_size: tuple[int, int]
+    rest: Rest | None = None
 
     @staticmethod
     def of(avatar: Avatar) -> TrackPrior:
         """The prior that an avatar holds of its person."""
         reference = avatar.tensors.get("tracker.torso_reference", np.zeros((64, 64), np.uint8))
+        columns, mean = avatar.layout.groups, np.asarray(avatar.statistics.mean, np.float64)
+        rest = Rest(mean[columns["translation"]], mean[columns["torso"]], avatar.camera)
         return TrackPrior(
             identity=avatar.identity,
             camera=avatar.camera,
             window=avatar.window,
             torso_reference=np.asarray(reference).astype(np.uint8),
             source_size=(avatar.window.width, avatar.window.height),
+            rest=rest if avatar.layout.translation and avatar.layout.torso else None,
         )
 
     def holds_for(self, size: tuple[int, int]) -> bool:
@@ -113,6 +119,13 @@ def find_scene(
         identity, camera = fit.identify(in_window(points[spread], window), camera, identity)
     identity = np.asarray(identity, np.float32)
     return Scene(identity, fit.model.neutral(identity), camera, window)
+
+
+def shoulders_of(prior: TrackPrior | None, settings: TrackSettings) -> Shoulders:
+    """Of a video that begins, of whom this is known."""
+    if prior is None:
+        return Shoulders(settings=settings.torso_fit)
+    return Shoulders(prior.torso_reference, prior.rest, settings.torso_fit)
 
 
 def window_for(points: Array, size: tuple[int, int], prior: TrackPrior | None = None) -> Window:

@@ -24,9 +24,15 @@ from enroll.numbers import columns_of
 from enroll.observe import Observations, Observer, observe, over_window
 from enroll.pose_fit import PoseFit, Poses
 from enroll.reading import boxes, confidence_of, read_frames
-from enroll.scene import Scene, TrackPrior, TrackSettings, find_scene, in_window
+from enroll.scene import (
+    Scene,
+    TrackPrior,
+    TrackSettings,
+    find_scene,
+    in_window,
+    shoulders_of,
+)
 from enroll.smooth import KalmanFilter
-from enroll.torso import TorsoRegistration, torso_reference
 from enroll.track_live import CausalTracker, TrackedFrame
 
 __all__ = [
@@ -93,15 +99,16 @@ def track_observations(
     points = in_window(seen.points[rows], scene.window)
     poses = fit.fit_all(points, scene.neutral, scene.camera)
     mask, grey = over_window(seen.matte, scene.window), over_window(seen.grey, scene.window)
-    if prior is not None:
-        reference = prior.torso_reference
-    else:
-        usual = _usual(poses)
-        frame = rows[usual]
-        chin = float(boxes(points[usual : usual + 1])[0, 3])
-        reference = torso_reference(grey[frame], mask[frame], chin)
-    registration = TorsoRegistration(reference, settings.torso_fit)
-    torso = np.array([registration.step(picture) for picture in grey[rows]])
+    usual = _usual(poses)
+    shoulders = shoulders_of(prior, settings)
+    torso = shoulders.all(
+        grey[rows],
+        mask[rows],
+        usual,
+        float(boxes(points[usual : usual + 1])[0, 3]),
+        poses.translation,
+        scene.camera,
+    )
     measured = read_frames(points, poses, torso, scene)
     # A cut may fall on a frame without a face: the next one with a face starts anew.
     cut = np.diff(np.cumsum(seen.cut)[rows], prepend=0) > 0
@@ -113,7 +120,7 @@ def track_observations(
         "box": boxes(points),
         "confidence": confidence,
     }
-    return _track(seen, found, rows, columns, scene, mask, reference)
+    return _track(seen, found, rows, columns, scene, mask, shoulders.reference)
 
 
 def _track(

@@ -19,9 +19,16 @@ from enroll.numbers import columns_of
 from enroll.observe import Observer, Sight, over_window
 from enroll.pose_fit import PoseFit, Poses
 from enroll.reading import boxes, confidence_of, read_frames
-from enroll.scene import Scene, TrackPrior, TrackSettings, find_scene, in_window, window_for
+from enroll.scene import (
+    Scene,
+    TrackPrior,
+    TrackSettings,
+    find_scene,
+    in_window,
+    shoulders_of,
+    window_for,
+)
 from enroll.smooth import KalmanFilter
-from enroll.torso import TorsoRegistration, torso_reference
 
 Array = NDArray[Any]
 _WARM_STEPS = 3  # Gauss-Newton steps from the frame before
@@ -61,8 +68,7 @@ class CausalTracker:
         self._observer = Observer(landmarks or MediaPipeMesh(), matte or SelfieMatte())
         self._kalman = KalmanFilter(settings.motion(known=prior is not None))
         self._scene: Scene | None = None
-        self._torso: TorsoRegistration | None = None
-        self._reference: Array = np.zeros((64, 64), np.uint8)
+        self._shoulders = shoulders_of(prior, settings)
         self._poses: Poses | None = None
         self._last: FaceTrack | None = None
         self._seen_at = -(10**12)
@@ -100,7 +106,8 @@ class CausalTracker:
         self._poses = poses
         mask = over_window(sight.matte[None], scene.window)
         grey = over_window(sight.grey[None], scene.window)[0]
-        torso = self._torso_motion(grey, mask[0], seen)
+        chin = float(seen[0, :SKIN_POINTS, 1].max())
+        torso = self._shoulders.step(grey, mask[0], chin, poses.translation[0], scene.camera)[None]
         measured = read_frames(seen, poses, torso, scene)
         filtered = self._kalman.step(time / 1e6, measured[0])[None]
         sure = np.array([sight.landmarks.confidence if sight.landmarks else 0.0])
@@ -116,7 +123,7 @@ class CausalTracker:
             identity=scene.identity,
             camera=scene.camera,
             window=scene.window,
-            torso_reference=self._reference,
+            torso_reference=self._shoulders.reference,
         )
 
     def _anew(self) -> None:
@@ -130,7 +137,8 @@ class CausalTracker:
             self._scene is not None
             and (self._scene.window.width, self._scene.window.height) != size
         ):
-            self._scene = self._torso = self._poses = None
+            self._scene = self._poses = None
+            self._shoulders = shoulders_of(self._prior, self._settings)
             self._kalman.reset()
         settled = prior is not None and prior.holds_for(size)
         if self._scene is None:
@@ -149,16 +157,6 @@ class CausalTracker:
                 self._poses, self._kept = None, []
                 self._kalman.reset()
         return self._scene
-
-    def _torso_motion(self, grey: Array, mask: Array, seen: Array) -> Array:
-        if self._torso is None:
-            if self._prior is not None:
-                self._reference = self._prior.torso_reference
-            else:
-                chin = float(seen[0, :SKIN_POINTS, 1].max())
-                self._reference = torso_reference(grey, mask, chin)
-            self._torso = TorsoRegistration(self._reference, self._settings.torso_fit)
-        return self._torso.step(grey)[None]
 
     def _lost(self, time: int, sight: Sight, size: tuple[int, int]) -> FaceTrack:
         now = np.array([time], np.int64)
@@ -186,5 +184,5 @@ class CausalTracker:
             identity=prior.identity if prior else np.zeros(people, np.float32),
             camera=camera,
             window=window,
-            torso_reference=prior.torso_reference if prior else self._reference,
+            torso_reference=self._shoulders.reference,
         )

@@ -21,6 +21,7 @@ from avatar.face import FaceTrack
 from codec.mttf.classic import CODECS
 from codec.mttf.keyframe import decode_key, encode_key
 from codec.packet import BackgroundPacket
+from enroll.inpaint import inpainted
 from render.lanczos import lanczos
 
 PLANE = "fields.background.plane"  # [1, S, S, 3] 0 .. 1, in an avatar's tensors
@@ -31,7 +32,8 @@ _QUIET = 4.0  # levels: smaller differences are the fit's and the camera's, and 
 _SURELY = 8  # of a matte's 255: less is no person
 _GROW = 2  # cells of a matte about a person that are not looked at either
 _LEAST = 0.1  # of the frames must show a place
-_SPREAD = (0.015, 0.05, 0.15, 0.5)  # of the window's side: how far the known speaks for the hidden
+_HIDDEN = 0.1  # what a place counts that the person always hid: edges of it may come to be seen
+_ABOUT = 0.04  # of the window's side: what detail is measured against
 
 Array = NDArray[Any]
 
@@ -88,9 +90,11 @@ def background_packet(
     learned = _plane(avatar)
     if learned.shape[:2] != room.picture.shape[:2]:
         raise InputError("the room and the avatar's background differ in size")
-    off = _spread(room.picture - learned, room.seen > 0)
+    off = _off(learned, room)
     off *= (_smooth(np.abs(off).max(-1)) >= _QUIET)[..., None]
-    before = _error(learned, room)
+    target = np.where(room.seen[..., None] > 0, room.picture, learned + off)
+    weight = np.maximum(room.seen, _HIDDEN)
+    before = _error(learned, target, weight)
     best, most = None, -np.inf if always else settings.least
     for side in settings.sides:
         small = lanczos(off.astype(np.float32), side, side)
@@ -98,7 +102,8 @@ def background_packet(
         for quality in settings.qualities:
             data = encode_key(drawn, settings.codec, quality)
             packet = BackgroundPacket(CODECS[settings.codec].number, side, data)
-            saved = before - _error(_added(learned, packet), room) - settings.price * len(data)
+            shown = _added(learned, packet)
+            saved = before - _error(shown, target, weight) - settings.price * len(data)
             if saved > most:
                 best, most = packet, saved
     return best if always or (best is not None and np.any(off)) else None
@@ -165,27 +170,31 @@ def _added(learned: Array, packet: BackgroundPacket) -> Array:
     return np.clip(learned + lanczos(off.astype(np.float32), *learned.shape[1::-1]), 0.0, 255.0)
 
 
-def _error(learned: Array, room: Room) -> float:
-    """Squared levels that are off, mean over the window; what is seen half the time counts half."""
-    squares = np.square(learned - room.picture).mean(-1)
-    return float((squares * room.seen).mean())
+def _error(shown: Array, target: Array, weight: Array) -> float:
+    """Squared levels that are off, mean over the window."""
+    return float((np.square(shown - target).mean(-1) * weight).mean())
 
 
-def _spread(off: Array, known: Array) -> Array:
-    """Differences [S, S, 3] where they are known [S, S], and means of those about a place where the
-    person always hid it: a wall that grew darker is darker there, too."""
+def _off(learned: Array, room: Room) -> Array:
+    """What is to be added, [S, S, 3] levels.  Where the person always hid the wall: a wall that
+    grew darker is darker there, too; of another wall it shows what is around."""
+    known = room.seen > 0
+    off = np.where(known[..., None], room.picture - learned, 0.0)
+    if _detail(off, known) < _detail(room.picture, known):
+        return inpainted(off, known)
+    return np.asarray(inpainted(room.picture, known) - learned)
+
+
+def _detail(picture: Array, known: Array) -> float:
+    """Squared levels between what is known and its surroundings' mean."""
     import cv2
 
-    out, left = np.where(known[..., None], off, 0.0), ~known
-    weight, values = known.astype(np.float32), out.astype(np.float32)
-    for part in _SPREAD:
-        deviation = part * len(off)
-        near = cv2.GaussianBlur(weight, (0, 0), deviation)
-        means = cv2.GaussianBlur(values, (0, 0), deviation) / np.maximum(near, 1e-6)[..., None]
-        told = left & (near > 0.05)
-        out[told] = means[told]
-        left &= ~told
-    return np.asarray(out)
+    weight = known.astype(np.float32)
+    about = (0, 0), _ABOUT * len(picture)
+    near = cv2.GaussianBlur(weight, *about)[..., None]
+    mean = cv2.GaussianBlur((picture * weight[..., None]).astype(np.float32), *about)
+    away = picture - mean / np.maximum(near, 1e-6)
+    return float(np.square(away[known]).sum())
 
 
 def _smooth(x: Array) -> Array:

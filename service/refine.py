@@ -42,7 +42,10 @@ SIZE = 256  # pictures looked at have at most so many pixels a side
 class RefineSettings:
     """rays: a frame.  rounds: steps of all frames of a stretch together, after the first one, in
     which each frame is looked at from where the one before it was found.  noise:
-    deviation of a colour, 0..1, around that of the right state.  correlation: rays that count as
+    deviation of a colour, 0..1, around that of the right state.  alike: robust deviation of colours
+    at the tracked states up to which the person looks as enrolled; noise grows as it is exceeded,
+    since no state makes hair grey, and a mouth bent after it is worse than the tracked one.
+    correlation: rays that count as
     one observation.  outlier: colour distance of weight 1/2.  code, rotation, ...: by how much the
     tracker may be off, in deviations of the enrolment for code, gaze and lids, else rad, m, window
     sides.  steady: how much less than that it changes from frame to frame.
@@ -51,6 +54,7 @@ class RefineSettings:
     rays: int = 1024
     rounds: int = 0
     noise: float = 0.03
+    alike: float = 0.05
     correlation: float = 8.0
     outlier: float = 0.3
     code: float = 1.0
@@ -87,6 +91,7 @@ class Refiner:
         self._uncertain = _uncertainty(avatar, settings)
         self._prior = np.diag(self._uncertain**-2.0)
         self._steady = self._prior / settings.steady**2
+        self._noise = settings.noise
         self._curvature: Array | None = None  # [D, D]
         self._last: Array | None = None  # correction [D] of the frame before
         self._cuts = CutWatch()
@@ -152,16 +157,17 @@ class Refiner:
         with torch.no_grad():
             weight = 1.0 / (1.0 + away.square().sum(-1, keepdim=True) / s.outlier**2)
         (weight * away.square()).sum().backward()
-        scale = 1.0 / (2.0 * s.correlation * s.noise**2)
+        scale = 1.0 / (2.0 * s.correlation * self._noise**2)
         return np.asarray(scale * state.grad.cpu().numpy(), np.float64)  # type: ignore[union-attr]
 
     @torch.no_grad()
     def _measured(self, pictures: _Pictures, values: Array, rows: Array) -> Array:
-        """J^T J [D, D] by finite differences, a mean over a few frames."""
+        """J^T J [D, D] by finite differences, a mean over a few frames.  Sets the noise."""
         s = self.settings
         total = np.zeros((values.shape[1],) * 2)
-        points, _ = pictures.rays(rows, s.rays)
-        for row, looked in zip(rows, points.to(self._device), strict=True):
+        points, colours = pictures.rays(rows, s.rays)
+        away = []
+        for row, looked, filmed in zip(rows, points.to(self._device), colours, strict=True):
             small = 0.25 * self._uncertain
             state = np.concatenate([values[row][None], values[row] + np.diag(small)])
             states = torch.from_numpy(state).float().to(self._device)
@@ -173,7 +179,10 @@ class Refiner:
             ).cpu()
             slopes = (seen[1:] - seen[:1]).flatten(1).double().numpy() / small[:, None]
             total += slopes @ slopes.T
-        return np.asarray(total / (len(rows) * s.correlation * s.noise**2))
+            away.append((seen[0] - filmed).abs())
+        deviation = 1.4826 * float(torch.cat(away).median())
+        self._noise = s.noise * max(1.0, deviation / s.alike)
+        return np.asarray(total / (len(rows) * s.correlation * self._noise**2))
 
 
 class _Pictures:

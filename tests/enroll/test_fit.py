@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 
+import cv2
 import numpy as np
 import pytest
 import torch
@@ -15,6 +16,7 @@ from enroll import recorded
 from enroll.checkpoint import load_checkpoint, save_checkpoint
 from enroll.crops import Crops
 from enroll.draw import DrawSettings
+from enroll.finish import finished
 from enroll.fit import Fit, FitSettings, fit
 from render.fields.settings import FieldSettings
 from render.metrics import psnr
@@ -59,6 +61,19 @@ def test_the_archive_renders_the_same_picture(painted, fitted):
     assert psnr(before, after) > 40.0
     codes = embed(read.group("embedding"), track.expression)
     assert codes.shape == (len(track), 30) and codes[:, :3].std() > 0.01
+
+
+def test_the_wall_behind_a_person_is_even_where_no_frame_shows_it(painted):
+    images, track = painted
+    run = Fit(Crops(images, track.time), track, FaceModel.load(), SMALL)
+    with torch.no_grad():  # as hundreds of steps leave it
+        run.person.background.plane.add_(0.1 * torch.randn(run.person.background.plane.shape))
+    kept = run.person.background.plane[0].detach().numpy().copy()
+    plane = finished(run, "Painted", CONSENT, {"psnr": 25.0}).tensors["fields.background.plane"][0]
+    always = cv2.resize(track.mask.min(0), plane.shape[:2], interpolation=cv2.INTER_LINEAR)
+    grain = np.abs(np.diff(plane, axis=1)).mean(-1)
+    assert grain[always[:, 1:] > 200].mean() < 0.1 * np.abs(np.diff(kept, axis=1)).mean()
+    np.testing.assert_array_equal(plane[always < 5], kept[always < 5])
 
 
 def test_the_deformation_is_held_to_what_pictures_ask_for(painted):

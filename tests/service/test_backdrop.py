@@ -111,6 +111,23 @@ def test_what_the_person_always_hid_takes_after_its_surroundings(avatar) -> None
     assert np.abs(shown - 0.7 * wall)[40:56, 24:30].mean() < 10  # where all about it is hidden
 
 
+def test_behind_a_person_in_another_room_nothing_of_the_enrolled_one_is_left(avatar) -> None:
+    """A window's bars that were seen at enrolment, where the person sits now."""
+    barred = wall_of(avatar)
+    barred[:, np.arange(SIDE) % 16 < 6] = 230.0
+    avatar = replace(avatar, tensors={PLANE: (barred / 255.0)[None].astype(np.float32)})
+    other = np.full_like(barred, 120.0)
+    other[::6] = 40.0
+    seen = np.ones((SIDE, SIDE))
+    seen[16:, 20:44] = 0.0
+    packet = background_packet(Room(other, seen), avatar)
+    assert packet is not None
+    shown = wall_of(with_background(avatar, packet))
+    hidden = shown[24:, 24:40]
+    assert np.abs(np.diff(hidden, axis=1)).mean() < 0.4 * np.abs(np.diff(barred, axis=1)).mean()
+    assert np.abs(hidden - other.mean()).mean() < 25
+
+
 def test_always_sends_even_nothing_and_sizes_must_agree(avatar) -> None:
     wall = wall_of(avatar)
     same = Room(wall, np.ones((SIDE, SIDE)))

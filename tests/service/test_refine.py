@@ -122,6 +122,23 @@ def test_a_hand_before_the_shoulders_does_not_pull(avatar, call):
     assert off(got[4:], true[4:]) < 0.5 * off(tracked[4:], true[4:])
 
 
+def test_who_looks_otherwise_than_enrolled_is_moved_little(avatar, call):
+    """Colours that no state explains: the tracker is believed, not the picture."""
+    true, tracked, images, masks = call
+    grey = np.random.default_rng(1).uniform(0, 255, images.shape[1:]).astype(np.uint8)
+    strange = np.tile(grey, (FRAMES, 1, 1, 1))
+    seen = np.ones(FRAMES, bool)
+    moved = []
+    for alike in (SETTINGS.alike, 10.0):
+        refiner = Refiner(avatar, replace(SETTINGS, alike=alike), "cpu")
+        moved.append(np.abs(refiner.refine(strange, masks, tracked, seen) - tracked).mean())
+    assert moved[0] < 0.3 * moved[1]
+    # Whom the avatar looks like is found as well as ever.
+    got = Refiner(avatar, SETTINGS, "cpu").refine(images, masks, tracked, seen)
+    trusting = Refiner(avatar, replace(SETTINGS, alike=10.0), "cpu")
+    np.testing.assert_array_equal(got, trusting.refine(images, masks, tracked, seen))
+
+
 def test_frames_without_a_face_stay_as_they_are(avatar, call):
     _, tracked, images, masks = call
     seen = np.ones(FRAMES, bool)

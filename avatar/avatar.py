@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from avatar.camera import Pinhole
 from avatar.face import StateLayout, Window
+from avatar.habit import Habit
 
 Array = NDArray[Any]
 
@@ -56,7 +57,7 @@ class Avatar:
     statistics: StateStatistics
     settings: dict[str, Any]  # the fields' dataclass of settings, as JSON values
     tensors: dict[str, Array]  # dotted names: "embedding.*", "fields.*" and
-    # "tracker.*" (identity, torso_reference, calibration: what the sender needs)
+    # "tracker.*" (identity, torso_reference, calibration, habit: what the sender needs)
     report: dict[str, Any] = field(default_factory=dict)  # what the fit reached, JSON values
     signer: str = ""  # its owner's Ed25519 public key in hex, which signs calls; "" for none
     digest: str = ""  # sha256 of the archive's bytes in hex; "" while never written
@@ -65,6 +66,12 @@ class Avatar:
         """The tensors below `prefix.`, their names without it."""
         start = prefix + "."
         return {k[len(start) :]: v for k, v in self.tensors.items() if k.startswith(start)}
+
+    @property
+    def habit(self) -> Habit | None:
+        """How far the person's expressions go; None in archives of before it was kept."""
+        known = self.group("tracker.habit")
+        return Habit(known["centre"], known["ends"]) if known else None
 
     @property
     def identity(self) -> Array:

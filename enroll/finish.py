@@ -10,6 +10,7 @@ import torch
 
 from avatar.avatar import Avatar, Consent, StateStatistics
 from avatar.calibration import learned
+from avatar.habit import Habit
 from enroll.inpaint import inpainted
 from enroll.sensitivity import picture_metric, quantiser_steps, symbol_basis
 from render.metrics import psnr
@@ -68,6 +69,9 @@ def finished(
     tensors["tracker.identity"] = track.identity.astype(np.float32)
     tensors["tracker.torso_reference"] = track.torso_reference
     tensors["tracker.calibration"] = matrix
+    if layout.code:
+        habit = Habit.of(values[:, layout.groups["code"]].numpy())
+        tensors["tracker.habit.centre"], tensors["tracker.habit.ends"] = habit.centre, habit.ends
     return Avatar(
         name=name,
         created=(now or datetime.now(UTC)).isoformat(timespec="seconds"),

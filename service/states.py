@@ -12,8 +12,8 @@ from codec.quantize import FINEST, Quantizer
 
 
 def states_of(track: FaceTrack, avatar: Avatar) -> FaceStates:
-    """The track's frames as states of this avatar: its embedding of the expression, its
-    calibration of pose and shoulders, in the order of its layout.
+    """The track's frames as states of this avatar: its embedding of the expression, no farther
+    than this person's go, its calibration of pose and shoulders, in the order of its layout.
 
     A frame whose numbers lie so far from everything enrolled that no quality can send them is
     marked as not visible.
@@ -21,8 +21,10 @@ def states_of(track: FaceTrack, avatar: Avatar) -> FaceStates:
     motion = np.concatenate([track.rotation, track.translation, track.torso], axis=1)
     if "tracker.calibration" in avatar.tensors:
         motion = calibrated(avatar.tensors["tracker.calibration"], motion)
+    code = embed(avatar.group("embedding"), track.expression)
+    habit = avatar.habit
     parts = {
-        "code": embed(avatar.group("embedding"), track.expression),
+        "code": code if habit is None else habit.within(code),
         "rotation": motion[:, :3],
         "translation": motion[:, 3:6],
         "gaze": track.gaze,

@@ -5,7 +5,8 @@
 A real `facewire serve`, two members in a process each, WebRTC between them.  A member films as
 `facewire call` does, effort 0, from a camera that plays the clip forth and back; a frame's time is
 that of its capture on the machine's monotonic clock, and goes with it over the line.  What is
-shown lies between two frames, so its capture time does, too.  latency: from that time until the
+shown lies between two frames, so its capture time does, too; where a frame stands since the next
+has not come, it is that frame's.  latency: from that time until the
 picture is drawn, badge and watermark on it.  --both: either films and is shown, as in a call of
 two; both ends and the server then share this machine.  --browser: both ends are the call page in
 Chromium (`benchmarks/browser_latency.py`).  Where the time goes: filmed is from capture until the
@@ -125,7 +126,7 @@ async def take(member: Member) -> Noted:
         noted.worked.append(time.thread_time() - worked)
         noted.at.append(done)
         noted.drawn.append(done - begun)
-        noted.latency.append(done - member.epoch - scene.avatar[1].time / 1e6)
+        noted.latency.append(done - member.epoch - scene.avatar[1].since / 1e6)
         noted.waits.append(end.delay / 1e6)
         noted.hows.append(scene.avatar[1].how)
         noted.left_out.append(screen.left_out)

@@ -20,16 +20,19 @@ Values = NDArray[np.float32]
 class PlayoutSettings:
     """least, most: delay between a frame's earliest arrival and its showing, microseconds.
     window: arrivals that the lag is learned from.  late: share of packets that may come too late
-    or not at all before the delay grows.  stretch, squeeze: how much slower or faster than the
-    sender's clock frames are shown while the lag changes.  hold: how long a state stands when no
-    later one comes; then it goes towards neutral, half the way in every `decay`.  blend: how long
-    the way back from there takes.  keep: past and future frames that are kept.
+    or not at all before the delay grows.  uneven: share of frames whose successor may be late, if
+    that is all that is: the frame then stands for the while, as in any video.  stretch, squeeze:
+    how much slower or faster than the sender's clock frames are shown while the lag changes.
+    hold: how long a state stands when no later one comes; then it goes towards neutral, half the
+    way in every `decay`.  blend: how long the way back from there takes.  keep: past and future
+    frames that are kept.
     """
 
     least: int = 0
     most: int = 400_000
     window: int = 3_000_000
     late: float = 0.02
+    uneven: float = 0.2
     stretch: float = 0.15
     squeeze: float = 0.05
     hold: int = 200_000
@@ -42,12 +45,14 @@ class PlayoutSettings:
 class Shown:
     """What to show now.
 
-    time: on the sender's clock.  values: [D].  visible: whether a face is there.
-    how: "exact" between frames that follow one another, "bridged" over lost ones, "coarse" next
-    to a mark, "held" while nothing later is known, "neutral" on the way there.
+    time: on the sender's clock.  since: the time that the values are of: `time`, or where nothing
+    later is known yet that of the frame that stands.  values: [D].  visible: whether a face is
+    there.  how: "exact" between frames that follow one another, "bridged" over lost ones, "coarse"
+    next to a mark, "held" while nothing later is known, "neutral" on the way there.
     """
 
     time: int
+    since: int
     values: Values
     visible: bool
     how: str
@@ -88,13 +93,19 @@ class Playout:
             self._transits.popleft()
         self._span, self._loss = frames * self._period, loss
         transits = sorted(t for _, t in self._transits)
-        spread = transits[min(len(transits) - 1, int(len(transits) * (1 - s.late)))] - transits[0]
-        # Frames in between are drawn from both neighbours: one packet must always be ahead, and
-        # as many more as are likely to be lost in a row.
+
+        def within(late: float) -> int:
+            """What all packets but that share take longer than the quickest."""
+            return transits[min(len(transits) - 1, int(len(transits) * (1 - late)))] - transits[0]
+
+        # Frames in between are drawn from both neighbours: the next one should be there mostly.  As
+        # many more must be as are likely to be lost in a row.
+        delay = max(within(s.late), within(s.uneven) + self._span)
         ahead = 1
         while ahead < 4 and loss**ahead > s.late:
             ahead += 1
-        delay = max(s.least, min(s.most, spread + ahead * self._span))
+            delay = within(s.late) + ahead * self._span
+        delay = max(s.least, min(s.most, delay))
         self._target = transits[0] + delay
         if self._lag is None or abs(self._target - self._lag) > 2 * s.most:
             self._lag, self._asked = float(self._target), now
@@ -138,11 +149,11 @@ class Playout:
         at = bisect_right(self._rows, time, key=lambda row: row.time)
         if at == 0:
             row = self._rows[0]
-            return Shown(time, row.values, row.visible, "held")
+            return Shown(time, time, row.values, row.visible, "held")
         before = self._rows[at - 1]
         after = self._rows[at] if at < len(self._rows) else None
         if before.time == time and before.exact:
-            return Shown(time, before.values, before.visible, "exact")
+            return Shown(time, time, before.values, before.visible, "exact")
         if after is not None and after.time - before.time <= s.hold + self._span:
             part = (time - before.time) / (after.time - before.time)
             if not before.visible or not after.visible:
@@ -152,14 +163,14 @@ class Playout:
                 how = "coarse"
             else:
                 how = "exact" if after.time - before.time < 2 * self._period else "bridged"
-            return Shown(time, values, before.visible, how)
+            return Shown(time, time, values, before.visible, how)
         waited = time - before.time - s.hold
         if waited <= 0:
-            return Shown(time, before.values, before.visible, "held")
+            return Shown(time, before.time, before.values, before.visible, "held")
         values = self._mix(self._neutral, before.values, 0.5 ** (waited / s.decay))
         if after is not None and after.time - time < s.blend:
             values = self._mix(after.values, values, (after.time - time) / s.blend)
-        return Shown(time, values, before.visible, "neutral")
+        return Shown(time, before.time, values, before.visible, "neutral")
 
     @staticmethod
     def _mix(first: Values, second: Values, part: float) -> Values:

@@ -298,6 +298,38 @@ def test_concealment_holds_and_then_goes_to_neutral() -> None:
     assert last is not None and last.how == "exact" and last.values[0] == 4.0
 
 
+def arrivals(playout: Playout, transits: list[int], loss: float = 0.0) -> None:
+    """Frames every 40 ms, each that long on its way, microseconds."""
+    for i, transit in enumerate(transits):
+        playout.add(40_000 * i, np.full(1, i, np.float32), True)
+        playout.arrived(40_000 * i + transit, 40_000 * i, 1, loss)
+
+
+def test_the_delay_waits_for_every_frame_and_mostly_for_the_next() -> None:
+    """Of ten frames nine come at once and one 60 ms late: that one sets the delay, and its 60 ms
+    are not asked for once more on top of the next frame's 40."""
+    even, uneven, worse = (Playout(np.zeros(1, np.float32), 40_000) for _ in range(3))
+    arrivals(even, [5_000] * 60)
+    assert even.delay == 40_000
+    arrivals(uneven, ([5_000] * 9 + [65_000]) * 6)
+    assert 60_000 <= round(uneven._target) - 5_000 < 70_000
+    arrivals(worse, ([5_000, 65_000]) * 30)  # often late: the next frame is waited for, too
+    assert round(worse._target) - 5_000 == 100_000
+
+
+def test_a_frame_whose_next_is_late_stands_and_says_since_when() -> None:
+    playout = Playout(np.zeros(1, np.float32), 40_000)
+    arrivals(playout, ([5_000] * 9 + [65_000]) * 6)
+    newest = 40_000 * 59
+    shown = playout.show(newest + 200_000)
+    assert shown is not None and shown.how == "held" and shown.values[0] == 59.0
+    assert shown.since == newest < shown.time
+    exact = Playout(np.zeros(1, np.float32), 40_000)
+    arrivals(exact, [5_000] * 60)
+    between = exact.show(newest + 20_000)
+    assert between is not None and between.how == "exact" and between.since == between.time
+
+
 def test_who_takes_over_begins_where_the_other_stands_and_catches_up() -> None:
     playout = Playout(np.zeros(1, np.float32), 40_000)
     playout.meet(0, -500_000)  # there is nothing to show yet: nothing happens

@@ -117,7 +117,7 @@ def test_an_end_of_a_call_counts_what_it_lacks() -> None:
     weights, recovery = untrained(TINY), Recovery(weights_of(20 / 255))
     data = encode_key(scene(0.1), "av1", 40)
     key = KeyFrame(0, 0, 2, 64, data, 9, recovery.name)
-    shown, pictures = Shown(0, np.zeros(8, np.float32), True, "exact"), []
+    shown, pictures = Shown(0, 0, np.zeros(8, np.float32), True, "exact"), []
     for here, count in ((recovery, 0), (None, 1)):
         end = FallbackEnd(weights, CallFallback(side=64), recovery=here).anew()
         end._keys_in._held[0] = (0, key)

@@ -65,6 +65,7 @@ class FitSettings:
     coarse_weight: float = 0.2
     matte_weight: float = 0.02
     prior_weight: float = 2e-5  # of the corrections' penalty
+    as_tracked: float = 0.3  # share of the frames drawn that are learned without corrections
     smooth_weight: float = 1e-5  # of the density's total variation
     wall_weight: float = 0.03  # of the head's opacity squared where the matte is sure of the wall
     side_weight: float = 0.015  # of the mean square of what neighbours in depth's planes differ by
@@ -231,7 +232,10 @@ class Fit:
     def _batch(self, rows: Tensor) -> tuple[Tensor, Tensor, list[Tensor]]:
         """The rows' states, their penalty, and what `_picture_loss` takes."""
         person = self.person
-        values, penalty = self.states(rows)
+        # A call sends what is tracked, or what comes near it: fields that met corrected states
+        # alone drew it worse the longer they learned.
+        chance = torch.rand(len(rows), generator=self.generator, device=self.device)
+        values, penalty = self.states(rows, chance >= self.settings.as_tracked)
         with torch.no_grad():
             rectangle = head_rectangle(person, person.drive(values))
         near = self.draw.head(rows, rectangle)

@@ -60,15 +60,18 @@ class FittedStates(nn.Module):
             {name: torch.from_numpy(np.array(a, np.float32)) for name, a in arrays.items()}
         )
 
-    def forward(self, rows: Tensor, corrected: bool = True) -> tuple[Tensor, Tensor]:
-        """Rows [B] -> states [B, D], and the corrections' penalty (mean squared units)."""
+    def forward(self, rows: Tensor, corrected: Tensor | bool = True) -> tuple[Tensor, Tensor]:
+        """Rows [B] -> states [B, D], and the corrections' penalty (mean squared units).
+
+        corrected: [B] of which rows, where not of all or (False) of none."""
         expression = self.expression[rows]
         motion = torch.cat([self.rotation[rows], self.translation[rows], self.torso[rows]], -1)
         penalty = motion.new_zeros(())
-        if corrected:
+        if corrected is not False:
             moved, changed = self.motion(rows), self.coefficients(rows)
-            motion = motion + moved * self.units
-            expression = expression + changed * self.COEFFICIENT_UNIT
+            share = 1.0 if corrected is True else corrected.float()[:, None]
+            motion = motion + share * moved * self.units
+            expression = expression + share * changed * self.COEFFICIENT_UNIT
             penalty = moved.square().mean() + changed.square().mean()
         parts = {
             "code": self.embedding(expression),

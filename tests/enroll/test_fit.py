@@ -89,6 +89,25 @@ def test_the_deformation_is_held_to_what_pictures_ask_for(painted):
     assert held < 0.7 * free
 
 
+def test_some_frames_are_learned_as_they_are_tracked(painted):
+    images, track = painted
+    rows = torch.arange(12) % 5
+    drawn = {}
+    for share in (0.0, 0.5, 1.0):
+        settings = replace(SMALL, as_tracked=share)
+        run = Fit(Crops(images, track.time), track, FaceModel.load(), settings)
+        with torch.no_grad():
+            run.states.motion.weight.fill_(1.0)
+            run.states.coefficients.weight.fill_(1.0)
+            drawn[share] = run._batch(rows)[0]
+            tracked, corrected = (run.states(rows, which)[0] for which in (False, True))
+    assert torch.equal(drawn[0.0], corrected) and torch.equal(drawn[1.0], tracked)
+    each = [torch.equal(a, b) for a, b in zip(drawn[0.5], tracked, strict=True)]
+    assert 0 < sum(each) < len(rows)
+    others = [row for row, same in enumerate(each) if not same]
+    assert torch.equal(drawn[0.5][others], corrected[others])
+
+
 def test_what_no_picture_tells_is_kept_even(painted):
     images, track = painted
     uneven = []

@@ -123,7 +123,7 @@ def test_two_programs_see_and_hear_each_other(server, fitted, clip, tmp_path):
             assert ada.poll() is None, told(ada)
             assert time.monotonic() < end, "ada does not join"
             time.sleep(0.2)
-        known = ("--their-key", public_key(bytes(range(32))), "--seconds", "16")
+        known = ("--their-key", public_key(bytes(range(32))), "--seconds", "24")
         bob = told(begin(link, tokens["bob"], tmp_path / "bob", "bob", film, *known))
         ada.send_signal(signal.SIGINT)
         assert "ada-saw.mp4: " in (said := told(ada)) and " 0 pictures" not in said

@@ -46,9 +46,3 @@ class Habit:
         along = np.linalg.solve(self.ends.astype(np.float64), (codes - self.centre).T.astype(float))
         beyond = np.clip(along, -1.0, 1.0) - along
         return np.asarray(codes + (self.ends @ beyond).T, np.float32)
-
-    @property
-    def covariance(self) -> Array:
-        """[K, K] of the enrolment's expressions."""
-        axes = self.ends.astype(np.float64) / DEVIATIONS
-        return np.asarray(axes @ axes.T)

@@ -6,12 +6,12 @@ A real `facewire serve`, two members in a process each, WebRTC between them.  A 
 `facewire call` does, effort 0, from a camera that plays the clip forth and back; a frame's time is
 that of its capture on the machine's monotonic clock, and goes with it over the line.  What is
 shown lies between two frames, so its capture time does, too; where a frame stands since the next
-has not come, it is that frame's.  latency: from that time until the
-picture is drawn, badge and watermark on it.  --both: either films and is shown, as in a call of
-two; both ends and the server then share this machine.  --browser: both ends are the call page in
-Chromium (`benchmarks/browser_latency.py`).  Where the time goes: filmed is from capture until the
-datagrams are on the channel, waits is what playout holds a frame back, drawn is rendering, and
-worked is the CPU's time of it, which holds where the machine has other work, too.
+has not come, it is that frame's.  latency: from that time until the picture is drawn, badge and
+watermark on it.  --both: either films and is shown, as in a call of two; both ends and the server
+then share this machine.  --browser: both ends are the call page in Chromium
+(`benchmarks/browser_latency.py`).  Where the time goes: filmed is from capture until the datagrams
+are on the channel, waits is what playout holds a frame back, drawn is rendering, and worked is the
+CPU's time of it, which holds where the machine has other work, too.
 """
 
 from __future__ import annotations

@@ -12,6 +12,7 @@ from avatar.avatar import Avatar, Consent, StateStatistics
 from avatar.calibration import learned
 from avatar.habit import Habit
 from enroll.inpaint import inpainted
+from enroll.matte import WALL
 from enroll.sensitivity import picture_metric, quantiser_steps, symbol_basis
 from render.metrics import psnr
 from render.tensors import fields_to_arrays, settings_to_json
@@ -24,7 +25,6 @@ _QUANTISATION_SHARE = 0.023
 _LOOKS = 12  # states at which the picture's feeling for the numbers is measured
 _EXAGGERATION = 1.3  # times the enrolment's farthest expression, up to which one is drawn
 _HISTORY = 250  # states of the enrolment that the coder's models learn from: ten seconds
-_WALL = 30  # of a matte's 255: below it a pixel is surely not the person's
 _FRAME = 40_000  # us, the history's interval
 
 
@@ -95,7 +95,7 @@ def _settle_background(fit: Fit) -> None:
     covered = torch.nn.functional.interpolate(
         torch.from_numpy(covered)[None, None], size=plane.shape[:2], mode="bilinear"
     )[0, 0]
-    plane.copy_(torch.from_numpy(inpainted(plane.numpy(), (covered < _WALL).numpy())))
+    plane.copy_(torch.from_numpy(inpainted(plane.numpy(), (covered < WALL).numpy())))
 
 
 def _statistics(fit: Fit, values: torch.Tensor, quality: float) -> StateStatistics:

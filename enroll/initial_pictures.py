@@ -14,13 +14,13 @@ from avatar.face import FaceTrack
 from avatar.morphable import FaceModel
 from enroll.initial import ExpressionBasis
 from enroll.inpaint import inpainted
+from enroll.matte import WALL
 from render.fields.settings import COLOUR
 from render.person import Person
 
 Array = NDArray[Any]
 
 _FRAMES = 40  # enough for a median, few enough to be quick
-_MATTE = 30  # of 255: below it a pixel is surely not the person's
 
 
 def start_pictures(
@@ -37,11 +37,11 @@ def start_pictures(
     matte = np.stack([cv2.resize(track.mask[row], (size, size)) for row in some])
     with torch.no_grad():
         # A wall that the head has always hidden must not show the head once it moves away.
-        background = inpainted(*_median_where(small, matte < _MATTE))
+        background = inpainted(*_median_where(small, matte < WALL))
         person.background.plane.copy_(_as_colour(background)[None])
         cells = person.settings.torso_plane
         torso = person.torso.plane
-        torso[0, ..., COLOUR] = _as_colour(_sized(_median_where(small, matte >= _MATTE)[0], cells))
+        torso[0, ..., COLOUR] = _as_colour(_sized(_median_where(small, matte >= WALL)[0], cells))
         share = _sized(matte.mean(0).astype(np.float32) / 255.0, cells).clip(0.02, 0.98)
         torso[0, ..., 0] = torch.from_numpy(np.log(share / (1 - share))).float().clamp(-3.0, 3.0)
         face = _as_colour(_unwrapped(person, images, track, model, basis, some))

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from enroll.landmarks import quiet_mediapipe
 
 INPUT = 256  # the network's own input size: a larger picture only costs time
+WALL = 30  # of 255: below it a pixel is surely not the person's
 
 
 class MatteSource(Protocol):

@@ -51,7 +51,7 @@ def torso_reference(grey: Array, mask: Array, chin: float) -> Array:
 
 
 def middle_of(reference: Array) -> Array:
-    """[2] window: the middle of a reference's torso, of the whole picture where it shows none."""
+    """[2] window: a reference torso's middle; where it shows none, where one mostly is."""
     rows, columns = np.nonzero(reference)
     if not len(rows):
         return np.array([0.5, 0.85])

@@ -24,14 +24,7 @@ from enroll.numbers import columns_of
 from enroll.observe import Observations, Observer, observe, over_window
 from enroll.pose_fit import PoseFit, Poses
 from enroll.reading import boxes, confidence_of, read_frames
-from enroll.scene import (
-    Scene,
-    TrackPrior,
-    TrackSettings,
-    find_scene,
-    in_window,
-    shoulders_of,
-)
+from enroll.scene import Scene, TrackPrior, TrackSettings, find_scene, in_window, shoulders_of
 from enroll.smooth import KalmanFilter
 from enroll.track_live import CausalTracker, TrackedFrame
 

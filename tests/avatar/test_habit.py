@@ -27,8 +27,9 @@ def test_an_axis_ends_where_it_ends_and_the_others_are_let_be() -> None:
     np.testing.assert_allclose(got @ AXES[:, 3], DEVIATIONS * SPREAD[3], rtol=0.1)
 
 
-def test_the_covariance_is_that_of_the_enrolment() -> None:
-    np.testing.assert_allclose(HABIT.covariance, np.cov(CODES, rowvar=False), atol=1e-4)
+def test_the_ends_are_three_deviations_along_the_enrolments_axes() -> None:
+    axes = HABIT.ends / DEVIATIONS
+    np.testing.assert_allclose(axes @ axes.T, np.cov(CODES, rowvar=False), atol=1e-4)
 
 
 def test_a_face_that_never_moved_has_an_end_in_every_direction() -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time as clock
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -23,8 +23,8 @@ from enroll.track_live import CausalTracker
 from service.calls.badge import badge_height, badged
 from service.display import check_display, left, shown
 from service.latest import Latest
+from service.live_refiner import LiveRefiner, LiveRefineSettings
 from service.receiver import Renderer
-from service.refine import Refiner
 from service.states import states_of
 from service.traffic import Rate
 from service.video_out import container_of, playable_size, video_file
@@ -95,7 +95,10 @@ class Mirror:
         self._stream = StreamWriter(self._sent, header)  # type: ignore[arg-type]
         view = View(settings.size, settings.size)
         self._renderer = Renderer(avatar, view, settings.device, deadline)
-        self._refiner = Refiner(avatar, device=settings.device) if settings.effort else None
+        self._refiner: LiveRefiner | None = None
+        if settings.effort:
+            looks = LiveRefineSettings() if deadline else LiveRefineSettings(share=1.0)
+            self._refiner = LiveRefiner(avatar, looks, settings.device)
         self.rate = Rate()
 
     def step(self, frame: Frame) -> Reflection:
@@ -108,9 +111,7 @@ class Mirror:
         if owner is False:
             return self._stopped(frame, row.window, bool(states.visible[0]))
         if self._refiner is not None:
-            window = cut_window(frame.image, row.window, self._refiner.size)
-            better = self._refiner.refine(window[None], row.mask, states.values, states.visible)
-            states = replace(states, values=better)
+            states = self._refiner.step(frame, row, states)
         before = self._sent.bytes
         visible = bool(states.visible[0])
         packets = self._encoder.encode(frame.time, states.values[0], visible)

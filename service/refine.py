@@ -10,7 +10,8 @@ with C the rendered colour of ray r (003 Eq. 2), I the camera's, w a Cauchy weig
 the face must not bend it), u what the tracker is off by, and v how fast that changes: what keeps
 the bits few.  Gauss-Newton steps; J^T J is measured once for an avatar, over a few frames, and
 taken as the same in all, as in the inverse-compositional algorithm (Baker and Matthews, IJCV
-2004), so that a step costs one backward pass.
+2004), so that a step costs one backward pass.  A recording's are looked at for it; who films live
+asks for it before the first frame, from the avatar's own pictures.
 
 Letters: F frames, S the pictures' side in pixels, D numbers of a state, R rays a frame.
 """
@@ -31,10 +32,13 @@ from enroll.cuts import CutWatch
 from render.person import SamplingSettings
 from render.portrait import chosen_device
 from render.tensors import fields_of
+from service.looks import Looks
 from service.trajectory import smoothest
 
 Array = NDArray[Any]
 _LOOKS = 6  # frames whose curvature is measured
+_SMALL = 128  # pixels a side of the avatar's pictures that are looked at beforehand
+_APART = 5  # levels of 255 by which the person differs from the wall in their own picture
 SIZE = 256  # pictures looked at have at most so many pixels a side
 
 
@@ -91,8 +95,9 @@ class Refiner:
         self._uncertain = _uncertainty(avatar, settings)
         self._prior = np.diag(self._uncertain**-2.0)
         self._steady = self._prior / settings.steady**2
-        self._noise = settings.noise
-        self._curvature: Array | None = None  # [D, D]
+        self._mean = np.asarray(avatar.statistics.mean)
+        self._noise: float | None = None
+        self._curvature: Array | None = None  # J^T J [D, D]
         self._last: Array | None = None  # correction [D] of the frame before
         self._cuts = CutWatch()
 
@@ -111,17 +116,51 @@ class Refiner:
         for run in _runs(visible, cut):
             if run.start > 0 or cut[run.start]:
                 self._last = None
-            pictures = _Pictures(images[run], masks[run], self._generator)
+            pictures = Looks(images[run], masks[run], self._generator)
             out[run] += self._corrections(pictures, out[run])
         if len(visible) and not visible[-1]:
             self._last = None
         return out
 
-    def _corrections(self, pictures: _Pictures, values: Array) -> Array:
-        if self._curvature is None:
-            # Of several looks where there are any; live, there is no later frame.
-            some = np.unique(np.linspace(0, len(values) - 1, _LOOKS).astype(int))
-            self._curvature = self._measured(pictures, values, some)
+    def get_ready(self) -> None:
+        """Measures the curvature at states about the enrolment's mean, in the avatar's own
+        pictures, and compiles what looking takes: a second or more, which a call that is filmed
+        live has before its first frame."""
+        rng = np.random.default_rng(self.settings.seed)
+        away = self._uncertain * rng.normal(size=(_LOOKS, len(self._mean)))
+        values = (self._mean + away).astype(np.float32)
+        images, masks = self._seen(values)
+        pictures, rows = Looks(images, masks, self._generator), np.arange(_LOOKS)
+        points, _ = pictures.rays(rows, self.settings.rays)
+        self._curvature = self._measured(values, points)
+        self._slopes(pictures, values, rows[:1], np.zeros_like(values[:1]))
+
+    def carried(self, values: Array, visible: NDArray[np.bool_]) -> Array:
+        """A frame [1, D] that nobody looks at: what the tracker was off by in the one before, it
+        mostly is in this one."""
+        if self._last is None or not visible[0]:
+            return np.array(values, np.float32)
+        return (values + self._last).astype(np.float32)
+
+    @torch.no_grad()
+    def _seen(self, values: Array) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
+        """The avatar's own pictures [F, S, S, 3], and where the person is in them [F, S, S]."""
+        side = (torch.arange(_SMALL, device=self._device) + 0.5) / _SMALL
+        points = torch.cartesian_prod(side, side).flip(-1).expand(len(values), -1, -1)
+        states = torch.from_numpy(values).to(self._device)
+        colours = self._person.colours(states, points, self.settings.sampling)
+        apart = (colours - self._person.background(points)).abs().amax(-1) > _APART / 255.0
+        shape = (len(values), _SMALL, _SMALL)
+        return _levels(colours).reshape(*shape, 3), _levels(apart.float()).reshape(shape)
+
+    def _corrections(self, pictures: Looks, values: Array) -> Array:
+        # Of several looks where there are any; live, there is no later frame.
+        some = np.unique(np.linspace(0, len(values) - 1, _LOOKS).astype(int))
+        if self._noise is None:
+            points, colours = pictures.rays(some, self.settings.rays)
+            if self._curvature is None:
+                self._curvature = self._measured(values[some], points)
+            self._noise = self._noise_of(values[some], points, colours)
         before = last = self._last
         rows = np.arange(len(values))
         starts, slopes = np.empty(values.shape), np.empty(values.shape)
@@ -138,16 +177,18 @@ class Refiner:
 
     def _smoothest(self, slopes: Array, at: Array, before: Array | None) -> Array:
         """One Gauss-Newton step of the corrections [F, D] of adjoining frames."""
-        assert self._curvature is not None
-        return smoothest(self._curvature, slopes, at, self._prior, self._steady, before)
+        assert self._curvature is not None and self._noise is not None
+        known = 1.0 / (self.settings.correlation * self._noise**2)
+        curvature, slopes = known * self._curvature, known * slopes
+        return smoothest(curvature, slopes, at, self._prior, self._steady, before)
 
-    def _sloped(self, pictures: _Pictures, values: Array, at: Array) -> Array:
+    def _sloped(self, pictures: Looks, values: Array, at: Array) -> Array:
         """`_slopes` of all frames, some at once."""
         parts = np.array_split(np.arange(len(at)), -(-len(at) // self.settings.frames))
         return np.concatenate([self._slopes(pictures, values, part, at[part]) for part in parts])
 
-    def _slopes(self, pictures: _Pictures, values: Array, rows: Array, moved: Array) -> Array:
-        """Gradient [F, D] of the pictures' term in the states."""
+    def _slopes(self, pictures: Looks, values: Array, rows: Array, moved: Array) -> Array:
+        """Gradient [F, D] of half the colours' weighted squares in the states."""
         s = self.settings
         points, colour = pictures.rays(rows, s.rays)
         state = torch.from_numpy(values[rows] + moved).float().to(self._device)
@@ -156,20 +197,19 @@ class Refiner:
         away = away - colour.to(self._device)
         with torch.no_grad():
             weight = 1.0 / (1.0 + away.square().sum(-1, keepdim=True) / s.outlier**2)
-        (weight * away.square()).sum().backward()
-        scale = 1.0 / (2.0 * s.correlation * self._noise**2)
-        return np.asarray(scale * state.grad.cpu().numpy(), np.float64)  # type: ignore[union-attr]
+        (0.5 * (weight * away.square()).sum()).backward()
+        assert state.grad is not None
+        return np.asarray(state.grad.cpu().numpy(), np.float64)
 
     @torch.no_grad()
-    def _measured(self, pictures: _Pictures, values: Array, rows: Array) -> Array:
-        """J^T J [D, D] by finite differences, a mean over a few frames.  Sets the noise."""
+    def _measured(self, values: Array, points: Tensor) -> Array:
+        """J^T J [D, D] at states [F, D] and points [F, R, 2], by finite differences, a mean over
+        the frames."""
         s = self.settings
         total = np.zeros((values.shape[1],) * 2)
-        points, colours = pictures.rays(rows, s.rays)
-        away = []
-        for row, looked, filmed in zip(rows, points.to(self._device), colours, strict=True):
-            small = 0.25 * self._uncertain
-            state = np.concatenate([values[row][None], values[row] + np.diag(small)])
+        small = 0.25 * self._uncertain
+        for value, looked in zip(values, points.to(self._device), strict=True):
+            state = np.concatenate([value[None], value + np.diag(small)])
             states = torch.from_numpy(state).float().to(self._device)
             seen = torch.cat(
                 [
@@ -179,50 +219,16 @@ class Refiner:
             ).cpu()
             slopes = (seen[1:] - seen[:1]).flatten(1).double().numpy() / small[:, None]
             total += slopes @ slopes.T
-            away.append((seen[0] - filmed).abs())
-        deviation = 1.4826 * float(torch.cat(away).median())
-        self._noise = s.noise * max(1.0, deviation / s.alike)
-        return np.asarray(total / (len(rows) * s.correlation * self._noise**2))
+        return np.asarray(total / len(values))
 
-
-class _Pictures:
-    """What the camera saw, looked at where it tells most: at edges, of the person alone."""
-
-    def __init__(
-        self, images: NDArray[np.uint8], masks: NDArray[np.uint8], generator: torch.Generator
-    ) -> None:
-        self._images = torch.from_numpy(np.ascontiguousarray(images))
-        self._masks = torch.from_numpy(np.ascontiguousarray(masks))
-        self._generator = generator
-
-    def rays(self, rows: Array, count: int) -> tuple[Tensor, Tensor]:
-        """Window points [B, R, 2] and the colours there [B, R, 3], 0..1."""
-        images = self._images[torch.from_numpy(rows)]
-        size = images.shape[1]
-        grey = images.float().mean(-1)
-        edge = torch.full_like(grey, 2.5)  # of 255: flat skin counts, too
-        edge[:, :, 1:-1] += (grey[:, :, 2:] - grey[:, :, :-2]).abs()
-        edge[:, 1:-1] += (grey[:, 2:] - grey[:, :-2]).abs()
-        masks = self._masks[torch.from_numpy(rows)][:, None].float()
-        # Half a cell wider than the mask: outlines tell where a head is.
-        wide = torch.nn.functional.max_pool2d(masks, 3, 1, 1)
-        person = torch.nn.functional.interpolate(wide, size=(size, size), mode="bilinear")[:, 0]
-        chance = (edge * (person > 77.0)).flatten(1) + 1e-6
-        pixels = _drawn(chance, min(count, size * size), self._generator)
-        points = torch.stack([pixels % size, pixels // size], dim=-1)
-        flat = images.flatten(1, 2)
-        colour = flat.gather(1, pixels[..., None].expand(-1, -1, 3)).float() / 255.0
-        return (points.float() + 0.5) / size, colour
-
-
-def _drawn(chance: Tensor, count: int, generator: torch.Generator) -> Tensor:
-    """Of each row [B, N] `count` places, as often as they are likely [B, count].  Systematic
-    sampling (Madow and Madow, Ann. Math. Stat. 1944): one draw a stretch of equal chance, so that
-    they spread, for a twentieth of what `torch.multinomial` costs."""
-    below = chance.cumsum(1)
-    stretch = torch.arange(count) + torch.rand(len(chance), count, generator=generator)
-    places = torch.searchsorted(below, stretch * (below[:, -1:] / count))
-    return places.clamp_(max=chance.shape[1] - 1)  # rounding may go one beyond
+    @torch.no_grad()
+    def _noise_of(self, values: Array, points: Tensor, colours: Tensor) -> float:
+        """The deviation of colours [F, R, 3] that are filmed, 0..1."""
+        s = self.settings
+        states = torch.from_numpy(values).float().to(self._device)
+        seen = self._person.colours(states, points.to(self._device), s.sampling).cpu()
+        deviation = 1.4826 * float((seen - colours).abs().median())
+        return s.noise * max(1.0, deviation / s.alike)
 
 
 def _uncertainty(avatar: Avatar, settings: RefineSettings) -> Array:
@@ -236,6 +242,10 @@ def _uncertainty(avatar: Avatar, settings: RefineSettings) -> Array:
         if columns.stop > columns.start:
             out[columns] = own
     return out
+
+
+def _levels(picture: Tensor) -> NDArray[np.uint8]:
+    return (255.0 * picture).clamp(0, 255).byte().cpu().numpy()
 
 
 def _grey(image: NDArray[np.uint8]) -> NDArray[np.uint8]:

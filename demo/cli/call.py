@@ -57,6 +57,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "first microphone on Linux and macOS), and none that is heard goes into -o; the server, "
         "which passes sound on, could listen",
     )
+    parser.add_argument(
+        "--effort",
+        type=int,
+        default=1,
+        choices=(0, 1),
+        help="0: send what was tracked; 1: corrected by the avatar's own picture, as often as this "
+        "machine has time for it (default: 1)",
+    )
     parser.add_argument("--window", action="store_true", help="a window as well")
     parser.add_argument("--size", type=int, default=256, metavar="N", help="pixels a side")
     parser.add_argument(
@@ -81,10 +89,11 @@ def run(arguments: argparse.Namespace) -> None:
     source = camera if camera.isdigit() else input_file(camera, "video")
     inputs = tuple(filter(None, (mine, *theirs)))
     target = output_file(arguments.output, ".mp4", inputs=inputs) if arguments.output else None
-    from service.calls.headless import attend
+    from service.calls.headless import AttendSettings, attend
     from service.calls.outputs import CameraOutput, WindowOutput, closed, file_output
 
-    size, sound, seconds = arguments.size, not arguments.no_audio, arguments.seconds
+    size, sound = arguments.size, not arguments.no_audio
+    settings = AttendSettings(size, arguments.seconds, sound, known, arguments.effort)
     with ExitStack() as stack:
         outputs: list[Any] = []
         if arguments.virtual_camera is not None:
@@ -95,11 +104,7 @@ def run(arguments: argparse.Namespace) -> None:
             outputs.append(stack.enter_context(closed(WindowOutput())))
         if target is not None:
             outputs.append(stack.enter_context(file_output(target, size, sound)))
-        told = asyncio.run(
-            attend(
-                base, room, token, source, mine, theirs, outputs, size, seconds, say, sound, known
-            )
-        )
+        told = asyncio.run(attend(base, room, token, source, mine, theirs, outputs, say, settings))
     if told.identity == "unverified":
         say("The other's avatar names no signing key: nothing proves that it was moved by them.")
     elif not told.pictures and told.identity == "unknown":

@@ -14,7 +14,7 @@ import secrets
 import threading
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from avatar.avatar import Avatar
 from avatar.errors import FormatError
@@ -35,6 +35,9 @@ from service.calls.pace import Pace, PaceSettings
 from service.calls.screen import Scene
 from service.states import states_of
 from service.traffic import Rate
+
+if TYPE_CHECKING:  # one who only looks, or relays, needs no torch
+    from service.live_refiner import LiveRefiner
 
 # What changes a sealed datagram is noticed, so that it needs no checksum of its own.
 _SENDING, _RECEIVING = SenderSettings(check=False), ReceiverSettings(check=False)
@@ -73,7 +76,8 @@ class FaceEnd:
     """mine: the avatar of who is filmed, None for one who only looks.  theirs: avatars that are
     at hand for what comes.  watch: whether the face that is filmed is the enrolled one; without it
     that is taken for granted.  room: of the call.  seed: the signing key of `mine`'s owner.
-    fallback: shows a face while no avatar can.  pace: how much is sent follows the network by
+    fallback: shows a face while no avatar can.  refiner: makes what is tracked better before it is
+    sent, of `mine`.  pace: how much is sent follows the network by
     these; None sends the same whatever comes back.  known: public signing keys of those who are
     called; where there are any, nothing is sent to, or taken from, an end that greets unsigned by
     them."""
@@ -88,10 +92,12 @@ class FaceEnd:
         fallback: FallbackEnd | None = None,
         pace: PaceSettings | None = _PACING,
         known: Collection[str] = (),
+        refiner: LiveRefiner | None = None,
     ) -> None:
         self._lock = threading.RLock()
         self._watch = watch
         self._known = frozenset(known)
+        self._refiner = refiner
         self._pacing = pace
         self._mine = mine
         self._avatars = {bytes.fromhex(a.digest)[:DIGEST]: a for a in theirs}
@@ -209,6 +215,8 @@ class FaceEnd:
         if self._watch is not None:
             owner = self._watch.step(now, frame.image, tracked.points)
         states = states_of(tracked.row, mine)
+        if self._refiner is not None and owner is not False:
+            states = self._refiner.step(frame, tracked.row, states)
         with self._lock:
             sender = self._sender
             assert sender is not None

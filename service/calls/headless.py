@@ -30,6 +30,20 @@ _SHARE = 0.9  # of a picture's time that may go into rendering it
 
 
 @dataclass(frozen=True)
+class AttendSettings:
+    """size: pixels a side of what is shown.  seconds: then leave.  sound: of the source is sent, a
+    video's own or what the microphone beside a camera hears.  known: public signing keys of those
+    who are called.  effort: 1 looks at what the avatar will show, as often as there is time, and
+    corrects what was tracked; 0 does not."""
+
+    size: int = 256
+    seconds: float = 60.0
+    sound: bool = True
+    known: Collection[str] = ()
+    effort: int = 1
+
+
+@dataclass(frozen=True)
 class Attended:
     """sent, received: kbit/s over the whole call.  identity: of the other, as `FaceEnd` has it,
     or "stranger"."""
@@ -89,24 +103,21 @@ async def attend(
     mine: Path | None,
     theirs: Sequence[Path],
     outputs: Sequence[Output],
-    size: int,
-    seconds: float,
     tell: Callable[[str], None],
-    sound: bool = True,
-    known: Collection[str] = (),
+    settings: AttendSettings = AttendSettings(),
 ) -> Attended:
     """Takes part and shows what is seen on all outputs; SIGINT and SIGTERM end the call, and so
     does whoever closes one of them.
 
     mine: None sends by the fallback alone.  theirs: avatars at hand; others come by grant.  Where
-    all of them name a signer, or there are `known` signing keys, the call is with these people
-    alone.  sound: of the source is sent, a video's own or what the microphone beside a camera
-    hears.  tell: is given, in plain words, what stops an avatar or the call while it does.
+    all of them name a signer, or there are known signing keys, the call is with these people
+    alone.  tell: is given, in plain words, what stops an avatar or the call while it does.
 
     Raises InputError, AccessError, VideoError, ArchiveError for an avatar that is damaged,
     MissingError where there is neither avatar nor fallback, and what `seed_for` raises.
     """
     from enroll.capture import open_video
+    from service.live_refiner import LiveRefiner
 
     fallback = fallback_at_hand()
     if mine is None and fallback is None:
@@ -114,20 +125,21 @@ async def attend(
             "there is no avatar, and no weights of the fallback that does without one",
             "Name one: --avatar FILE.  Or train: facewire train-mttf CLIPS -o WEIGHTS",
         )
-    avatar = watch = None
+    avatar = watch = refiner = None
     seed = b""
     if mine is not None:
         avatar = read_avatar(mine)
         seed, watch = seed_for(avatar, mine), watch_beside(mine)
+        refiner = LiveRefiner(avatar) if settings.effort else None
     held = [read_avatar(path) for path in theirs]
     for one in held:
         get_ready(one)
     signers = {one.signer for one in held}
-    people = {*known, *(signers if all(signers) else ())}
-    end = FaceEnd(avatar, held, watch, room, seed, fallback, known=people)
+    people = {*settings.known, *(signers if all(signers) else ())}
+    end = FaceEnd(avatar, held, watch, room, seed, fallback, known=people, refiner=refiner)
     video = open_video(source)
-    spoken = _spoken(source, video.info, tell) if sound else None
-    screen, count = screen_of(size), 0
+    spoken = _spoken(source, video.info, tell) if settings.sound else None
+    screen, count = screen_of(settings.size), 0
     listening = [cast(Hearing, output) for output in outputs if output.hears]
     live = [output for output in outputs if output.live]
     leave, loop = asyncio.Event(), asyncio.get_running_loop()
@@ -158,7 +170,7 @@ async def attend(
             lent = Lent(end, Leases(base, token), tell)
             beside = [asyncio.create_task(work) for work in (_tell(line, tell, leave), lent.keep())]
             try:
-                await take_part(line, video, avatar, draw, show, seconds, leave, _RATE)
+                await take_part(line, video, avatar, draw, show, settings.seconds, leave, _RATE)
             finally:
                 for task in beside:
                     task.cancel()

@@ -14,9 +14,11 @@ import torch
 from avatar.avatar import Avatar
 from avatar.errors import InputError
 from avatar.face import EXPRESSIONS, FaceStates, FaceTrack
+from enroll.capture import Frame
 from render.fields.settings import COLOUR
 from render.person import SamplingSettings
 from render.portrait import Portrait, RenderSettings
+from service.live_refiner import LiveRefiner, LiveRefineSettings
 from service.refine import Refiner, RefineSettings
 from service.refined_states import refined
 from service.trajectory import smoothest
@@ -57,6 +59,20 @@ def call(avatar):
     tracked = true.copy()
     tracked[:, PLACE] += [0.003, -0.002]
     return true, tracked, images, np.full((FRAMES, 64, 64), 255, np.uint8)
+
+
+def track_of(avatar, time, masks):
+    """Of frames in which nothing but the mask is looked at."""
+
+    def none(*shape):
+        return np.zeros((len(time), *shape), np.float32)
+
+    return FaceTrack(
+        time=time, expression=none(EXPRESSIONS), rotation=none(3), translation=none(3),
+        gaze=none(4), lids=none(2), torso=none(4), confidence=np.ones(len(time), np.float32),
+        box=none(4), mask=masks, identity=np.zeros(4, np.float32), camera=avatar.camera,
+        window=avatar.window,
+    )  # fmt: skip
 
 
 def off(values, true):
@@ -166,15 +182,8 @@ def test_nothing_goes_on_over_a_cut(avatar, call, same_take):
 def test_a_video_is_looked_at_again(avatar, call, make_video):
     true, tracked, images, masks = call
     video = make_video(images)
-    time, none = np.arange(FRAMES, dtype=np.int64) * 40_000, np.zeros
-    track = FaceTrack(
-        time=time, expression=none((FRAMES, EXPRESSIONS), np.float32),
-        rotation=none((FRAMES, 3), np.float32), translation=none((FRAMES, 3), np.float32),
-        gaze=none((FRAMES, 4), np.float32), lids=none((FRAMES, 2), np.float32),
-        torso=none((FRAMES, 4), np.float32), confidence=np.ones(FRAMES, np.float32),
-        box=none((FRAMES, 4), np.float32), mask=masks, identity=none(4, np.float32),
-        camera=avatar.camera, window=avatar.window,
-    )  # fmt: skip
+    time = np.arange(FRAMES, dtype=np.int64) * 40_000
+    track = track_of(avatar, time, masks)
     states = FaceStates(time, tracked, np.ones(FRAMES, bool), LAYOUT)
     assert refined(states, track, video, avatar, 0) is states
     got = refined(states, track, video, avatar, 1)
@@ -183,3 +192,53 @@ def test_a_video_is_looked_at_again(avatar, call, make_video):
         refined(states, track, video, avatar, 7)
     with pytest.raises(InputError, match="same frames"):
         refined(states, replace(track, time=time + 1), video, avatar, 1)
+
+
+class Clock:
+    """Seconds that pass by a look."""
+
+    def __init__(self, cost: float) -> None:
+        self.now, self.cost, self.asked = 0.0, cost, 0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+def filmed_live(avatar, call, cost, share=0.5, period=0.04):
+    """(states sent, frames looked at), where a look takes `cost` seconds of a frame's 0.04."""
+    _, tracked, images, masks = call
+    clock = Clock(cost)
+    live = LiveRefiner(avatar, LiveRefineSettings(share, SETTINGS), "cpu", clock)
+    look = live._refiner.refine
+
+    def slow(*words):
+        clock.now += cost
+        return look(*words)
+
+    live._refiner.refine = slow
+    sent = []
+    for t in range(FRAMES):
+        clock.now = period * t
+        one = slice(t, t + 1)
+        row = track_of(avatar, np.array([t]), masks[one])
+        state = FaceStates(np.array([t]), tracked[one].astype(np.float32), np.ones(1, bool), LAYOUT)
+        sent.append(live.step(Frame(images[t], t), row, state).values[0])
+    return np.array(sent), live.looked
+
+
+def test_a_live_call_is_refined_as_it_is_filmed(avatar, call):
+    true, tracked, _, _ = call
+    got, looked = filmed_live(avatar, call, cost=0.015)
+    assert looked == FRAMES
+    assert off(got[4:], true[4:]) < 0.5 * off(tracked[4:], true[4:])
+
+
+def test_where_looks_take_long_frames_between_are_corrected_as_the_last_one(avatar, call):
+    true, tracked, _, _ = call
+    got, looked = filmed_live(avatar, call, cost=0.03)
+    assert looked == FRAMES // 2
+    between = np.arange(5, FRAMES, 2)
+    moved = got - tracked
+    np.testing.assert_allclose(moved[between], moved[between - 1], atol=1e-6)
+    assert off(got[between], true[between]) < 0.5 * off(tracked[between], true[between])
+    assert filmed_live(avatar, call, cost=0.03, share=1.0)[1] == FRAMES

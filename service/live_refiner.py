@@ -1,0 +1,56 @@
+"""Closed-loop encoding of a call while it is filmed: of as many frames as there is time for.
+
+What the tracker is off by changes slowly, so a frame that is not looked at is corrected as the one
+before was, which costs nothing.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+
+from avatar.avatar import Avatar
+from avatar.face import FaceStates, FaceTrack
+from enroll.capture import Frame
+from enroll.crops import cut_window
+from service.refine import Refiner, RefineSettings
+
+
+@dataclass(frozen=True)
+class LiveRefineSettings:
+    """share: of the time that goes by, how much may go into looking; 1 looks at every frame."""
+
+    share: float = 0.5
+    look: RefineSettings = RefineSettings()
+
+
+class LiveRefiner:
+    """One person before one camera.  clock: seconds, of any epoch."""
+
+    def __init__(
+        self,
+        avatar: Avatar,
+        settings: LiveRefineSettings = LiveRefineSettings(),
+        device: str = "auto",
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        """Takes a second or more; so that the first frame does not."""
+        self._refiner = Refiner(avatar, settings.look, device)
+        self._refiner.get_ready()
+        self._share = settings.share
+        self._clock = clock
+        self._due = -float("inf")
+        self.looked = 0  # frames so far
+
+    def step(self, frame: Frame, track: FaceTrack, states: FaceStates) -> FaceStates:
+        """The next frame's states (one row), better than tracked.  track: its row."""
+        begun = self._clock()
+        if begun < self._due:
+            values = self._refiner.carried(states.values, states.visible)
+            return replace(states, values=values)
+        window = cut_window(frame.image, track.window, self._refiner.size)[None]
+        values = self._refiner.refine(window, track.mask, states.values, states.visible)
+        self._due = begun + (self._clock() - begun) / self._share
+        self.looked += 1
+        return replace(states, values=values)

@@ -34,6 +34,8 @@ _GROW = 2  # cells of a matte about a person that are not looked at either
 _LEAST = 0.1  # of the frames must show a place
 _HIDDEN = 0.1  # what a place counts that the person always hid: edges of it may come to be seen
 _ABOUT = 0.04  # of the window's side: what detail is measured against
+_BORDER = 0.015  # of it: the matte leaks, so that what was hidden takes after means, not its edge
+_OTHER = 1.5  # times the detail of a room in what is to be added to the learned: it is another room
 
 Array = NDArray[Any]
 
@@ -180,21 +182,31 @@ def _off(learned: Array, room: Room) -> Array:
     grew darker is darker there, too; of another wall it shows what is around."""
     known = room.seen > 0
     off = np.where(known[..., None], room.picture - learned, 0.0)
-    if _detail(off, known) < _detail(room.picture, known):
-        return inpainted(off, known)
-    return np.asarray(inpainted(room.picture, known) - learned)
+    if _detail(off, known) < _OTHER * _detail(room.picture, known):
+        return _filled(off, known)
+    return np.asarray(_filled(room.picture, known) - learned)
+
+
+def _filled(picture: Array, known: Array) -> Array:
+    mean, near = _means(picture, known, _BORDER)
+    return inpainted(np.where(known[..., None], picture, mean), known | (near > 0.05))
 
 
 def _detail(picture: Array, known: Array) -> float:
     """Squared levels between what is known and its surroundings' mean."""
+    mean, _ = _means(picture, known, _ABOUT)
+    return float(np.square((picture - mean)[known]).sum())
+
+
+def _means(picture: Array, known: Array, about: float) -> tuple[Array, Array]:
+    """What is known about each place [S, S, 3], and how much that is [S, S], 0 .. 1."""
     import cv2
 
     weight = known.astype(np.float32)
-    about = (0, 0), _ABOUT * len(picture)
-    near = cv2.GaussianBlur(weight, *about)[..., None]
-    mean = cv2.GaussianBlur((picture * weight[..., None]).astype(np.float32), *about)
-    away = picture - mean / np.maximum(near, 1e-6)
-    return float(np.square(away[known]).sum())
+    deviation = about * len(picture)
+    near = cv2.GaussianBlur(weight, (0, 0), deviation)
+    total = cv2.GaussianBlur((picture * weight[..., None]).astype(np.float32), (0, 0), deviation)
+    return total / np.maximum(near, 1e-6)[..., None], near
 
 
 def _smooth(x: Array) -> Array:

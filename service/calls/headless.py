@@ -117,7 +117,6 @@ async def attend(
     MissingError where there is neither avatar nor fallback, and what `seed_for` raises.
     """
     from enroll.capture import open_video
-    from service.live_refiner import LiveRefiner
 
     fallback = fallback_at_hand()
     if mine is None and fallback is None:
@@ -130,7 +129,10 @@ async def attend(
     if mine is not None:
         avatar = read_avatar(mine)
         seed, watch = seed_for(avatar, mine), watch_beside(mine)
-        refiner = LiveRefiner(avatar) if settings.effort else None
+        if settings.effort:
+            from service.live_refiner import LiveRefiner
+
+            refiner = LiveRefiner(avatar)
     held = [read_avatar(path) for path in theirs]
     for one in held:
         get_ready(one)

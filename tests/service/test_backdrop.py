@@ -111,6 +111,22 @@ def test_what_the_person_always_hid_takes_after_its_surroundings(avatar) -> None
     assert np.abs(shown - 0.7 * wall)[40:56, 24:30].mean() < 10  # where all about it is hidden
 
 
+def test_a_wall_that_changed_in_part_is_still_the_enrolled_one_behind_the_person(avatar) -> None:
+    """A studio's bars, fainter than enrolled, beside moving graphics."""
+    barred = np.full((SIDE, SIDE, 3), 110.0)
+    barred[:, np.arange(SIDE) % 16 < 6] = 190.0
+    avatar = replace(avatar, tensors={PLANE: (barred / 255.0)[None].astype(np.float32)})
+    graphics = np.where(np.arange(SIDE) % 14 < 7, -25.0, 25.0)[:, None, None]
+    seen = np.ones((SIDE, SIDE))
+    seen[16:, 20:44] = 0.0
+    call = 0.4 * barred + 0.6 * barred.mean() + graphics
+    packet = background_packet(Room(call, seen), avatar)
+    assert packet is not None
+    hidden = wall_of(with_background(avatar, packet))[24:, 24:40]
+    kept, enrolled = (np.abs(np.diff(x, axis=1)).mean() for x in (hidden, barred[24:, 24:40]))
+    assert kept > 0.7 * enrolled
+
+
 def test_behind_a_person_in_another_room_nothing_of_the_enrolled_one_is_left(avatar) -> None:
     """A window's bars that were seen at enrolment, where the person sits now."""
     barred = wall_of(avatar)

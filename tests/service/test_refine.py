@@ -194,31 +194,22 @@ def test_a_video_is_looked_at_again(avatar, call, make_video):
         refined(states, replace(track, time=time + 1), video, avatar, 1)
 
 
-class Clock:
-    """Seconds that pass by a look."""
-
-    def __init__(self, cost: float) -> None:
-        self.now, self.cost, self.asked = 0.0, cost, 0
-
-    def __call__(self) -> float:
-        return self.now
-
-
 def filmed_live(avatar, call, cost, share=0.5, period=0.04):
     """(states sent, frames looked at), where a look takes `cost` seconds of a frame's 0.04."""
     _, tracked, images, masks = call
-    clock = Clock(cost)
-    live = LiveRefiner(avatar, LiveRefineSettings(share, SETTINGS), "cpu", clock)
+    now = 0.0
+    live = LiveRefiner(avatar, LiveRefineSettings(share, SETTINGS), "cpu", lambda: now)
     look = live._refiner.refine
 
     def slow(*words):
-        clock.now += cost
+        nonlocal now
+        now += cost
         return look(*words)
 
     live._refiner.refine = slow
     sent = []
     for t in range(FRAMES):
-        clock.now = period * t
+        now = period * t
         one = slice(t, t + 1)
         row = track_of(avatar, np.array([t]), masks[one])
         state = FaceStates(np.array([t]), tracked[one].astype(np.float32), np.ones(1, bool), LAYOUT)

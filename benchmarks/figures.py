@@ -30,6 +30,7 @@ from benchmarks.beyond import beyond
 from benchmarks.efforts import EFFORTS
 from benchmarks.lab import QUALITY, Lab, number
 from benchmarks.likeness import LIKENESS
+from benchmarks.live import LIVE
 from benchmarks.rates import RATES
 from benchmarks.steadiness import STEADINESS
 
@@ -153,6 +154,7 @@ CHECKS: dict[str, Callable[[Lab], Iterator[Figure]]] = {
     **ANOTHER_DAY,
     **STEADINESS,
     **EFFORTS,
+    **LIVE,
     "beyond": beyond,
 }
 

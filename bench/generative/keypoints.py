@@ -30,11 +30,20 @@ class PointDetector(Module):
 
     def forward(self, small: Tensor) -> tuple[Tensor, Tensor]:
         """[B, 3, g, g] in 0 .. 1 -> places [B, K, 2], values [B, K, V]."""
+        heat, grid, rest = self._seen(small)
+        values = rest.unflatten(1, (self.count, -1))  # [B, K, V, g g]
+        return heat @ grid, (values * heat[:, :, None]).sum(-1)
+
+    def heat(self, small: Tensor) -> tuple[Tensor, Tensor]:
+        """[B, 3, g, g] in 0 .. 1 -> heatmaps [B, K, g g] that sum to 1, and their places
+        [g g, 2]."""
+        heat, grid, _ = self._seen(small)
+        return heat, grid
+
+    def _seen(self, small: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         out = self.net(2 * small - 1).float().flatten(2)  # [B, K (1 + V), g g]
         heat = (out[:, : self.count] / _TEMPERATURE).softmax(-1)
-        grid = identity_grid(small.shape[-1], out).reshape(-1, 2)
-        values = out[:, self.count :].unflatten(1, (self.count, -1))  # [B, K, V, g g]
-        return heat @ grid, (values * heat[:, :, None]).sum(-1)
+        return heat, identity_grid(small.shape[-1], out).reshape(-1, 2), out[:, self.count :]
 
 
 def gaussians(points: Tensor, side: int) -> Tensor:

@@ -12,6 +12,8 @@ POINTS = 10  # key points of FOMM and DAC
 COMPACT = 4  # side of CFTE's matrix
 SPACE_POINTS = 15  # of FV2V
 SPLINES, SPLINE_POINTS = 10, 5  # of TPS: splines, and key points of each
+REGIONS = 10  # of MRAA
+DIRECTIONS = 20  # of LIA
 
 
 @dataclass(frozen=True)
@@ -51,9 +53,14 @@ def _network(method: str) -> Callable[[MethodSettings], Any]:
     from bench.generative.dac import Dac
     from bench.generative.fomm import Fomm
     from bench.generative.fv2v import Fv2v
+    from bench.generative.lia import Lia
+    from bench.generative.mraa import Mraa
     from bench.generative.tps import Tps
 
-    return {"fomm": Fomm, "dac": Dac, "cfte": Cfte, "fv2v": Fv2v, "tps": Tps}[method]
+    methods = {
+        "fomm": Fomm, "dac": Dac, "cfte": Cfte, "fv2v": Fv2v, "tps": Tps, "mraa": Mraa, "lia": Lia,
+    }  # fmt: skip
+    return methods[method]
 
 
 METHODS = {
@@ -64,5 +71,7 @@ METHODS = {
         MethodSettings("cfte-lite", COMPACT * COMPACT),
         MethodSettings("fv2v-lite", 9 + 3 + 3 * SPACE_POINTS),
         MethodSettings("tps-lite", 2 * SPLINES * SPLINE_POINTS),
+        MethodSettings("mraa-lite", 5 * REGIONS),
+        MethodSettings("lia-lite", DIRECTIONS),
     )
 }

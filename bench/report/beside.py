@@ -21,7 +21,9 @@ from bench.results import OK, Record
 
 # Shown at their best point, others at the point nearest to the rate of ours.
 OURS = ("avatar", "avatar-effort1", "avatar-order0", "avatar-lossless16", "avatar-79")
-RIVALS = ("vvc", "hevc", "mttf-lite", "mttf-full", "fomm", "dac", "cfte", "fv2v", "tps")
+RIVALS = (
+    "vvc", "hevc", "mttf-lite", "mttf-full", "fomm", "dac", "cfte", "fv2v", "tps", "mraa", "lia",
+)  # fmt: skip
 SIZE = 256
 SEED = 20
 

@@ -19,7 +19,10 @@ from bench.generative.keypoints import (  # noqa: E402
     hints,
     points_of,
 )
+from bench.generative.lia import Lia  # noqa: E402
 from bench.generative.method import HeldKey  # noqa: E402
+from bench.generative.mraa import Mraa  # noqa: E402
+from bench.generative.mraa import parted as regions  # noqa: E402
 from bench.generative.settings import METHODS  # noqa: E402
 from bench.generative.tps import splined  # noqa: E402
 from codec.mttf.blocks import identity_grid  # noqa: E402
@@ -42,7 +45,8 @@ def held_with(own: torch.Tensor, side: int) -> HeldKey:
 
 def test_the_papers_numbers_at_about_mttfs_work() -> None:
     assert {s.method: s.numbers for s in METHODS.values()} == {
-        "fomm": 60, "dac": 20, "cfte": 16, "fv2v": 57, "tps": 100,
+        "fomm": 60, "dac": 20, "cfte": 16, "fv2v": 57, "tps": 100, "mraa": 50,
+        "lia": 20,
     }  # fmt: skip
     ours = work(PLAIN)
     for settings in METHODS.values():
@@ -88,6 +92,7 @@ def test_gradients_reach_every_weight(tiny_method) -> None:
     assert set(asked) == {
         "fomm": {"equivariance", "jacobians"}, "dac": {"equivariance"}, "cfte": set(),
         "fv2v": {"equivariance", "prior", "displacements"}, "tps": {"equivariance"},
+        "mraa": {"equivariance", "axes"}, "lia": set(),
     }[tiny_method.method]  # fmt: skip
     (made.picture.mean() + sum(asked.values())).backward()
     assert not [n for n, p in net.named_parameters() if p.grad is None]
@@ -264,3 +269,78 @@ def test_fv2vs_prior_spreads_points_at_a_depth() -> None:
     assert float(prior(together)) == pytest.approx(0.1 + 0.33)
     apart = torch.tensor([[[1.0, 0, 0.33], [-1, 0, 0.33], [0, 1, 0.33]]])
     assert float(prior(apart)) == pytest.approx(0.0)
+
+
+def spread(angle: float, long: float = 0.3, short: float = 0.1) -> torch.Tensor:
+    """A covariance [2, 2] whose long axis is turned by `angle` from x to y."""
+    turn = torch.tensor([[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]])
+    return (turn @ torch.diag(torch.tensor([long, short], dtype=turn.dtype) ** 2) @ turn.T).float()
+
+
+def region_numbers(middle: tuple[float, float], covariance: torch.Tensor) -> torch.Tensor:
+    """All ten regions alike, [1, 50]."""
+    low = torch.linalg.cholesky(covariance)
+    points = torch.tensor(middle).expand(10, 2).flatten()
+    factors = torch.stack([low[0, 0], low[1, 0], low[1, 1]]).expand(10, 3).flatten()
+    return UNIT * torch.cat([points, factors])[None]
+
+
+def test_mraas_regions_are_the_moments_of_their_heat() -> None:
+    class Blob(torch.nn.Module):
+        def forward(self, x: torch.Tensor) -> torch.Tensor:
+            at = identity_grid(32, x)[0] - torch.tensor([0.2, -0.1])
+            inverse_spread = torch.linalg.inv(spread(0.6, 0.2, 0.1))
+            squares = torch.einsum("yxi,ij,yxj->yx", at, inverse_spread, at)
+            return (-0.05 * squares).expand(1, 10, 32, 32)  # the temperature is 0.1
+
+    net = Mraa(tiny_of("mraa"))
+    net.detector.net = Blob()
+    middle, axes = regions(net.numbers(torch.rand(1, 3, 32, 32)))
+    assert middle[0, 3].tolist() == pytest.approx([0.2, -0.1], abs=2e-3)
+    assert torch.allclose(axes[0, 3] @ axes[0, 3].T, spread(0.6, 0.2, 0.1), atol=2e-3)
+    across = axes[0, 3].T @ axes[0, 3]  # principal: at right angles, the longer one first
+    assert abs(float(across[0, 1])) < 1e-5 and float(across[0, 0]) > float(across[1, 1])
+
+
+def test_mraa_turns_and_stretches_a_region_with_its_axes() -> None:
+    net = Mraa(tiny_of("mraa"))
+    key = region_numbers((0.1, 0.2), spread(0.9, 0.36, 0.1))
+    frame = region_numbers((-0.3, 0.0), spread(0.4))
+    flows, seen = net.candidates(held_with(key, 16), frame)
+    assert flows.shape == (1, 11, 16, 16, 2) and seen.shape == (1, 10, 16, 16)
+    off = identity_grid(16, flows)[0] - torch.tensor([-0.3, 0.0])
+    cos, sin = np.cos([0.4, 0.9]), np.sin([0.4, 0.9])
+    along = off @ torch.tensor([cos[0], sin[0]]).float() * 1.2  # the long axis grew
+    beside = off @ torch.tensor([-sin[0], cos[0]]).float()
+    wanted = torch.tensor([0.1, 0.2]) + torch.stack(
+        [along * cos[1] - beside * sin[1], along * sin[1] + beside * cos[1]], -1
+    )
+    assert torch.allclose(flows[0, 4], wanted.float(), atol=1e-3)
+
+
+def test_mraas_axes_that_swap_their_sign_turn_nothing_over() -> None:
+    """An axis has no head: at 91 degrees it is the one of -89."""
+    net = Mraa(tiny_of("mraa"))
+    near, beyond = (spread(np.radians(angle)) for angle in (89.0, 91.0))
+    held = held_with(region_numbers((0.0, 0.0), near), 16)
+    flows, _ = net.candidates(held, region_numbers((0.0, 0.0), beyond))
+    assert float((flows[0, 1] - identity_grid(16, flows)[0]).abs().max()) < 0.15
+
+
+def test_lia_goes_along_orthonormal_directions_from_the_keys_reference() -> None:
+    torch.manual_seed(0)
+    net = Lia(tiny_of("lia")).eval()
+    basis = net.basis()
+    assert torch.allclose(basis.T @ basis, torch.eye(20), atol=1e-5)
+    seen: list[torch.Tensor] = []
+    net.start.register_forward_hook(lambda module, given, out: seen.append(given[0]))
+    held = held_with(torch.zeros(1, 20), 16)
+    there = torch.zeros(1, 20)
+    there[0, 7] = 3.0 * 8.0  # a sent magnitude is eight to 1
+    with torch.no_grad():
+        at_rest, _ = net.candidates(held, torch.zeros(1, 20))
+        moved, hint = net.candidates(held, there)
+    assert torch.allclose(seen[1] - seen[0], 3.0 * basis[:, 7][None], atol=1e-5)
+    assert moved.shape == (1, 2, 16, 16, 2) and hint.shape == (1, 8, 16, 16)
+    assert torch.equal(moved[0, 0], identity_grid(16, moved)[0])
+    assert float((moved - at_rest)[0, 1].abs().mean()) > 1e-4

@@ -54,6 +54,7 @@ def test_its_penalties_are_learned_from(tiny_method) -> None:
         "fv2v": {"equivariance", "prior", "displacements"},
         "dac": {"equivariance"},
         "tps": {"equivariance"},
+        "mraa": {"equivariance", "axes"},
     }
     found = trainer.step()
     assert set(found) >= {"perceptual", "pixels", "rate", "motion", "mesh"}

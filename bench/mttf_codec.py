@@ -14,6 +14,7 @@ import time
 from contextlib import closing
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -24,7 +25,9 @@ from codec.mttf.kind import NetworkKind
 from codec.mttf.settings import FULL, LITE, PLAIN
 
 POINTS = (52.0, 42.0, 32.0, 22.0)  # QPs of the key frames, those of 001 and 002
-KEY_CODEC = "vvc"
+LAYERS = (2.0, 4.0, 8.0)  # kbit/s of the layer
+KEY_CODEC, KEY_QP = "vvc", 42
+_LAYER = "-layer"
 _NEVER = 1e9  # times the error just after a key frame that is borne
 
 
@@ -32,14 +35,21 @@ _NEVER = 1e9  # times the error just after a key frame that is borne
 class NetworkCodec:
     """network: what makes the pictures.  refreshed: whether key frames are renewed where they no
     longer explain the picture; otherwise there is the first one alone.  two_sided: whether frames
-    between two key frames may be made from both."""
+    between two key frames may be made from both.  layered: whether a coded small picture is sent,
+    too, that the generated one is fused with; the points are then its kbit/s, key frames at
+    `KEY_QP`."""
 
     name: str
     title: str
     network: NetworkKind
     refreshed: bool = True
     two_sided: bool = False
+    layered: bool = False
     points: tuple[float, ...] = POINTS
+
+    @property
+    def family(self) -> str:
+        return self.name.removesuffix(_LAYER)
 
     def missing(self) -> str:
         from importlib.util import find_spec
@@ -55,20 +65,17 @@ class NetworkCodec:
         return ""
 
     def code(self, clip: Clip, point: float) -> Outcome:
-        """The point is the key frames' QP.  Raises InputError for frames that are not square or
-        of a side that the network does not make."""
+        """Raises InputError for frames that are not square or of a side that the network does not
+        make, and for a QP that is none."""
         from codec.container import read_stream
-        from codec.mttf.codec import CodecSettings, Decoder, stream_header
+        from codec.mttf.codec import Decoder
         from codec.mttf.measure import work
-        from codec.mttf.recording import encode
+        from codec.mttf.packet import Layer
         from codec.mttf.recovery_file import recovery_at_hand
         from codec.mttf.runtime import Runtime
         from codec.mttf.weights import find_file, load_weights
-        from codec.timing import rate_of
-        from service.fallback.faces import FaceReader
-        from service.fallback.sender import write_fallback
 
-        if point != int(point):
+        if not self.layered and point != int(point):
             raise InputError(f"{self.title} has no QP {point}", "Choose a whole number.")
         weights = load_weights(find_file(self.network.file), {self.network.name: self.network})
         side = clip.frames.shape[1]
@@ -77,16 +84,48 @@ class NetworkCodec:
                 f"{self.title} makes no pictures of {clip.frames.shape[2]}x{side}",
                 f"Choose --sizes from {', '.join(map(str, weights.settings.sides))}.",
             )
+        runtime, recovery = Runtime(weights), recovery_at_hand()
+        start = time.perf_counter()
+        with tempfile.TemporaryDirectory() as folder:
+            path = Path(folder) / "call.fw"
+            self._write(path, clip, point, runtime, weights, recovery)
+            sent = time.perf_counter()
+            stream = read_stream(path, weights.statistics, weights.digest)
+        decoder = Decoder(runtime, stream.fallback, recovery)
+        shown = np.stack([decoder.picture(row) for row in stream.states.values])
+        end = time.perf_counter()
+        layers = sum(chunk.size for chunk in stream.fallback if chunk.kind == Layer.kind)
+        keys = sum(chunk.size for chunk in stream.fallback) - layers
+        head = stream.header_bytes
+        parts = {"header": head, "key frames": keys, "vectors": stream.size - head - keys - layers}
+        return Outcome(
+            parts | ({"layer": layers} if self.layered else {}),
+            shown,
+            self._settings(point, weights.settings.numbers, recovery is not None),
+            encode_seconds=sent - start,
+            decode_seconds=end - sent,
+            kmac=work(weights.settings, side).generate,
+        )
+
+    def _write(
+        self, path: Path, clip: Clip, point: float, runtime: Any, weights: Any, recovery: Any
+    ) -> None:
+        from codec.mttf.codec import CodecSettings, stream_header
+        from codec.mttf.layer import LayerEncoder, LayerSettings
+        from codec.mttf.packet import Sent
+        from codec.mttf.recording import encode
+        from codec.timing import rate_of
+        from service.fallback.faces import FaceReader
+        from service.fallback.sender import write_fallback
+
+        side = clip.frames.shape[1]
         times = np.round(np.arange(len(clip.frames)) * 1e6 / clip.fps).astype(np.int64)
         rate, rounding = rate_of(times)
-        runtime = Runtime(weights)
-        start = time.perf_counter()
-        settings = CodecSettings(side, KEY_CODEC, int(point))
+        settings = CodecSettings(side, KEY_CODEC, KEY_QP if self.layered else int(point))
         if not self.two_sided:
             settings = replace(settings, lookback=0)
         if not self.refreshed:
             settings = replace(settings, patience=_NEVER)
-        recovery = recovery_at_hand()
         with closing(FaceReader()) as faces:
             whole = Window(0.0, 0.0, float(side), side, side)
             seen = (faces.see(f, int(t), whole) for f, t in zip(clip.frames, times, strict=True))
@@ -99,35 +138,39 @@ class NetworkCodec:
                 recovery=recovery,
                 meshes=seen if runtime.guided else None,
             )
+        chunks: list[Sent] = [*coded.chunks]
+        if self.layered:
+            layer = LayerEncoder(LayerSettings(point), side)
+            for picture, moment in zip(clip.frames, times.tolist(), strict=True):
+                layer.add(picture, moment)
+            layer.close()
+            chunks += layer.chunks
         head = stream_header(weights.digest, weights.settings.numbers, settings.quality)
         head = replace(head, rate=rate, rounding=rounding)
-        with tempfile.TemporaryDirectory() as folder:
-            path = Path(folder) / "call.fw"
-            with path.open("wb") as file:
-                write_fallback(file, head, times, coded.vectors, weights.statistics, coded.chunks)
-            sent = time.perf_counter()
-            stream = read_stream(path, weights.statistics, weights.digest)
-        decoder = Decoder(runtime, stream.fallback, recovery)
-        shown = np.stack([decoder.picture(row) for row in stream.states.values])
-        end = time.perf_counter()
-        keys = sum(chunk.size for chunk in stream.fallback)
-        head_size = stream.header_bytes
-        return Outcome(
-            {"header": head_size, "key frames": keys, "vectors": stream.size - head_size - keys},
-            shown,
-            f"key frames by {KEY_CODEC} at QP {int(point)}, "
-            + ("restored, " if recovery else "")
-            + ("as many as are needed within 3 kbit/s" if self.refreshed else "the first alone")
-            + (", two-sided between them" if self.two_sided else "")
-            + f", {weights.settings.numbers} numbers a frame",
-            encode_seconds=sent - start,
-            decode_seconds=end - sent,
-            kmac=work(weights.settings, side).generate,
-        )
+        with path.open("wb") as file:
+            write_fallback(file, head, times, coded.vectors, weights.statistics, chunks)
+
+    def _settings(self, point: float, numbers: int, restored: bool) -> str:
+        """As the report has them."""
+        said = [f"key frames by {KEY_CODEC} at QP {KEY_QP if self.layered else int(point)}"]
+        said += ["restored"] if restored else []
+        said += ["as many as are needed within 3 kbit/s" if self.refreshed else "the first alone"]
+        said += ["two-sided between them"] if self.two_sided else []
+        said += [f"{numbers} numbers a frame"]
+        said += [f"a layer of {point:g} kbit/s by AV1, fused in"] if self.layered else []
+        return ", ".join(said)
 
 
 def mttf_codecs() -> list[NetworkCodec]:
-    return [
+    plain = [
         NetworkCodec(f"mttf-{kind.name}", f"MTTF {kind.name}", kind, two_sided=True)
         for kind in (LITE, FULL, PLAIN)
     ]
+    layered = [
+        NetworkCodec(
+            f"mttf-{kind.name}{_LAYER}", f"MTTF {kind.name} with a layer", kind,
+            two_sided=True, layered=True, points=LAYERS,
+        )
+        for kind in (LITE, FULL)
+    ]  # fmt: skip
+    return plain + layered

@@ -55,6 +55,7 @@ def _thinned() -> dict[str, tuple[float, ...]]:
     found: dict[str, tuple[float, ...]] = {
         "avatar-skip": (4.0, 1.0), "avatar-effort1": (4.0, 2.0, 1.0), "avatar-call": (1.0,),
         "avatar-order0": (4.0, 1.0), "mttf-lite": (42.0,), "mttf-plain": (42.0,),
+        "mttf-lite-layer": (4.0,),
     }  # fmt: skip
     for codec in classic_codecs():
         full, less = {"vvc": (5, 4), "av1": (4, 3), "hevc": (4, 3)}.get(codec.family, (3, 2))

@@ -53,3 +53,23 @@ def test_coarser_key_frames_take_fewer_bytes(weights: Path) -> None:
         run_point(codec, Clip("odd", clip.frames[:, :100, :100]), 52)
     with pytest.raises(InputError, match="no QP 22.5"):
         run_point(codec, clip, 22.5)
+
+
+def test_a_layer_brings_the_picture_nearer(weights: Path) -> None:
+    """A picture of which the network, that nobody trained, knows nothing: it changes its light."""
+    codec = codecs()["mttf-lite-layer"]
+    assert codec.family == "mttf-lite" and codec.points == (2.0, 4.0, 8.0)
+    y, x = np.mgrid[:128, :128]
+    still = np.stack([x, y, 90 + 40 * np.sin(x * y / 300)], 2)
+    clip = Clip("dusk", np.stack([np.uint8(still * light) for light in (1.0, 0.9, 0.8, 0.7)]), 2.0)
+    without = run_point(codecs()["mttf-lite"], clip, 42)
+    found = run_point(codec, clip, 8)
+    assert set(found.parts) == {"header", "key frames", "vectors", "layer"}
+    assert found.parts["key frames"] == without.parts["key frames"]
+    assert 0 < found.parts["layer"] <= 8e3 / 8 * 2  # two seconds
+    assert found.settings.endswith("a layer of 8 kbit/s by AV1, fused in")
+
+    def away(made: np.ndarray) -> float:
+        return float(np.abs(made[3].astype(float) - clip.frames[3]).mean())
+
+    assert away(found.frames) < 0.5 * away(without.frames)

@@ -42,18 +42,24 @@ def main() -> None:
     parser.add_argument("-o", "--out", type=Path, help="the curve as a picture")
     given = parser.parse_args()
     alone()  # threads that wait for each other take processor time, too
-    begun = time.perf_counter()
-    avatar = read_avatar(given.avatar)
-    loaded = time.perf_counter()
-    portrait = Portrait(avatar, "cpu")
-    portrait.render(avatar.statistics.mean, 256, 256)
-    first = time.perf_counter()
-    print(f"read in {loaded - begun:.2f} s, the first picture {first - loaded:.2f} s after that")
+    avatar, portrait = first_picture(given.avatar, "of a program that has drawn none before")
+    first_picture(given.avatar, "of one that has")
     rows = states(avatar, given.stream, given.pictures)
     ladder(portrait, rows)
     curve = sizes(portrait, rows, given.sizes)
     if given.out:
         plot(curve, given.out)
+
+
+def first_picture(path: Path, of: str) -> tuple[Avatar, Portrait]:
+    begun = time.perf_counter()
+    avatar = read_avatar(path)
+    loaded = time.perf_counter()
+    portrait = Portrait(avatar, "cpu")
+    portrait.render(avatar.statistics.mean, 256, 256)
+    first = time.perf_counter()
+    print(f"read in {loaded - begun:.2f} s, the first picture {first - loaded:.2f} s later, {of}")
+    return avatar, portrait
 
 
 def states(avatar: Avatar, stream: Path | None, count: int) -> NDArray[np.float32]:

@@ -135,7 +135,7 @@ class Results:
 
     @property
     def asked(self) -> dict[str, Any]:
-        return _read(self.folder / "run.json")
+        return dict(_read(self.folder / "run.json"))
 
     def clip_folder(self, clip: str) -> Path:
         return self.folder / "clips" / clip
@@ -157,6 +157,15 @@ class Results:
         path.parent.mkdir(parents=True, exist_ok=True)
         write_whole(path, json.dumps(record.values(), indent=1).encode())
 
+    def adopt(self, published: Path) -> int:
+        """Takes over those records of a report's `results.json` that are not here, and says how
+        many.  A run keeps what still has the right key, and measures the rest again."""
+        found = [Record.parse(values) for values in _read(published, list)]
+        new = [r for r in found if not self.path(r.clip, r.size, r.codec, r.point).exists()]
+        for record in new:
+            self.write(record)
+        return len(new)
+
     def __iter__(self) -> Iterator[Record]:
         """By clip, size, codec and point."""
         found = [
@@ -175,13 +184,13 @@ class Results:
             )
 
 
-def _read(path: Path) -> dict[str, Any]:
+def _read(path: Path, kind: type = dict) -> Any:
     try:
         values = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
         raise FormatError(
             f"{path} cannot be read: {error}", "Remove it; the next run measures it again."
         ) from None
-    if not isinstance(values, dict):
+    if not isinstance(values, kind):
         raise FormatError(f"{path} holds no record", "Remove it; the next run measures it again.")
     return values

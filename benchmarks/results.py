@@ -116,6 +116,9 @@ def make(name: str, part: Part, options: argparse.Namespace, clips: Path) -> Sum
     """Runs what is new of a part and writes its report."""
     work = options.work / (f"{name}-quick" if options.quick else name)
     results = Results(work, create=True)
+    published = options.output / name / "results.json"
+    if published.exists() and not options.quick:
+        results.adopt(published)
     start = time.monotonic()
 
     def said(done: float, total: float, note: str | None) -> None:

@@ -83,6 +83,24 @@ def test_a_run_that_was_stopped_goes_on(lab: Any, tmp_path: Path) -> None:
     assert summary.measured == 4
 
 
+def test_a_published_reports_points_are_kept_where_nothing_has_changed(
+    lab: Any, tmp_path: Path
+) -> None:
+    _, records = lab("a")
+    published = tmp_path / "results.json"
+    other = [replace(r, key="of another clip") for r in records[:1]]
+    published.write_text(json.dumps([r.values() for r in other + records[1:]]))
+    elsewhere = Results(tmp_path / "elsewhere", create=True)
+    elsewhere.write(records[1])
+    assert elsewhere.adopt(published) == 3
+    summary, again = lab("a", into="elsewhere")
+    assert (summary.measured, summary.kept) == (1, 3)
+    assert [r.figure("PSNR") for r in again] == [r.figure("PSNR") for r in records]
+    published.write_text("{}")
+    with pytest.raises(FormatError, match="holds no record"):
+        elsewhere.adopt(published)
+
+
 def test_an_interrupted_run_loses_nothing(lab: Any, tmp_path: Path) -> None:
     def stop(done: float, total: float, note: str | None) -> None:
         if done == 2:

@@ -163,7 +163,8 @@ def prepare(
         write_whole(record, json.dumps(known, indent=1).encode())
     material = Material(judged, window, times, enrolled, avatar, seen, load)
     said = tuple(known["warnings"])
-    return Footage(name, folder, settings.fps, material, digest, avatar_digest, said)
+    shown = hashlib.sha256(f"{digest} {json.dumps(asdict(window))}".encode()).hexdigest()
+    return Footage(name, folder, settings.fps, material, shown, avatar_digest, said)
 
 
 def _same(name: str, folder: Path, known: dict[str, Any], what: str, value: Any) -> None:

@@ -199,7 +199,6 @@ def _watched(
     after = [page.evaluate(_COUNTS) for page in pages]
     told = says.text_content()
     browser.close()
-    _tell(filmed, seen, asked.seconds)
     (sent, seen_by), per = [_since(*both) for both in zip(before, after)], asked.seconds
     buffered = 1000 * seen_by["buffered"] / max(1, seen_by["emitted"])
     print(
@@ -207,6 +206,7 @@ def _watched(
         f"shown; {buffered:.0f} ms in the browser's buffer\n{told}"
     )
     print(f"cores busy: {used:.2f}, stolen {stolen:.2f}; {machine()}")
+    _tell(filmed, seen, asked.seconds)
 
 
 def _since(before: dict[str, Any], after: dict[str, Any]) -> dict[str, float]:

@@ -87,6 +87,24 @@ def test_other_sizes_are_cut_to_one_square(make_video: Callable[..., Path], tmp_
         assert prepared.clip(16).frames.shape == (10, 16, 16, 3)
 
 
+def test_points_of_another_window_are_not_taken_for_these(
+    make_video: Callable[..., Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """An avatar's window is where its enrolment found the face: of the same file there are two."""
+    source = make_video(clock(20))
+    first = prepare(source, tmp_path / "a", WHOLE)
+    again = prepare(source, tmp_path / "b", WHOLE)
+    followed = footage._tracked
+
+    def elsewhere(*given: Any) -> Any:
+        track, warnings = followed(*given)
+        return replace(track, window=Window(4, 0, 36, 36, 36)), warnings
+
+    monkeypatch.setattr(footage, "_tracked", elsewhere)
+    other = prepare(source, tmp_path / "c", WHOLE)
+    assert first.digest == again.digest != other.digest
+
+
 def test_a_clip_too_short_to_hold_10_s_out_is_refused(
     make_video: Callable[..., Path], tmp_path: Path
 ) -> None:

@@ -49,7 +49,7 @@ class NetworkCodec:
 
     @property
     def family(self) -> str:
-        return self.name.removesuffix(_LAYER)
+        return self.name.removesuffix(_LAYER)  # a layer belongs to the hull of what it is added to
 
     def missing(self) -> str:
         from importlib.util import find_spec

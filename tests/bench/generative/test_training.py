@@ -115,6 +115,24 @@ def test_every_method_goes_through_the_labs_door(tmp_path, monkeypatch) -> None:
     assert len(set(keys.values())) == 1
 
 
+def test_strategies_build_on_dac(tmp_path, monkeypatch) -> None:
+    """A person that jumps: two key frames, of which MRDAC may take both; HDAC's layer follows."""
+    monkeypatch.setenv("FACEWIRE_MODELS", str(tmp_path))
+    assert codecs()["hdac"].missing().startswith("needs dac-lite.safetensors")
+    dac = METHODS["dac-lite"]
+    save(dac, tmp_path / dac.file)
+    shown = [scene(0.0, 128)] * 3 + [scene(0.35, 128, seed=4)] * 3
+    clip = Clip("jump", np.stack(shown), fps=2.0)
+    plain, hybrid, several = (
+        run_point(codecs()[name], clip, point)
+        for name, point in (("dac", 42), ("hdac", 8), ("mrdac", 42))
+    )
+    assert "layer" in hybrid.parts and "layer" not in plain.parts
+    away = [np.abs(f.frames.astype(float) - clip.frames).mean() for f in (plain, hybrid)]
+    assert away[1] < away[0]
+    assert "two-sided" in several.settings and "two-sided" not in plain.settings
+
+
 def test_the_fallbacks_training_command_trains_a_method(tmp_path) -> None:
     """A folder of crops in, weights and a checkpoint of the method's own name out."""
     folder, shown = tmp_path / "crops", people()

@@ -17,11 +17,7 @@ from bench.still import still_codecs
 ABSENT = (
     ("hybrid", "Avatar with refreshed key frames"),
     ("layer", "Avatar with an enhancement layer"),
-    ("hdac", "HDAC"),
     ("rdac", "RDAC"),
-    ("mrdac", "MRDAC"),
-    ("mraa", "MRAA"),
-    ("lia", "LIA"),
     ("bilayer", "Bi-layer"),
 )
 

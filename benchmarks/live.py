@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
+from multiprocessing import get_context
 from pathlib import Path
 
 import numpy as np
 
+import demo  # noqa: F401  threads as `facewire` has them, for the processes to come
 from avatar.archive import read_avatar
 from avatar.avatar import Avatar
 from avatar.face import FaceStates, Window
@@ -18,6 +21,7 @@ from codec.header import DIGEST, StreamHeader
 from enroll.capture import open_video
 from enroll.scene import TrackPrior
 from enroll.track_live import CausalTracker
+from service.calls.threads import filmer
 from service.latest import Latest
 from service.live_refiner import LiveRefiner
 from service.sender import write_stream
@@ -37,8 +41,20 @@ class Filmed:
     late: int
 
 
-def filmed(avatar: Avatar, clip: Path, looks: bool) -> Filmed:
-    """The clip before a camera, tracked and, with `looks`, corrected while it is filmed."""
+def filmed(avatar: Path, clip: Path, looks: bool) -> Filmed:
+    """The clip before a camera, tracked and, with `looks`, corrected while it is filmed: in a
+    process and on a thread as a call has them."""
+    with ProcessPoolExecutor(1, get_context("spawn")) as apart:
+        return apart.submit(_threaded, avatar, clip, looks).result()
+
+
+def _threaded(path: Path, clip: Path, looks: bool) -> Filmed:
+    avatar = read_avatar(path)
+    with filmer() as filming:
+        return filming.submit(_filmed, avatar, clip, looks).result()
+
+
+def _filmed(avatar: Avatar, clip: Path, looks: bool) -> Filmed:
     tracker = CausalTracker(prior=TrackPrior.of(avatar))
     refiner = LiveRefiner(avatar) if looks else None
     video = open_video(clip)
@@ -75,7 +91,7 @@ def live(lab: Lab, clip: str, protocol: str) -> Iterator[Figure]:
     avatar = read_avatar(who.avatar)
     for effort in (0, 1):
         name = f"live, effort {effort}, {who.name}"
-        seen = filmed(avatar, who.cut.judge, looks=bool(effort))
+        seen = filmed(who.avatar, who.cut.judge, looks=bool(effort))
         stream = who.avatar.with_suffix(f".live{effort}.fw")
         digest = bytes.fromhex(avatar.digest)[:DIGEST]
         header = StreamHeader(digest=digest, layout=avatar.layout, window=seen.window)

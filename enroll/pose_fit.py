@@ -14,8 +14,9 @@ eliminated by their Schur complement (Triggs et al., Bundle Adjustment - A Moder
 The gradient is exact.  In the curvature, the coefficients' own block takes every vertex to be seen
 as the face on average is, so that it is a sum of six matrices made once; this changes the way to
 the optimum, not the optimum, and makes a step a hundred times cheaper than products of Jacobians.
-Where landmarks are missing the average says too little, steps would not converge, and the block
-is exact.
+Where landmarks are missing the average says too little, and far from the optimum, where each
+vertex has a weight of its own, it can take curvature away that the prior alone gives: steps would
+not converge, or leap away, and the block is exact.
 
 Letters: B frames, V = 468 points, N identity, L linear coefficients, P = L + 6 (+ 1).
 """
@@ -36,6 +37,7 @@ Array = NDArray[Any]
 _V = SKIN_POINTS  # the irises follow gaze, not the model: they take no part
 _CHUNK = 8  # frames fitted at once
 _PAIRS = ((0, 0), (1, 1), (2, 2), (0, 1), (0, 2), (1, 2))
+_LEAST = 0.5  # of a curvature to which the prior adds 1
 
 
 @dataclass(frozen=True)
@@ -206,12 +208,9 @@ class PoseFit:
         local = pulls.reshape(count, -1, 3) @ poses.rotation
         onto = local.reshape(count, rigid + 1, -1) @ linear.flat  # [B, 7 (8), L]
         hessian = np.empty((count, size + rigid, size + rigid))
-        if with_focal or not np.isfinite(points[:, :_V, 0]).all():
-            for k in range(count):
-                hessian[k, :size, :size] = push.curvature(k, poses.rotation[k], linear.flat)
-        else:
-            mean = poses.rotation.transpose(0, 2, 1) @ push.mean() @ poses.rotation
-            hessian[:, :size, :size] = linear.curvature(mean / self._precision.sum())
+        exact = np.full(count, with_focal or not np.isfinite(points[:, :_V, 0]).all())
+        mean = poses.rotation.transpose(0, 2, 1) @ push.mean() @ poses.rotation
+        hessian[:, :size, :size] = linear.curvature(mean / self._precision.sum())
         hessian[:, size:, :size] = onto[:, :-1]
         hessian[:, :size, size:] = onto[:, :-1].transpose(0, 2, 1)
         moves = push.moves.reshape(count, rigid, -1)
@@ -221,6 +220,12 @@ class PoseFit:
         # Keeps an unseen direction from running away; far below what any face tells.
         index = np.arange(size, size + 6)
         hessian[:, index, index] += 1.0
+        if not exact.any():
+            exact = ~_holding(hessian)
+        for k in np.flatnonzero(exact):
+            hessian[k, :size, :size] = push.curvature(k, poses.rotation[k], linear.flat)
+            index = np.arange(EXPRESSIONS)
+            hessian[k, index, index] += 1.0
         gradient = np.empty((count, size + rigid))
         gradient[:, :size] = onto[:, -1]
         gradient[:, size:] = (moves @ pull.reshape(count, -1, 1))[..., 0]
@@ -357,6 +362,18 @@ def _completed(points: Array, neutral: Array) -> Array:
         whole = np.stack([guess.real, guess.imag, abs(onto) * shape[:, 2]], axis=1)
         frame[:] = np.where(np.isfinite(frame), frame, whole)
     return out
+
+
+def _holding(hessian: Array) -> Array:
+    """[B] bool: whether curvatures [B, P, P] are all so large that a step is none too far."""
+    lifted = hessian - _LEAST * np.eye(hessian.shape[-1])
+    try:
+        np.linalg.cholesky(lifted)
+    except np.linalg.LinAlgError:
+        if len(hessian) > 1:
+            return np.concatenate([_holding(one[None]) for one in hessian])
+        return np.zeros(1, bool)
+    return np.ones(len(hessian), bool)
 
 
 def _columns(poses: Poses) -> tuple[Array, Array, Array, Array]:

@@ -82,6 +82,33 @@ def test_our_own_heads_come_back(model):
     assert np.sqrt(np.mean(apart**2)) < 0.35
 
 
+def test_a_head_that_nods_is_followed_from_the_frame_before(model):
+    """Far from where it was all vertices are outliers, each as much as it is off: the curvature of
+    the average one then is none, and steps of it leap away."""
+    rng = np.random.default_rng(8)
+    rotation, place = poses(40, seed=8)
+    expression = 1.5 * rng.normal(size=(40, EXPRESSIONS))
+    moved = expression + 0.5 * rng.normal(size=expression.shape)
+    nod = np.radians(rng.uniform(-4, 4, (40, 3)))
+    identity = np.zeros((40, model.identities))
+
+    def seen(coefficients, turn, at):
+        heads = model.vertices(identity, coefficients)[:, :468]
+        points = synthetic_landmarks(heads, turn, at, CAMERA)
+        points[:, :468, :2] += rng.normal(size=(40, 468, 2)) * 5e-4
+        return points
+
+    fit = PoseFit(model)
+    before = fit.fit(seen(expression, rotation, place), model.mean, CAMERA, steps=12)
+    points = seen(moved, rotation + nod, place + rng.uniform(-0.012, 0.012, (40, 3)))
+    after = fit.fit(points, model.mean, CAMERA, before, 3)
+    settled = fit.fit(points, model.mean, CAMERA, steps=12)
+    assert after.error.max() < 1.5 * settled.error.max()
+    assert np.abs(after.expression).max() < 1.5 * np.abs(settled.expression).max()
+    turned = after.rotation.astype(float) @ settled.rotation.astype(float).transpose(0, 2, 1)
+    assert np.abs(np.degrees(rotation_vector(turned))).max() < 0.5
+
+
 def test_a_hand_before_the_mouth_does_not_turn_the_head(model):
     rotation, place = poses(6, seed=3)
     points = synthetic_landmarks(np.tile(model.mean[:468], (6, 1, 1)), rotation, place, CAMERA)

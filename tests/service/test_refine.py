@@ -194,11 +194,12 @@ def test_a_video_is_looked_at_again(avatar, call, make_video):
         refined(states, replace(track, time=time + 1), video, avatar, 1)
 
 
-def filmed_live(avatar, call, cost, share=0.5, period=0.04):
+def filmed_live(avatar, call, cost, share=0.5, least=0.05, period=0.04):
     """(states sent, frames looked at), where a look takes `cost` seconds of a frame's 0.04."""
     _, tracked, images, masks = call
     now = 0.0
-    live = LiveRefiner(avatar, LiveRefineSettings(share, SETTINGS), "cpu", lambda: now)
+    settings = LiveRefineSettings(share, least, look=SETTINGS)
+    live = LiveRefiner(avatar, settings, "cpu", lambda: now)
     look = live._refiner.refine
 
     def slow(*words):
@@ -209,11 +210,11 @@ def filmed_live(avatar, call, cost, share=0.5, period=0.04):
     live._refiner.refine = slow
     sent = []
     for t in range(FRAMES):
-        now = period * t
-        one = slice(t, t + 1)
-        row = track_of(avatar, np.array([t]), masks[one])
-        state = FaceStates(np.array([t]), tracked[one].astype(np.float32), np.ones(1, bool), LAYOUT)
-        sent.append(live.step(Frame(images[t], t), row, state).values[0])
+        now = max(now, period * t)  # a frame waits for the look before it
+        one, time = slice(t, t + 1), np.array([round(1e6 * period * t)])
+        row = track_of(avatar, time, masks[one])
+        state = FaceStates(time, tracked[one].astype(np.float32), np.ones(1, bool), LAYOUT)
+        sent.append(live.step(Frame(images[t], int(time[0])), row, state).values[0])
     return np.array(sent), live.looked
 
 
@@ -233,3 +234,11 @@ def test_where_looks_take_long_frames_between_are_corrected_as_the_last_one(avat
     np.testing.assert_allclose(moved[between], moved[between - 1], atol=1e-6)
     assert off(got[between], true[between]) < 0.5 * off(tracked[between], true[between])
     assert filmed_live(avatar, call, cost=0.03, share=1.0)[1] == FRAMES
+
+
+def test_where_looks_hold_up_frames_they_become_fewer(avatar, call):
+    """A look takes one and a half frames' time: each makes the next frame late."""
+    true, tracked, _, _ = call
+    got, looked = filmed_live(avatar, call, cost=0.06)
+    assert (looked, filmed_live(avatar, call, cost=0.06, least=0.5)[1]) == (3, 4)
+    assert off(got[4:], true[4:]) < 0.7 * off(tracked[4:], true[4:])

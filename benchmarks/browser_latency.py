@@ -1,5 +1,7 @@
 """The same with Chromium at both ends (`benchmarks/latency.py --browser`): the call page, its fake
-camera fed from the clip, and the server that tracks and renders for both.
+camera fed from the clip, and the server that tracks and renders for both.  The second page's camera
+is of somebody who has no avatar: with --both the fallback shows them to the first, without it
+nothing does.
 
 Each filmed frame carries its number in blocks along its upper edge.  The page that films reads it
 off its own camera's picture, with the time of capture as the browser has it.  The server reads it
@@ -29,7 +31,7 @@ _BITS, _BLOCK = 8, 16  # of a filmed frame's number; pixels a side of a block
 _PARTS, _SHOWN_BITS, _SHOWN_BLOCK = 16, 12, 8  # of a frame; and the same of a rendered picture
 _WARM = 10.0  # seconds
 _PASSWORD = "correct horse battery"
-_PROGRAM = "from benchmarks.browser_latency import serve; serve({!r})"
+_PROGRAM = "from benchmarks.browser_latency import serve; serve({!r}, {!r})"
 
 
 def written(picture: Any, number: int, bits: int, block: int) -> Any:
@@ -87,16 +89,25 @@ _COUNTS = """async () => {
 }"""
 
 
-def serve(notes: str) -> None:
-    """`facewire serve` that reads and writes the numbers; what else it does is unchanged.
+def coreless() -> float:
+    """Seconds that this thread could have worked, and had no core; what is left of the time that
+    passed beside them and the work it waited for others."""
+    return 1e-9 * int(Path("/proc/thread-self/schedstat").read_text().split()[1])
+
+
+def serve(notes: str, both: bool) -> None:
+    """`facewire serve` that reads and writes the numbers; what else it does is unchanged, but for
+    the fallback, which is there for `both`.
     notes: a file for the milliseconds that each frame and picture took."""
     from demo.cli import main
+    from service.api import rooms
     from service.calls import gateway
     from service.calls.face_end import FaceEnd
     from service.calls.screen import Screen
 
     took: dict[str, list[float]] = {
-        "tracked": [], "CPU of that": [], "drawn": [], "CPU of this": [], "held back": [],
+        "tracked": [], "CPU of that": [], "drawn": [], "CPU of this": [], "no core": [],
+        "held back": [],
     }  # fmt: skip
     times: list[float] = []
     numbers: list[float] = []
@@ -123,15 +134,18 @@ def serve(notes: str) -> None:
 
     class Writing(Screen):
         def picture(self, scene: Any, time: int) -> Any:
-            begun, worked = clock.monotonic(), clock.thread_time()
+            begun, worked, without = clock.monotonic(), clock.thread_time(), coreless()
             picture = super().picture(scene, time)
             took["drawn"].append(1000 * (clock.monotonic() - begun))
             took["CPU of this"].append(1000 * (clock.thread_time() - worked))
+            took["no core"].append(1000 * (coreless() - without))
             if scene.avatar is None or not times:
                 return picture
             number = np.interp(scene.avatar[1].time, times, numbers) % period
             return written(picture, round(_PARTS * number), _SHOWN_BITS, _SHOWN_BLOCK)
 
+    if not both:
+        rooms.fallback_at_hand = lambda: None
     gateway.FaceEnd = Reading  # type: ignore[misc]
     gateway.Screen = Writing  # type: ignore[misc]
     main(["serve"])
@@ -164,7 +178,7 @@ def in_browsers(asked: argparse.Namespace) -> None:
     with tempfile.TemporaryDirectory() as folder:
         notes = Path(folder) / "notes.json"
         with (
-            served(f"{folder}/data", _PROGRAM.format(str(notes)), pages=1) as (base, _),
+            served(f"{folder}/data", _PROGRAM.format(str(notes), asked.both), pages=1) as (base, _),
             sync_playwright() as playwright,
         ):
             _watched(base, Path(folder), playwright.chromium, program, asked)

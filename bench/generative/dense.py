@@ -38,6 +38,13 @@ class DenseMotion(Module):
         return Motion(motion, motion, torch.sigmoid(out[:, -1:]))
 
 
+def affine(turn: Tensor, key: Tensor, frame: Tensor, side: int) -> Tensor:
+    """Eq. 4 about each point: T_k(z) = p_key + J_k (z - p_frame), J_k the turns [B, K, 2, 2], points
+    [B, K, 2] in key and frame -> [B, K, g, g, 2]."""
+    off = identity_grid(side, key)[:, None] - frame[:, :, None, None]  # [B, K, g, g, 2]
+    return key[:, :, None, None] + torch.einsum("bkij,bkyxj->bkyxi", turn, off)
+
+
 def with_rest(flows: Tensor) -> Tensor:
     """[B, K, g, g, 2] -> [B, K + 1, g, g, 2], the first staying in place: the background's."""
     stay = identity_grid(flows.shape[2], flows)[:, None].expand(len(flows), 1, -1, -1, -1)

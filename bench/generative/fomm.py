@@ -9,12 +9,12 @@ from typing import Any
 import numpy as np
 
 from bench.generative.deformation import EQUIVARIANCE, bent, random_deformation
-from bench.generative.dense import with_rest
+from bench.generative.dense import affine, with_rest
 from bench.generative.keypoints import UNIT, PointDetector, hints, points_of
 from bench.generative.method import HeldKey, Method
 from bench.generative.settings import POINTS, MethodSettings
 from codec.mttf.backend import torch
-from codec.mttf.blocks import identity_grid, resized
+from codec.mttf.blocks import resized
 
 Tensor = Any
 JACOBIAN_UNIT = 8.0  # a sent element is that many to 1: a step is 1/64
@@ -39,8 +39,7 @@ class Fomm(Method):
         """Eq. 4: T_k(z) = p_key + J_k (z - p_frame); Eq. 5: J_k = J_key J_frame^-1."""
         (key, key_slope), (frame, slope) = parted(held.own), parted(vectors)
         turn = key_slope @ inverse(slope)  # [B, K, 2, 2]
-        off = identity_grid(held.side, key)[:, None] - frame[:, :, None, None]  # [B, K, g, g, 2]
-        flows = key[:, :, None, None] + torch.einsum("bkij,bkyxj->bkyxi", turn, off)
+        flows = affine(turn, key, frame, held.side)
         return with_rest(flows), hints(key, frame, held.side)
 
     def penalties(

@@ -12,12 +12,12 @@ from typing import Any
 import numpy as np
 
 from bench.generative.deformation import EQUIVARIANCE, bent, random_deformation
-from bench.generative.dense import with_rest
+from bench.generative.dense import affine, with_rest
 from bench.generative.keypoints import UNIT, PointDetector, hints, points_of
 from bench.generative.method import HeldKey, Method
 from bench.generative.settings import REGIONS, MethodSettings
 from codec.mttf.backend import torch
-from codec.mttf.blocks import identity_grid, resized
+from codec.mttf.blocks import resized
 
 Tensor = Any
 _LEAST = 1e-4  # of a variance, of picture halves squared
@@ -43,8 +43,7 @@ class Mraa(Method):
         """Their Eq. 2 with the axes of Eq. 6: T_k(z) = p_key + A_key A_frame^-1 (z - p_frame)."""
         (key, key_axes), (frame, axes) = parted(held.own), parted(vectors)
         turn = _least_turned(key_axes @ _inverse(axes))  # [B, K, 2, 2]
-        off = identity_grid(held.side, key)[:, None] - frame[:, :, None, None]  # [B, K, g, g, 2]
-        flows = key[:, :, None, None] + torch.einsum("bkij,bkyxj->bkyxi", turn, off)
+        flows = affine(turn, key, frame, held.side)
         return with_rest(flows), hints(key, frame, held.side)
 
     def penalties(

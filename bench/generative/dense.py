@@ -39,8 +39,8 @@ class DenseMotion(Module):
 
 
 def affine(turn: Tensor, key: Tensor, frame: Tensor, side: int) -> Tensor:
-    """Eq. 4 about each point: T_k(z) = p_key + J_k (z - p_frame), J_k the turns [B, K, 2, 2], points
-    [B, K, 2] in key and frame -> [B, K, g, g, 2]."""
+    """Eq. 4 about each point: T_k(z) = p_key + J_k (z - p_frame), J_k the turns [B, K, 2, 2], p the
+    points of key and frame [B, K, 2] -> [B, K, g, g, 2]."""
     off = identity_grid(side, key)[:, None] - frame[:, :, None, None]  # [B, K, g, g, 2]
     return key[:, :, None, None] + torch.einsum("bkij,bkyxj->bkyxi", turn, off)
 

@@ -9,9 +9,11 @@ from __future__ import annotations
 import os
 import platform
 import sys
+import threading
 import time
 import traceback
 from dataclasses import dataclass, replace
+from multiprocessing import parent_process
 from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any
@@ -111,7 +113,8 @@ def run_task(task: Task) -> Record:
 
 
 def serve(tasks: Connection, log: Path) -> None:
-    """The body of the process: until the pipe closes."""
+    """The body of the process: until the pipe closes, or the run that it works for is gone."""
+    threading.Thread(target=_end_with_the_run, daemon=True).start()
     sink = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o644)
     os.dup2(sink, 1)
     os.dup2(sink, 2)
@@ -123,6 +126,14 @@ def serve(tasks: Connection, log: Path) -> None:
             tasks.send(run_task(task))
         except (EOFError, KeyboardInterrupt):
             return
+
+
+def _end_with_the_run() -> None:
+    """A run that is killed cannot stop its workers: one would go on with its point for nobody."""
+    parent = parent_process()
+    if parent is not None:
+        parent.join()
+        os._exit(1)
 
 
 def _show(frames: NDArray[np.uint8], fps: float, path: Path) -> None:

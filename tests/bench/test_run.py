@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
+import time
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -139,6 +142,45 @@ def test_faults_are_recorded_and_the_run_goes_on(lab: Any) -> None:
 def test_a_codec_that_never_ends_is_given_up(lab: Any) -> None:
     summary, _ = lab("a", codecs=("hangs",), limit=0.5)
     assert [r.reason.split(";")[0] for r in summary.failed] == ["not done after 0.5 s"]
+
+
+_HANGING = """
+import multiprocessing, sys, time
+from pathlib import Path
+from types import SimpleNamespace
+from bench import worker
+
+worker.run_task = lambda task: time.sleep(600)
+apart = multiprocessing.get_context("fork")
+ours, theirs = apart.Pipe()
+process = apart.Process(target=worker.serve, args=(theirs, Path(sys.argv[1])), daemon=True)
+process.start()
+ours.send(SimpleNamespace(name="a point"))
+print(process.pid, flush=True)
+time.sleep(600)
+"""
+
+
+@pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="looks at processes in /proc")
+def test_a_worker_whose_run_was_killed_ends(tmp_path: Path) -> None:
+    log = tmp_path / "log.txt"
+    with subprocess.Popen(
+        [sys.executable, "-c", _HANGING, str(log)], stdout=subprocess.PIPE, text=True
+    ) as started:
+        assert started.stdout is not None
+        worker = Path("/proc") / started.stdout.readline().strip() / "stat"
+
+        def works() -> bool:
+            return worker.exists() and ") Z " not in worker.read_text()
+
+        until = time.monotonic() + 20
+        while not (log.exists() and "a point" in log.read_text()) and time.monotonic() < until:
+            time.sleep(0.05)
+        assert works()
+        started.kill()
+    while works() and time.monotonic() < until:
+        time.sleep(0.05)
+    assert not works()
 
 
 def test_a_failed_point_is_tried_again(lab: Any) -> None:

@@ -96,8 +96,9 @@ def _rate(packets: list[FacePacket], states: FaceStates, header: StreamHeader) -
     writer = StreamWriter(file, replace(header, audio=None))
     for packet in packets:
         writer.write(packet)
-    writer.close(0)
-    seconds = (int(states.time[-1] - states.time[0]) + period(states)) / 1e6
+    lasts = int(states.time[-1] - states.time[0])
+    writer.close(lasts)  # the index says how long: some bytes
+    seconds = (lasts + period(states)) / 1e6
     return len(file.getvalue()) * 8e-3 / seconds
 
 

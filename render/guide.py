@@ -15,6 +15,7 @@ import torch.nn.functional as functional
 from torch import Tensor
 
 from render.enlarge import NOTHING
+from render.fields.head import DrivenHead
 from render.interpolate import plane_samples
 from render.person import Drive, Person
 
@@ -29,6 +30,8 @@ class Guide:
         self,
         person: Person,
         drive: Drive,
+        driven: DrivenHead,  # by that
+        consistency: Tensor,  # [1, consistency]
         points: Tensor,  # [H, W, 2] window points, a regular grid
         rectangle: Tensor,  # [4] window rectangle outside which there is no head
         samples: int,
@@ -37,8 +40,6 @@ class Guide:
         lattice = lattice_of(points)
         self._corner, self._size = _extent(points)
         flat = lattice.reshape(1, -1, 2)
-        consistency = person.consistency(drive.motion)
-        driven = person.head.drive(drive.expression, consistency)
         margin = 1.5 * max(_pitch(lattice[0, :, 0]), _pitch(lattice[:, 0, 1]))
         u, v = flat[0].unbind(-1)
         left, top, right, bottom = rectangle

@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from render.enlarge import NOTHING, busy, enlarged
+from render.fields.head import DrivenHead
 from render.guide import Guide
 from render.person import Drive, Person, SamplingSettings
 from render.rays import rotation_matrices
@@ -71,9 +72,10 @@ def picture(
     thrift = thrift or Thrift(1, 1)
     flat = points.reshape(-1, 2)
     rectangle = head_rectangle(person, drive)[0]
-    guide = Guide(person, drive, points, rectangle, sampling.coarse)
     consistency = person.consistency(drive.motion)
-    head = _Head(person, drive, consistency, guide, rectangle, sampling.fine)
+    driven = person.head.drive(drive.expression, consistency)
+    guide = Guide(person, drive, driven, consistency, points, rectangle, sampling.coarse)
+    head = _Head(person, drive, driven, guide, rectangle, sampling.fine)
     torso = _Torso(person, drive, consistency, guide)
     seen = _looked_at(head, points, thrift.head, thrift.contrast)
     through = 1.0 - seen[:, 3]
@@ -106,13 +108,13 @@ class _Head:
         self,
         person: Person,
         drive: Drive,
-        consistency: Tensor,
+        driven: DrivenHead,
         guide: Guide,
         rectangle: Tensor,  # [4] window rectangle outside which there is no head
         fine: int,
     ) -> None:
         self._person, self._drive, self._guide, self._fine = person, drive, guide, fine
-        self._driven = person.head.drive(drive.expression, consistency)
+        self._driven = driven
         self._rectangle = rectangle
 
     def at(self, points: Tensor) -> Tensor:

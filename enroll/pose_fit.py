@@ -208,24 +208,22 @@ class PoseFit:
         local = pulls.reshape(count, -1, 3) @ poses.rotation
         onto = local.reshape(count, rigid + 1, -1) @ linear.flat  # [B, 7 (8), L]
         hessian = np.empty((count, size + rigid, size + rigid))
-        exact = np.full(count, with_focal or not np.isfinite(points[:, :_V, 0]).all())
         mean = poses.rotation.transpose(0, 2, 1) @ push.mean() @ poses.rotation
         hessian[:, :size, :size] = linear.curvature(mean / self._precision.sum())
         hessian[:, size:, :size] = onto[:, :-1]
         hessian[:, :size, size:] = onto[:, :-1].transpose(0, 2, 1)
         moves = push.moves.reshape(count, rigid, -1)
         hessian[:, size:, size:] = moves @ push.pulls.reshape(count, rigid, -1).transpose(0, 2, 1)
-        index = np.arange(EXPRESSIONS)
-        hessian[:, index, index] += 1.0
+        prior = np.arange(EXPRESSIONS)
+        hessian[:, prior, prior] += 1.0
         # Keeps an unseen direction from running away; far below what any face tells.
         index = np.arange(size, size + 6)
         hessian[:, index, index] += 1.0
-        if not exact.any():
-            exact = ~_holding(hessian)
+        average = np.isfinite(points[:, :_V, 0]).all() and not with_focal
+        exact = ~_holding(hessian) if average else np.ones(count, bool)
         for k in np.flatnonzero(exact):
             hessian[k, :size, :size] = push.curvature(k, poses.rotation[k], linear.flat)
-            index = np.arange(EXPRESSIONS)
-            hessian[k, index, index] += 1.0
+            hessian[k, prior, prior] += 1.0
         gradient = np.empty((count, size + rigid))
         gradient[:, :size] = onto[:, -1]
         gradient[:, size:] = (moves @ pull.reshape(count, -1, 1))[..., 0]

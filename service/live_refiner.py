@@ -20,9 +20,9 @@ from service.refine import Refiner, RefineSettings
 @dataclass(frozen=True)
 class LiveRefineSettings:
     """share: of the time that goes by, how much may go into looking; 1 looks at every frame.
-    least: what that falls to where looks take so long that frames come late: half as much after
-    each one that did, a tenth more after one that did not.  late: seconds that a frame may be
-    later than the quickest are."""
+    least: what that falls to where looks take so long that the next frame is late: half as much
+    after each one that did, a tenth more after one that did not.  late: seconds by which that one
+    is later than the one that was looked at, at least."""
 
     share: float = 0.5
     least: float = 0.05
@@ -46,17 +46,18 @@ class LiveRefiner:
         self._settings = settings
         self._share = settings.share
         self._clock = clock
-        self._quickest = float("inf")  # seconds between what a frame's time says and its step
-        self._looking = False  # the frame before was looked at
+        # Seconds from the time of the frame before to its step, where it was looked at.
+        self._delay: float | None = None
         self._due = -float("inf")
         self.looked = 0  # frames so far
 
     def step(self, frame: Frame, track: FaceTrack, states: FaceStates) -> FaceStates:
         """The next frame's states (one row), better than tracked.  track: its row."""
         begun = self._clock()
-        self._follow(begun - 1e-6 * frame.time)
-        self._looking = begun >= self._due
-        if not self._looking:
+        delay = begun - 1e-6 * frame.time
+        self._follow(delay)
+        self._delay = delay if begun >= self._due else None
+        if self._delay is None:
             values = self._refiner.carried(states.values, states.visible)
             return replace(states, values=values)
         window = cut_window(frame.image, track.window, self._refiner.size)[None]
@@ -68,8 +69,6 @@ class LiveRefiner:
     def _follow(self, delay: float) -> None:
         """Looks less often where looking holds up the next frame."""
         settings = self._settings
-        if self._looking and settings.share < 1:
-            late = delay > self._quickest + settings.late
-            self._share *= 0.5 if late else 1.1
+        if self._delay is not None and settings.share < 1:
+            self._share *= 0.5 if delay > self._delay + settings.late else 1.1
             self._share = min(max(self._share, settings.least), settings.share)
-        self._quickest = min(self._quickest, delay)

@@ -26,7 +26,7 @@ class LiveRefineSettings:
 
     share: float = 0.5
     least: float = 0.05
-    late: float = 0.015
+    late: float = 0.03
     look: RefineSettings = RefineSettings()
 
 

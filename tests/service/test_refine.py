@@ -198,7 +198,7 @@ def filmed_live(avatar, call, cost, share=0.5, least=0.05, period=0.04):
     """(states sent, frames looked at), where a look takes `cost` seconds of a frame's 0.04."""
     _, tracked, images, masks = call
     now = 0.0
-    settings = LiveRefineSettings(share, least, look=SETTINGS)
+    settings = LiveRefineSettings(share, least, late=0.015, look=SETTINGS)
     live = LiveRefiner(avatar, settings, "cpu", lambda: now)
     look = live._refiner.refine
 

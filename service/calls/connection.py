@@ -17,7 +17,7 @@ _LATEST = 0.5  # seconds that sound may be late before some of it is left out
 _LOOKED = 50  # blocks given out between two looks at whether some always wait: a second
 _SPARE = 1  # blocks that may always wait
 _AWAITED = 3  # packets of sound that come before one is given up that is missing: 60 ms
-_BUFFER = "_RTCRtpReceiver__jitter_buffer"  # of aiortc, to whose version we are bound
+BUFFER = "_RTCRtpReceiver__jitter_buffer"  # of aiortc, to whose version we are bound
 _PACKETS = 512  # that wait for one that is late
 _BACKLOG = 1 << 16  # bytes that wait on a channel before datagrams are dropped instead
 
@@ -123,17 +123,21 @@ def prompt(connection: Any, kind: str) -> None:
     always holds 80 ms back, and 300 ms more from the first lost packet on."""
     for receiver in connection.getReceivers():
         if receiver.track is not None and receiver.track.kind == kind:
-            if hasattr(receiver, _BUFFER):
-                setattr(receiver, _BUFFER, _prompt_buffer() if kind == "video" else _sound_buffer())
+            if hasattr(receiver, BUFFER):
+                setattr(receiver, BUFFER, _prompt_buffer() if kind == "video" else sound_buffer()())
 
 
-def _sound_buffer() -> Any:
+def sound_buffer() -> type[Any]:
+    """The kind of jitter buffer that sound has here."""
     from aiortc.jitterbuffer import JitterBuffer, JitterFrame
 
     class Prompt(JitterBuffer):
         """A packet is a frame (RFC 7587 section 4.2).  One that is missing is waited for while
         `_AWAITED` later ones come; a packet brings out one frame, so that more than wait then are
         left out."""
+
+        def __init__(self) -> None:
+            super().__init__(capacity=16)
 
         def _remove_frame(self, sequence_number: int) -> JitterFrame | None:
             first = self._origin or 0
@@ -149,7 +153,7 @@ def _sound_buffer() -> Any:
         def _at(self, number: int) -> Any:
             return self._packets[number % self.capacity]
 
-    return Prompt(capacity=16)
+    return Prompt
 
 
 def _prompt_buffer() -> Any:

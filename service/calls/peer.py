@@ -9,14 +9,8 @@ from collections.abc import Callable, Coroutine
 from typing import Any
 
 from avatar.errors import InputError
-from service.calls.connection import (
-    CHANNEL,
-    drain,
-    forwarded_audio,
-    new_connection,
-    prompt,
-    send,
-)
+from service.calls.connection import CHANNEL, drain, new_connection, send
+from service.calls.relayed_sound import SoundPacket, listen, relayed_sound
 from service.calls.rooms import Room
 
 _PATIENCE = 30.0  # seconds in which a connection has to come about
@@ -50,7 +44,7 @@ class Peer:
         self.connection = new_connection()
         self._channel: Any = None
         self.dropped = 0
-        self._audio = forwarded_audio()
+        self._sound = relayed_sound()
         self._tasks: set[asyncio.Task[None]] = set()
 
     async def answer(self, sdp: str) -> str:
@@ -99,7 +93,7 @@ class Peer:
 
     def _give_tracks(self) -> None:
         if any(t.kind == "audio" for t in self.connection.getTransceivers()):
-            self.connection.addTrack(self._audio)
+            self.connection.addTrack(self._sound)
 
     def _channel_came(self, channel: Any) -> None:
         if channel.label == CHANNEL:
@@ -112,8 +106,9 @@ class Peer:
 
     def _track_came(self, track: Any) -> None:
         if track.kind == "audio":
-            prompt(self.connection, "audio")
-            self.begin(drain(track, lambda frame: self.room.hear(self, frame)))
+            for receiver in self.connection.getReceivers():
+                if receiver.track is track:
+                    listen(receiver, lambda sound: self.room.hear(self, sound))
         else:
             self.begin(drain(track))
 
@@ -136,8 +131,8 @@ class Peer:
     def forwarded(self, data: bytes) -> None:
         self.dropped += not send(self._channel, data)
 
-    def heard(self, frame: Any) -> None:
-        self._audio.push(frame)
+    def heard(self, sound: SoundPacket) -> None:
+        self._sound.push(sound)
 
     async def close(self) -> None:
         """Again is no fault."""

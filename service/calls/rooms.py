@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import Protocol
 
 from avatar.errors import InputError, TakenError
+from service.calls.relayed_sound import SoundPacket
 
 _MOST_MEMBERS = 2
 
@@ -23,8 +24,8 @@ class Member(Protocol):
     def forwarded(self, data: bytes) -> None:
         """A datagram of another member."""
 
-    def heard(self, frame: object) -> None:
-        """20 ms of another member's sound."""
+    def heard(self, sound: SoundPacket) -> None:
+        """A packet of another member's sound."""
 
     async def close(self) -> None: ...
 
@@ -64,9 +65,9 @@ class Room:
             other.forwarded(data)
             self.relayed += 1
 
-    def hear(self, sender: Member, frame: object) -> None:
+    def hear(self, sender: Member, sound: SoundPacket) -> None:
         for other in self.others(sender):
-            other.heard(frame)
+            other.heard(sound)
 
     def others(self, member: Member) -> list[Member]:
         return [other for id, other in self.members.items() if id != member.id]

@@ -17,9 +17,11 @@ from avatar.errors import InputError
 from enroll.capture import Frame
 from service.audio import BLOCK
 from service.calls.client import Line, take_part
+from service.calls.connection import BUFFER
 from service.calls.face_end import FaceEnd
 from service.calls.heard import HeardClock, SoundLine
 from service.calls.outputs import file_output
+from service.calls.relayed_sound import SoundPacket, listen, relayed_sound
 from service.calls.spoken import FilmSound, MicrophoneSound, framed
 from tests.service.tones import RATE, heard_in, moments, write_tones
 
@@ -213,9 +215,9 @@ def test_sound_is_given_out_as_it_comes():
     """aiortc holds four packets back, and for good sixteen once one is lost."""
     from aiortc.rtp import RtpPacket
 
-    from service.calls.connection import _sound_buffer
+    from service.calls.connection import sound_buffer
 
-    buffer = _sound_buffer()
+    buffer = sound_buffer()()
 
     def add(number):
         packet = RtpPacket(payload_type=96, sequence_number=number % 65536, timestamp=960 * number)
@@ -230,3 +232,64 @@ def test_sound_is_given_out_as_it_comes():
     assert [add(n) for n in (65541, 65542, 65544, 65545, 65546)] == [4, 5, 6, None, 8]
     assert [add(n) for n in (65547, 65543, 65548)] == [9, None, 10]
     assert [add(n) for n in (65560, 65561, 65562, 65563)] == [11, 12, 24, 25]
+
+
+def packet(number, timestamp, data, payload_type=96):
+    from aiortc.rtp import RtpPacket
+
+    made = RtpPacket(payload_type, sequence_number=number, timestamp=timestamp)
+    made._data = data
+    return made
+
+
+def test_sound_is_tapped_in_order_and_what_waited_comes_at_once():
+    heard = []
+    opus, other = (SimpleNamespace(mimeType=f"audio/{name}") for name in ("opus", "PCMU"))
+    receiver = SimpleNamespace(_RTCRtpReceiver__codecs={96: opus, 0: other})
+    listen(receiver, heard.append)
+    buffer = getattr(receiver, BUFFER)
+
+    def add(*numbers, payload_type=96):
+        heard.clear()
+        for n in numbers:
+            made = packet(n, 960 * n, bytes([n]), payload_type)
+            assert buffer.add(made) == (False, None)  # nothing is left to decode
+        return [sound.data[0] for sound in heard]
+
+    assert add(1, 2) == [1, 2] and heard[1] == SoundPacket(b"\2", 1920)
+    assert add(4) == [] and add(3) == [3, 4]
+    assert add(6, 7) == [] and add(8) == [6, 7, 8]  # 5 is lost
+    assert add(9, payload_type=0) == []
+    assert add(10, 11, 12) == [10, 11, 12]
+
+
+def test_relayed_packets_keep_their_time_from_one_another():
+    now = 100.0
+    track = relayed_sound(lambda: now)
+
+    async def given(*sounds):
+        for timestamp, data in sounds:
+            track.push(SoundPacket(data, timestamp))
+        return [await asyncio.wait_for(track.recv(), 5) for _ in sounds]
+
+    async def all_given():
+        nonlocal now
+        wrap = (1 << 32) - 960
+        got = await given((wrap, b"a"), (0, b"b"), (1920, b"c"))  # one between them was lost
+        now += 2.5
+        return got + await given((3_000_000_000, b"d"), (3_000_000_960, b"e"))  # another's count
+
+    got = asyncio.run(all_given())
+    assert [bytes(each) for each in got] == [b"a", b"b", b"c", b"d", b"e"]
+    assert [each.pts for each in got] == [0, 960, 2880, 2880 + 120_000, 2880 + 120_960]
+
+
+def test_of_relayed_packets_that_stand_the_newest_are_kept():
+    track = relayed_sound()
+    for n in range(25):
+        track.push(SoundPacket(bytes([n]), 960 * n))
+
+    async def rest():
+        return [bytes(await asyncio.wait_for(track.recv(), 5))[0] for _ in range(10)]
+
+    assert asyncio.run(rest()) == [*range(15, 25)]

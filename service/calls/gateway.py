@@ -20,12 +20,14 @@ from avatar.avatar import Avatar
 from avatar.errors import FacewireError
 from enroll.identity import IdentityWatch
 from service.calls.connection import drain, prompt
+from service.calls.drawing import DrawingApart
 from service.calls.face_end import FaceEnd, get_ready
 from service.calls.fallback_end import FallbackEnd
 from service.calls.hand_over import NOTHING
 from service.calls.peer import Peer
 from service.calls.screen import Screen
 from service.calls.threads import drawer, filmer
+from service.calls.tracking_apart import TrackerApart
 from service.view import View
 
 _log = logging.getLogger("facewire.calls")
@@ -67,7 +69,8 @@ class Gateway(Peer):
         self._refused: bytes | None = None
         self._asked: bytes | None = None  # digest of the avatar that is being fetched
         self._tried: tuple[bytes, float] | None = None  # the last one, and when it may be again
-        self._screen = Screen(view, device, _SHARE / _RATE)
+        self._drawing = DrawingApart(view, device, _SHARE / _RATE)
+        self._screen = Screen(view, self._drawing)
         self._status: Any = None
         # A thread each: a slow picture must not hold up what is filmed.
         self._filming = filmer()
@@ -80,6 +83,7 @@ class Gateway(Peer):
 
     async def answer(self, sdp: str) -> str:
         answer = await super().answer(sdp)
+        self._rendering.submit(self._drawing.start)
         self.begin(self._poll())
         self.begin(self._tell())
         return answer
@@ -111,13 +115,12 @@ class Gateway(Peer):
     async def _film(self) -> None:
         from enroll.capture import Frame
         from enroll.scene import TrackPrior
-        from enroll.track_live import CausalTracker
 
         loop = asyncio.get_running_loop()
-        tracker: Any = None
+        tracker: TrackerApart | None = None
         if self._mine is not None:
             prior = TrackPrior.of(self._mine)
-            tracker = await loop.run_in_executor(self._filming, lambda: CausalTracker(prior=prior))
+            tracker = await loop.run_in_executor(self._filming, TrackerApart, prior)
         size: tuple[int, int] | None = None  # a browser changes it with the line; a track does not
         try:
             while True:
@@ -136,7 +139,7 @@ class Gateway(Peer):
                     self.room.forward(self, data)
         finally:
             if tracker is not None:
-                self._filming.submit(tracker.close)
+                tracker.close()
 
     async def _poll(self) -> None:
         while True:
@@ -159,6 +162,8 @@ class Gateway(Peer):
             found = self._fetch(digest)
             if found is not None:
                 get_ready(found)
+                # The first picture takes seconds, in which the fallback would stand still.
+                self._drawing.picture(found, found.statistics.mean)
             return found
 
         avatar = None
@@ -230,6 +235,7 @@ class Gateway(Peer):
 
     async def close(self) -> None:
         await super().close()
+        self._drawing.close()
         self._filming.shutdown(wait=False)
         self._rendering.shutdown(wait=False)
 

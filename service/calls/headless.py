@@ -14,6 +14,7 @@ from avatar.errors import InputError, MissingError
 from enroll.capture import VideoInfo
 from enroll.identity import watch_beside
 from service.calls.client import Line, take_part
+from service.calls.drawing import Drawing
 from service.calls.face_end import FaceEnd, get_ready
 from service.calls.fallback_end import fallback_at_hand
 from service.calls.leased import Leases, Lent
@@ -57,7 +58,8 @@ class Attended:
 
 def screen_of(size: int) -> Screen:
     """What draws such a call: in time, for a late picture is worse than a coarse one."""
-    return Screen(View(size, size), deadline=_SHARE / _RATE)
+    view = View(size, size)
+    return Screen(view, Drawing(view, deadline=_SHARE / _RATE))
 
 
 async def _tell(line: Line, tell: Callable[[str], None], leave: asyncio.Event) -> None:

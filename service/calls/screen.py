@@ -3,23 +3,20 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from avatar.avatar import Avatar
 from codec.session.playout import Shown
 from render.lanczos import lanczos
 from service.calls.badge import badged
+from service.calls.drawing import Drawing, Picture
 from service.calls.fallback_end import FallbackEnd
 from service.calls.hand_over import blended
 from service.fallback.receiver import placed
 from service.view import View
 from service.watermark.mark import Watermark
 from service.watermark.payload import NO_AVATAR
-
-Picture = NDArray[np.uint8]
 
 
 @dataclass(frozen=True)
@@ -34,13 +31,11 @@ class Scene:
 
 class Screen:
     """Scenes -> pictures [H, W, 3] RGB with the badge and the watermark, as one view wants
-    them.  deadline: as `Renderer` has it."""
+    them.  drawing: of the avatar; None: on the thread that asks, in whatever time it takes."""
 
-    def __init__(self, view: View, device: str = "auto", deadline: float | None = None) -> None:
+    def __init__(self, view: View, drawing: Drawing | None = None) -> None:
         self._view = view
-        self._device = device
-        self._deadline = deadline
-        self._renderer: tuple[Avatar, Any] | None = None
+        self._drawing = drawing or Drawing(view)
         self._mark: tuple[str, Watermark] | None = None
 
     def picture(self, scene: Scene, time: int) -> Picture:
@@ -52,7 +47,8 @@ class Screen:
             square = end.picture(vectors)
             fallback = None if square is None else fitted(square, self._view)
         if scene.avatar is not None and (scene.share > 0 or fallback is None):
-            avatar = self._rendered(*scene.avatar)
+            whose, shown = scene.avatar
+            avatar = self._drawing.picture(whose, shown.values)
         if avatar is None and fallback is None:
             return self.blank()
         if avatar is None or fallback is None:
@@ -65,11 +61,11 @@ class Screen:
     @property
     def left_out(self) -> int:
         """Steps down from the avatar's best picture."""
-        return self._renderer[1].left_out if self._renderer else 0
+        return self._drawing.left_out
 
     def forget(self) -> None:
         """Lets go of the avatar that was shown last.  On the thread that draws."""
-        self._renderer = None
+        self._drawing.forget()
 
     def blank(self) -> Picture:
         """While nobody is there."""
@@ -79,13 +75,6 @@ class Screen:
         if self._mark is None or self._mark[0] != digest:
             self._mark = digest, Watermark(digest)
         return self._mark[1].on(picture, time)
-
-    def _rendered(self, avatar: Avatar, shown: Shown) -> Picture:
-        from service.receiver import Renderer
-
-        if self._renderer is None or self._renderer[0] is not avatar:
-            self._renderer = avatar, Renderer(avatar, self._view, self._device, self._deadline)
-        return np.asarray(self._renderer[1].picture(shown.values), np.uint8)
 
 
 def fitted(square: Picture, view: View) -> Picture:

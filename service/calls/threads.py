@@ -17,23 +17,25 @@ _NICE = 10  # of the thread that draws: it gets a tenth of a core that others wa
 
 def filmer() -> ThreadPoolExecutor:
     """Tracks and codes what is filmed."""
-    return ThreadPoolExecutor(1, "film", _by_itself)
+    return ThreadPoolExecutor(1, "film", by_itself)
 
 
 def drawer() -> ThreadPoolExecutor:
     """Draws what is shown."""
-    return ThreadPoolExecutor(1, "draw", _yielding)
+    return ThreadPoolExecutor(1, "draw", yielding)
 
 
-def _yielding() -> None:
+def yielding() -> None:
+    """This thread gives way to others, and works by itself."""
     # A picture that is late is one coarser picture; a frame that waits to be filmed, or a datagram
     # to be passed on, makes every later picture of it late.  Elsewhere a thread has no priority.
     if sys.platform == "linux":
         os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), _NICE)
-    _by_itself()
+    by_itself()
 
 
-def _by_itself() -> None:
+def by_itself() -> None:
+    """What is drawn or tracked from now on uses one thread."""
     if find_spec("torch") and find_spec("numba"):
         from render.side_by_side import alone
 

@@ -156,7 +156,7 @@ class Remote:
     def forwarded(self, data):
         self.end.receive(self.now, data)
 
-    def heard(self, frame):
+    def heard(self, sound):
         pass
 
     async def close(self):
@@ -167,11 +167,15 @@ def test_what_a_browser_is_shown_follows_permission_during_the_call(ada, moving,
     """The store fails once, then there is no grant, then one, then it is taken back; then whoever
     looks is not let in any more."""
     from avatar.errors import StorageError
+    from service import receiver
     from service.calls import gateway as gateways
     from service.calls import peer as peers
+    from service.calls.drawing import Drawing
     from service.calls.rooms import Rooms
     from service.view import View
 
+    monkeypatch.setattr(receiver, "Renderer", Flat)
+    monkeypatch.setattr(gateways, "DrawingApart", Drawing)
     monkeypatch.setattr(gateways, "_AGAIN", 0.1)
     monkeypatch.setattr(peers, "_LOOK", 0.05)
     answers = [StorageError("the disk is away"), None, None, ada]
@@ -221,12 +225,15 @@ def test_a_browser_gets_video_with_a_badge(ada, moving, monkeypatch):
     from aiortc import RTCSessionDescription
 
     from service import receiver
+    from service.calls import gateway as gateways
     from service.calls.connection import new_connection, wait_open
+    from service.calls.drawing import Drawing
     from service.calls.gateway import Gateway
     from service.calls.rooms import Rooms
     from service.view import View
 
     monkeypatch.setattr(receiver, "Renderer", Flat)
+    monkeypatch.setattr(gateways, "DrawingApart", Drawing)  # there it would be the real one
 
     async def call():
         room, asked = Rooms().make("ada", 0.0), []

@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 Values = NDArray[np.float32]
+_PITCH = 0.1  # share of the newest in the mean time between two pictures
 
 
 @dataclass(frozen=True)
@@ -21,7 +22,8 @@ class PlayoutSettings:
     """least, most: delay between a frame's earliest arrival and its showing, microseconds.
     window: arrivals that the lag is learned from.  late: share of packets that may come too late
     or not at all before the delay grows.  uneven: share of frames whose successor may be late, if
-    that is all that is: the frame then stands for the while, as in any video.  stretch, squeeze:
+    that is all that is: the frame then stands for the while, as in any video.  Who draws pictures
+    more rarely than frames come waits less for them, by as much.  stretch, squeeze:
     how much slower or faster than the sender's clock frames are shown while the lag changes.
     hold: how long a state stands when no later one comes; then it goes towards neutral, half the
     way in every `decay`.  blend: how long the way back from there takes.  keep: past and future
@@ -81,6 +83,7 @@ class Playout:
         self._lag: float | None = None
         self._target = 0
         self._asked = 0
+        self._pitch = float(period)  # between two pictures
         self._shown = -(1 << 62)
         self._span = period
         self._loss = 0.0
@@ -105,6 +108,8 @@ class Playout:
         while ahead < 4 and loss**ahead > s.late:
             ahead += 1
             delay = within(s.late) + ahead * self._span
+        # What comes while a picture stands is not missed before the next one is asked for.
+        delay -= max(0, round(self._pitch) - self._period)
         delay = max(s.least, min(s.most, delay))
         self._target = transits[0] + delay
         if self._lag is None or abs(self._target - self._lag) > 2 * s.most:
@@ -141,6 +146,8 @@ class Playout:
             return None
         s = self._settings
         passed, self._asked = max(0, now - self._asked), max(now, self._asked)
+        if passed:
+            self._pitch += _PITCH * (min(passed, s.most) - self._pitch)
         away = self._target - self._lag
         self._lag += max(-s.squeeze * passed, min(s.stretch * passed, away))
         self._shown = time = max(self._shown, round(now - self._lag))

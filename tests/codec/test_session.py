@@ -317,6 +317,21 @@ def test_the_delay_waits_for_every_frame_and_mostly_for_the_next() -> None:
     assert round(worse._target) - 5_000 == 100_000
 
 
+def test_who_draws_more_rarely_than_frames_come_waits_less_for_them() -> None:
+    """A picture every 100 ms of frames every 40, a half of them 60 ms late, which set 100."""
+    often, rarely = (Playout(np.zeros(1, np.float32), 40_000) for _ in range(2))
+    for playout, pitch in ((often, 40_000), (rarely, 100_000)):
+        asked = 0
+        for i in range(400):
+            playout.add(40_000 * i, np.full(1, i, np.float32), True)
+            playout.arrived(40_000 * i + 5_000 + 60_000 * (i % 2), 40_000 * i, 1, 0.0)
+            while asked < 40_000 * i:
+                playout.show(asked)
+                asked += pitch
+    assert round(often._target) - 5_000 == 100_000
+    assert round(rarely._target) - 5_000 == pytest.approx(40_000, abs=500)
+
+
 def test_a_frame_whose_next_is_late_stands_and_says_since_when() -> None:
     playout = Playout(np.zeros(1, np.float32), 40_000)
     arrivals(playout, ([5_000] * 9 + [65_000]) * 6)

@@ -10,6 +10,8 @@ def navigation() -> None:
 
 
 def account() -> None:
+    # Until Gradio listens a click is lost, so that nothing can be clicked until then.
+    gr.on(js="() => document.body.classList.add('fw-ready')")
     gr.HTML('<p id="fw-account" role="status">You are not signed in.</p>')
     with gr.Accordion("Account", open=True, elem_id="fw-account-form"):
         user = gr.Textbox(label="User name", max_length=40, elem_id="fw-user")

@@ -40,7 +40,7 @@ export async function join(text, width, fit, background) {
     if (!mine.room) throw new Error("Give a room's link, or make a room.");
     const avatar = (await own())[0]?.id;
     mine.wish = { avatar, width, height: width, fit, background };
-    if (!here() || !await camera.open(at("fw-self"), true, here)) return;
+    if (!here() || !await camera.open(at("fw-self"), camera.CALLED, true, here)) return;
     at("fw-call-pair").hidden = false;
     await connect(mine);
     if (here() && !avatar) say("fw-call-status", "You have no avatar yet: the other sees you only by the fallback, where both have one.", true);

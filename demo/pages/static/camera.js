@@ -3,12 +3,15 @@
 
 const LARGEST = 640; // pixels of the longer side
 
+// What is asked of a camera: of a call fewer lines, for more cost time at both ends and tell no
+// more of how a face moves.
+export const ENROLLED = { width: { ideal: 1280 }, height: { ideal: 720 }, facingMode: "user" };
+export const CALLED = { height: { ideal: 480 }, facingMode: "user" };
+
 // wanted(): whether it still is, once there is a stream: people change their minds meanwhile.
-export async function open(video, audio = false, wanted = () => true) {
+export async function open(video, wish, audio = false, wanted = () => true) {
   if (!navigator.mediaDevices) throw new Error("This page needs https to use a camera.");
-  const stream = await navigator.mediaDevices.getUserMedia({
-    video: { width: { ideal: 1280 }, height: { ideal: 720 }, facingMode: "user" }, audio,
-  });
+  const stream = await navigator.mediaDevices.getUserMedia({ video: wish, audio });
   if (!wanted()) {
     stop(stream);
     return null;

@@ -58,7 +58,8 @@ export const film = (...wish) => guarded(async () => {
     if (!here()) return await call("DELETE", `/v1/enrolments/${mine.id}`);
     const video = at("fw-camera");
     video.parentElement.classList.add("fw-on");
-    const stream = await camera.open(video, true, here).catch(() => camera.open(video, false, here));
+    const open = (audio) => camera.open(video, camera.ENROLLED, audio, here);
+    const stream = await open(true).catch(() => open(false));
     if (!here()) return;
     say("fw-status", "Filming");
     mine.recorder = new MediaRecorder(stream, { videoBitsPerSecond: 6e6 });

@@ -19,7 +19,7 @@ export async function mirror(size) {
     const [avatar] = await own();
     if (!avatar) throw new Error("Enrol first: there is no avatar of yours yet.");
     const video = at("fw-mirror-camera");
-    if (!here() || !await camera.open(video, false, here)) return;
+    if (!here() || !await camera.open(video, camera.CALLED, false, here)) return;
     at("fw-mirror-pair").hidden = false;
     say("fw-mirror-status", "The avatar is being unpacked.");
     mine.socket = socket("/v1/mirror", { avatar: avatar.id, size });

@@ -27,6 +27,7 @@ Background = str | tuple[int, int, int] | Array
 SMALLEST, LARGEST = 16, 4096
 # Neighbours share the first stage, so that samples of the second are where likeness is to be had.
 SAMPLING = SamplingSettings(16, 12)
+_KEPT = 1 << 20  # pixels of a wall that is kept for the next picture: 12 MB
 _PASSES = 4  # picture sizes that stay prepared
 _BLUR_CELLS = 12  # across the window: no detail of a room survives
 
@@ -57,6 +58,9 @@ class Portrait:
         whole = settings.whole
         self._whole = self.device.type == "cuda" if whole is None else whole
         self._passes: dict[tuple[int, int, str], Draw] = {}
+        # Of the picture size drawn last: where its pixels are, and the wall behind them.
+        self._grid: tuple[tuple[int, int, str], tuple[Tensor, tuple[int, int]]] | None = None
+        self._wall: tuple[Tensor, Tensor] | None = None
 
     def render(
         self,
@@ -82,7 +86,7 @@ class Portrait:
                 f"are not finite cannot be rendered",
                 f"Give {self._numbers} finite numbers in the order of the avatar's layout.",
             )
-        points, inside = _points(width, height, fit)
+        points, inside = self._seen_at(width, height, fit)
         if self._whole and isinstance(background, str) and background == "learned":
             seen = self._at_once(row, points, (width, height, fit))
         else:
@@ -92,6 +96,13 @@ class Portrait:
         top, left = inside
         out[top : top + drawn.shape[0], left : left + drawn.shape[1]] = drawn
         return out
+
+    def _seen_at(self, width: int, height: int, fit: str) -> tuple[Tensor, tuple[int, int]]:
+        """As `_points`, of which one picture after another asks for the same."""
+        shape = width, height, fit
+        if self._grid is None or self._grid[0] != shape:
+            self._grid = shape, _points(width, height, fit)
+        return self._grid[1]
 
     def _in_tiles(
         self, row: Array, points: Tensor, background: Background, settings: RenderSettings
@@ -139,7 +150,7 @@ class Portrait:
         height, width = points.shape[:2]
         if isinstance(background, str):
             if background == "learned":
-                return None
+                return self._learned(points)
             if background == "blur":
                 return self._blurred(points)
             raise InputError(
@@ -156,6 +167,17 @@ class Portrait:
                 "Give RGB as uint8 [height, width, 3].",
             )
         return _covering(background, width, height).to(self.device)
+
+    @torch.no_grad()
+    def _learned(self, points: Tensor) -> Tensor | None:
+        """None where it is better looked up tile by tile than kept."""
+        if points.shape[0] * points.shape[1] > _KEPT:
+            return None
+        wall = self._wall
+        if wall is None or wall[0] is not points:
+            seen = self.person.background(points.to(self.device).reshape(1, -1, 2))
+            self._wall = wall = points, seen.view(*points.shape[:2], 3)
+        return wall[1]
 
     def _blurred(self, points: Tensor) -> Tensor:
         plane = self.person.background.plane.float().permute(0, 3, 1, 2)

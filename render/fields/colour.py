@@ -36,5 +36,11 @@ class ColourNetwork(nn.Module):
         return self._colour(pixels, frames)
 
     def _colour(self, pixels: Tensor, frames: Tensor) -> Tensor:
-        h = functional.relu(self.pixel(pixels) + self.frame(frames)[:, None])
-        return self.last(functional.relu(self.middle(h)))
+        if len(frames) == 1:
+            h = functional.linear(
+                pixels, self.pixel.weight, self.pixel.bias + self.frame(frames)[0]
+            )
+        else:
+            h = self.pixel(pixels) + self.frame(frames)[:, None]
+        h = self.middle(functional.relu(h, inplace=True))
+        return self.last(functional.relu(h, inplace=True))

@@ -132,6 +132,20 @@ def test_tiles_do_not_show(portrait, avatar, monkeypatch):
     assert np.abs(portrait.render(avatar.statistics.mean, 40, 40).astype(int) - whole).max() <= 1
 
 
+def test_what_is_kept_for_the_next_picture_is_of_its_size(portrait, avatar, monkeypatch):
+    """The wall behind, and where pixels are."""
+    from render import portrait as portraits
+
+    shapes = [(64, 48, "contain"), (48, 48, "contain"), (64, 48, "extend"), (64, 48, "contain")]
+    mean = avatar.statistics.mean
+    kept = [portrait.render(mean, *shape) for shape in shapes for _ in range(2)]
+    assert all((kept[n] == kept[n + 1]).all() for n in range(0, 8, 2))
+    monkeypatch.setattr(portraits, "_KEPT", 0)
+    for n, shape in enumerate(shapes):
+        fresh = portraits.Portrait(avatar, "cpu").render(mean, *shape)
+        assert np.abs(fresh.astype(int) - kept[2 * n]).max() <= 1
+
+
 @pytest.mark.parametrize(
     "bad, error",
     [

@@ -22,6 +22,7 @@ from itertools import islice
 from pathlib import Path
 from typing import Any
 
+import cv2
 import numpy as np
 
 from benchmarks.serving import Busy, machine, served
@@ -29,6 +30,7 @@ from benchmarks.serving import Busy, machine, served
 _FRAMES = 124  # of the clip; forth and back
 _BITS, _BLOCK = 8, 16  # of a filmed frame's number; pixels a side of a block
 _PARTS, _SHOWN_BITS, _SHOWN_BLOCK = 16, 12, 8  # of a frame; and the same of a rendered picture
+_LINES_ASKED = 480  # demo/pages/static/camera.js
 _WARM = 10.0  # seconds
 _PASSWORD = "correct horse battery"
 _PROGRAM = "from benchmarks.browser_latency import serve; serve({!r}, {!r})"
@@ -109,18 +111,15 @@ def serve(notes: str, both: bool) -> None:
         "tracked": [], "CPU of that": [], "drawn": [], "CPU of this": [], "no core": [],
         "held back": [],
     }  # fmt: skip
-    times: list[float] = []
-    numbers: list[float] = []
+    known: list[tuple[float, float]] = []  # time and number of what was filmed
     period = 2 * (_FRAMES - 1)
 
     class Reading(FaceEnd):
         def film(self, now: int, frame: Any, tracker: object) -> list[bytes]:
             number = read(frame.image, _BITS, _BLOCK) if self._mine is not None else None
             if number is not None:
-                last = numbers[-1] if numbers else number
-                numbers.append(last + (number - last) % period)
-                times.append(frame.time)
-                del numbers[:-500], times[:-500]
+                last = known[-1][1] if known else number
+                known.append((frame.time, last + (number - last) % period))
             begun, worked = clock.monotonic(), clock.thread_time()
             out = super().film(now, frame, tracker)
             if self._mine is not None:
@@ -139,9 +138,10 @@ def serve(notes: str, both: bool) -> None:
             took["drawn"].append(1000 * (clock.monotonic() - begun))
             took["CPU of this"].append(1000 * (clock.thread_time() - worked))
             took["no core"].append(1000 * (coreless() - without))
-            if scene.avatar is None or not times:
+            if scene.avatar is None or not known:
                 return picture
-            number = np.interp(scene.avatar[1].time, times, numbers) % period
+            # Of one list, in one step: another thread adds to it meanwhile.
+            number = np.interp(scene.avatar[1].since, *np.array(known[-500:]).T) % period
             return written(picture, round(_PARTS * number), _SHOWN_BITS, _SHOWN_BLOCK)
 
     if not both:
@@ -160,11 +160,14 @@ def film(clip: Path, path: Path, fps: int) -> None:
 
     video = open_video(clip)
     there = [frame.image for frame in islice(video, _FRAMES)]
-    width, height = there[0].shape[1] // 2 * 2, there[0].shape[0] // 2 * 2
+    # No more lines than the page asks for: scaled by the browser, the blocks would be, too.
+    share = min(1.0, _LINES_ASKED / there[0].shape[0])
+    height, width = (int(share * side) // 2 * 2 for side in there[0].shape[:2])
+    there = [cv2.resize(image, (width, height), interpolation=cv2.INTER_AREA) for image in there]
     with path.open("wb") as file:
         file.write(f"YUV4MPEG2 W{width} H{height} F{fps}:1 Ip A1:1 C420mpeg2\n".encode())
         for number, image in enumerate(there + there[-2:0:-1]):
-            coded = written(image[:height, :width], number, _BITS, _BLOCK)
+            coded = written(image, number, _BITS, _BLOCK)
             frame = VideoFrame.from_ndarray(np.ascontiguousarray(coded), format="rgb24")
             file.write(b"FRAME\n" + frame.reformat(format="yuv420p").to_ndarray().tobytes())
 

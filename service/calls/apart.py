@@ -7,6 +7,7 @@ tracks or draws asks for its turn thousands of times a frame, and makes the othe
 from __future__ import annotations
 
 import multiprocessing
+import signal
 import threading
 from collections.abc import Callable
 from typing import Any
@@ -87,6 +88,7 @@ class Apart:
 
 def _serve(line: Any, make: Callable[..., Any], given: Any) -> None:
     """The process."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C ends who asked, and so this
     made = make(*given)
     while True:
         try:

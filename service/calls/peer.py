@@ -109,8 +109,7 @@ class Peer:
             for receiver in self.connection.getReceivers():
                 if receiver.track is track:
                     listen(receiver, lambda sound: self.room.hear(self, sound))
-        else:
-            self.begin(drain(track))
+        self.begin(drain(track))
 
     def begin(self, work: Coroutine[Any, Any, None]) -> None:
         """Work beside the call, that ends with it."""

@@ -100,9 +100,10 @@ class Portrait:
     def _seen_at(self, width: int, height: int, fit: str) -> tuple[Tensor, tuple[int, int]]:
         """As `_points`, of which one picture after another asks for the same."""
         shape = width, height, fit
-        if self._grid is None or self._grid[0] != shape:
-            self._grid = shape, _points(width, height, fit)
-        return self._grid[1]
+        grid = self._grid
+        if grid is None or grid[0] != shape:
+            self._grid = grid = shape, _points(width, height, fit)
+        return grid[1]
 
     def _in_tiles(
         self, row: Array, points: Tensor, background: Background, settings: RenderSettings

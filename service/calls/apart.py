@@ -24,11 +24,11 @@ class EndedError(FacewireError):
 class Apart:
     """An object in a process of its own, which begins with the first call and ends with this one's
     process, however that ends.  make: gives the object there; it and what it is given are pickled.
-    One method is called at a time, on whatever thread."""
+    One thread calls at a time."""
 
     def __init__(self, make: Callable[..., Any], *given: Any) -> None:
         self._make = make, given
-        self._begun, self._asking = threading.Lock(), threading.Lock()
+        self._begun = threading.Lock()
         self._closed = False
         self._work: tuple[Any, Any] | None = None  # the process, and the line to it
 
@@ -53,17 +53,16 @@ class Apart:
     def call(self, method: str, *given: Any) -> Any:
         """What the object's method returns, or raises.  Raises EndedError where the process dies of
         it; the next call begins another, with a new object."""
-        with self._asking:
-            self.start()
-            work = self._work
-            assert work is not None
-            try:
-                work[1].send((method, given))
-                kind, answer = work[1].recv()
-            except (EOFError, OSError):
-                self._end()
-                said = "what draws or tracks this call ended unexpectedly"
-                raise EndedError(said, "Join it again.") from None
+        self.start()
+        work = self._work
+        assert work is not None
+        try:
+            work[1].send((method, given))
+            kind, answer = work[1].recv()
+        except (EOFError, OSError):
+            self._end()
+            said = "what draws or tracks this call ended unexpectedly"
+            raise EndedError(said, "Join it again.") from None
         if kind == "raised":
             raise answer
         return answer

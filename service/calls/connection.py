@@ -124,20 +124,17 @@ def prompt(connection: Any, kind: str) -> None:
     for receiver in connection.getReceivers():
         if receiver.track is not None and receiver.track.kind == kind:
             if hasattr(receiver, BUFFER):
-                setattr(receiver, BUFFER, _prompt_buffer() if kind == "video" else sound_buffer()())
+                setattr(receiver, BUFFER, _prompt_buffer() if kind == "video" else sound_buffer())
 
 
-def sound_buffer() -> type[Any]:
-    """The kind of jitter buffer that sound has here."""
+def sound_buffer() -> Any:
+    """The jitter buffer that sound has here."""
     from aiortc.jitterbuffer import JitterBuffer, JitterFrame
 
     class Prompt(JitterBuffer):
         """A packet is a frame (RFC 7587 section 4.2).  One that is missing is waited for while
         `_AWAITED` later ones come; a packet brings out one frame, so that more than wait then are
         left out."""
-
-        def __init__(self) -> None:
-            super().__init__(capacity=16)
 
         def _remove_frame(self, sequence_number: int) -> JitterFrame | None:
             first = self._origin or 0
@@ -153,7 +150,7 @@ def sound_buffer() -> type[Any]:
         def _at(self, number: int) -> Any:
             return self._packets[number % self.capacity]
 
-    return Prompt
+    return Prompt(capacity=16)
 
 
 def _prompt_buffer() -> Any:

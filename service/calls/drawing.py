@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from typing import Any
 
 import numpy as np
@@ -54,17 +55,21 @@ class DrawingApart(Drawing):
         self._apart = Apart(_Easel, view, device, deadline)
         self._avatar: Avatar | None = None  # that it has
         self._left_out = 0
+        # An avatar is drawn once before a call shows it, beside the thread that draws: what it has
+        # taken and what it draws must not be two people's.
+        self._drawing = threading.Lock()
 
     def start(self) -> None:
         self._apart.start()
 
     def picture(self, avatar: Avatar, values: NDArray[np.float32]) -> Picture:
         """Raises EndedError where the process dies of this picture twice, or is closed, too."""
-        try:
-            return self._drawn(avatar, values)
-        except EndedError:
-            self._avatar = None
-            return self._drawn(avatar, values)
+        with self._drawing:
+            try:
+                return self._drawn(avatar, values)
+            except EndedError:
+                self._avatar = None
+                return self._drawn(avatar, values)
 
     def _drawn(self, avatar: Avatar, values: NDArray[np.float32]) -> Picture:
         if self._avatar is not avatar:
@@ -78,9 +83,10 @@ class DrawingApart(Drawing):
         return self._left_out
 
     def forget(self) -> None:
-        if self._avatar is not None:
-            self._avatar = None
-            self._apart.call("take", None)
+        with self._drawing:
+            if self._avatar is not None:
+                self._avatar = None
+                self._apart.call("take", None)
 
     def close(self) -> None:
         self._apart.close()

@@ -117,10 +117,7 @@ class Gateway(Peer):
         from enroll.scene import TrackPrior
 
         loop = asyncio.get_running_loop()
-        tracker: TrackerApart | None = None
-        if self._mine is not None:
-            prior = TrackPrior.of(self._mine)
-            tracker = await loop.run_in_executor(self._filming, TrackerApart, prior)
+        tracker = None if self._mine is None else TrackerApart(TrackPrior.of(self._mine))
         size: tuple[int, int] | None = None  # a browser changes it with the line; a track does not
         try:
             while True:

@@ -9,10 +9,13 @@ from dataclasses import dataclass
 from fractions import Fraction
 from typing import Any
 
-RATE = 48_000  # of an Opus packet's timestamp, whatever it was coded at
+from service.audio import RATE
+from service.calls.connection import BUFFER, sound_buffer
+
 _HELD = 10  # packets that may wait to be sent: 200 ms
 _FARTHEST = 60 * RATE  # between two packets of one source; DTX is silent for less
 _WRAP = 1 << 32
+_CODECS = "_RTCRtpReceiver__codecs"  # of aiortc, to whose version we are bound
 
 
 @dataclass(frozen=True)
@@ -26,23 +29,28 @@ class SoundPacket:
 def listen(receiver: Any, take: Callable[[SoundPacket], None]) -> None:
     """Gives `take` what comes of sound, in order and at once, in place of having it decoded.
     receiver: aiortc's, of a track of sound.  What is no Opus is left out."""
-    from service.calls.connection import BUFFER, sound_buffer
+    setattr(receiver, BUFFER, _Tap(receiver, take))
 
-    def opus(packet: Any) -> bool:
-        codec = getattr(receiver, "_RTCRtpReceiver__codecs", {}).get(packet.payload_type)
+
+class _Tap:
+    """Stands where aiortc has a jitter buffer, and gives it nothing to decode."""
+
+    def __init__(self, receiver: Any, take: Callable[[SoundPacket], None]) -> None:
+        self._receiver, self._take = receiver, take
+        self._buffer = sound_buffer()
+
+    def add(self, packet: Any) -> tuple[bool, None]:
+        if self._is_opus(packet):
+            _, frame = self._buffer.add(packet)
+            while frame is not None:  # one that was waited for brings out those behind it
+                if frame.data:
+                    self._take(SoundPacket(frame.data, frame.timestamp))
+                frame = self._buffer._remove_frame(packet.sequence_number)
+        return False, None
+
+    def _is_opus(self, packet: Any) -> bool:
+        codec = getattr(self._receiver, _CODECS, {}).get(packet.payload_type)
         return codec is None or codec.mimeType.lower() == "audio/opus"
-
-    class Tapped(sound_buffer()):  # type: ignore[misc]
-        def add(self, packet: Any) -> tuple[bool, None]:
-            if opus(packet):
-                _, frame = super().add(packet)
-                while frame is not None:  # one that was waited for brings out those behind it
-                    if frame.data:
-                        take(SoundPacket(frame.data, frame.timestamp))
-                    frame = self._remove_frame(packet.sequence_number)
-            return False, None
-
-    setattr(receiver, BUFFER, Tapped())
 
 
 def relayed_sound(clock: Callable[[], float] = time.monotonic) -> Any:

@@ -19,7 +19,6 @@ class TrackerApart:
 
     def __init__(self, prior: TrackPrior) -> None:
         self._apart = Apart(_tracker, prior)
-        self._apart.start()
 
     def step(self, frame: Frame) -> TrackedFrame:
         """Raises EndedError where the process dies of this frame twice, or is closed, too."""

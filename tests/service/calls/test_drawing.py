@@ -8,6 +8,7 @@ import subprocess
 import sys
 import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
@@ -119,3 +120,20 @@ def test_no_process_outlives_the_one_that_asked_for_it(tmp_path):
     server.kill()
     server.wait()
     assert gone(pid)
+
+
+def test_two_threads_are_each_drawn_their_own_avatar(apart):
+    """A call shows one while another is got ready."""
+    values = avatar_of(small_person()).statistics.mean
+    people = [avatar_of(small_person()) for _ in range(2)]
+    people[1].tensors["fields.background.plane"] = np.zeros_like(
+        people[1].tensors["fields.background.plane"]
+    )
+    right = [Drawing(VIEW).picture(person, values) for person in people]
+    assert (right[0] != right[1]).any()
+
+    def draw(n):
+        return all((apart.picture(people[n], values) == right[n]).all() for _ in range(20))
+
+    with ThreadPoolExecutor(2) as pool:
+        assert all(pool.map(draw, range(2)))

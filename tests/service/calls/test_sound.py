@@ -217,7 +217,7 @@ def test_sound_is_given_out_as_it_comes():
 
     from service.calls.connection import sound_buffer
 
-    buffer = sound_buffer()()
+    buffer = sound_buffer()
 
     def add(number):
         packet = RtpPacket(payload_type=96, sequence_number=number % 65536, timestamp=960 * number)

@@ -4,7 +4,8 @@
         [--work DIR] [--avatars DIR] [-o DIR]
 
 `rates` is the comparison at 256x256 on the last 10 s of three clips; `sizes` and `hd` render one
-stream at 128 to 1024 pixels against HEVC coded at each (003, Fig. 6).  Stopped at any time, it goes
+stream at 128 to 1024 pixels, of an avatar enrolled at 512, against HEVC coded at each (003,
+Fig. 6).  Stopped at any time, it goes
 on where it was: --work keeps cuts, avatars and measured points.  Avatars that were enrolled on the
 same cut (benchmarks/figures.py keeps them as CLIP-10s/256.avatar) are taken from --avatars,
 others enrolled for --enrol seconds or --steps.  No footage is written to the report.
@@ -38,7 +39,8 @@ QUICK_ENROL = 30.0  # seconds a clip, where a whole run is to end in ten minutes
 
 @dataclass(frozen=True)
 class Part:
-    """One report.  hold_out, sizes, codecs, points, longest: as `facewire bench run` has them."""
+    """One report.  hold_out, sizes, codecs, points, longest: as `facewire bench run` has them.
+    enrolled: pixels of the enrolment."""
 
     title: str
     clips: tuple[str, ...]
@@ -47,6 +49,7 @@ class Part:
     sizes: tuple[int, ...] = (256,)
     points: dict[str, tuple[float, ...]] = field(default_factory=dict)
     longest: float | None = None
+    enrolled: int = 256
 
 
 def _thinned() -> dict[str, tuple[float, ...]]:
@@ -65,7 +68,7 @@ def _thinned() -> dict[str, tuple[float, ...]]:
 
 
 _AT_SIZES = ("=avatar", "=hevc", *STILLS)
-_ONE_STREAM = {"avatar": (1.0,)}
+_ONE_STREAM = {"avatar": (1.0,), "hevc": (51.0, 46.0, 41.0)}
 PARTS = {
     "rates": Part(
         "Rate and fidelity on three clips",
@@ -75,12 +78,12 @@ PARTS = {
     ),
     "sizes": Part(
         "One stream at four sizes against HEVC at each: halfbody",
-        ("halfbody.mp4",), _AT_SIZES, "10s", (128, 256, 512, 1024), _ONE_STREAM, 8.0,
+        ("halfbody.mp4",), _AT_SIZES, "10s", (128, 256, 512, 1024), _ONE_STREAM, 8.0, 512,
     ),
     # 10 s long: a tenth is held out, too short to compare rates with a classic codec.
     "hd": Part(
         "One stream at four sizes: hd1080",
-        ("hd1080.mp4",), _AT_SIZES, "tail", (128, 256, 512, 1024), _ONE_STREAM,
+        ("hd1080.mp4",), _AT_SIZES, "tail", (128, 256, 512, 1024), _ONE_STREAM, None, 512,
     ),
 }  # fmt: skip
 
@@ -95,11 +98,13 @@ def settings_of(part: Part, options: argparse.Namespace) -> RunSettings:
     for name in part.clips:
         stem = Path(name).stem
         if options.avatars is not None:
-            path = options.avatars / f"{stem}-{part.hold_out}" / "256.avatar"
+            path = options.avatars / f"{stem}-{part.hold_out}" / f"{part.enrolled}.avatar"
             if path.is_file():
                 found[stem] = path
     run_now = {codec.name for codec in chosen(part.codecs, reduced=not options.quick)}
-    footage = FootageSettings(part.hold_out, budget=budget, steps=options.steps)
+    footage = FootageSettings(
+        part.hold_out, budget=budget, steps=options.steps, size=part.enrolled, longest=part.longest
+    )
     return RunSettings(
         codecs=part.codecs,
         sizes=part.sizes,
@@ -108,7 +113,7 @@ def settings_of(part: Part, options: argparse.Namespace) -> RunSettings:
         jobs=options.jobs,
         quick=options.quick,
         videos=False,
-        footage=replace(footage, longest=part.longest),
+        footage=footage,
     )
 
 

@@ -24,6 +24,7 @@ from render.ladder import RUNGS
 from render.metrics import psnr
 from render.portrait import Portrait, RenderSettings
 from render.side_by_side import alone
+from render.start import get_ready
 from service.look import turntable
 from service.receiver import open_stream
 
@@ -42,6 +43,9 @@ def main() -> None:
     parser.add_argument("-o", "--out", type=Path, help="the curve as a picture")
     given = parser.parse_args()
     alone()  # threads that wait for each other take processor time, too
+    begun = time.perf_counter()
+    get_ready()
+    print(f"ready to draw in {time.perf_counter() - begun:.2f} s, before there is an avatar")
     avatar, portrait = first_picture(given.avatar, "of a program that has drawn none before")
     first_picture(given.avatar, "of one that has")
     rows = states(avatar, given.stream, given.pictures)

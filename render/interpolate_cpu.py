@@ -27,6 +27,11 @@ options = _plain | {"cache": True}
 inlined = _plain | {"forceinline": True}
 
 
+@njit(**options)
+def nothing():  # type: ignore[no-untyped-def]
+    """Read before the first kernel, it takes numba's own start with it."""
+
+
 def bilinear(planes: Array, points: Array) -> Array:
     return _sampled(_bilinear, planes, points)
 

@@ -24,7 +24,11 @@ class Drawing:
         self._renderer: tuple[Avatar, Any] | None = None
 
     def start(self) -> None:
-        """Gets ready beforehand what the first picture needs."""
+        """Gets ready beforehand what the first picture needs, on any thread."""
+        from render import portrait  # noqa: F401  takes seconds to import
+        from render.start import get_ready
+
+        get_ready()
 
     def picture(self, avatar: Avatar, values: NDArray[np.float32]) -> Picture:
         """One state row [D] -> [height, width, 3] RGB.  Raises StateError."""
@@ -96,10 +100,9 @@ class _Easel:
     """What draws, in that process."""
 
     def __init__(self, view: View, device: str, deadline: float | None) -> None:
-        from render.portrait import Portrait  # noqa: F401  takes seconds, and comes before it is asked
-
         yielding()
         self._drawing = Drawing(view, device, deadline)
+        self._drawing.start()
         self._avatar: Avatar | None = None
 
     def take(self, avatar: Avatar | None) -> None:

@@ -172,6 +172,7 @@ async def attend(
     try:
         async with line:
             lent = Lent(end, Leases(base, token), tell)
+            loop.run_in_executor(None, screen.start)
             beside = [asyncio.create_task(work) for work in (_tell(line, tell, leave), lent.keep())]
             try:
                 await take_part(line, video, avatar, draw, show, settings.seconds, leave, _RATE)

@@ -58,6 +58,10 @@ class Screen:
         drawn = scene.avatar[0].digest if avatar is not None and scene.avatar else NO_AVATAR
         return self._marked(picture, drawn, time)
 
+    def start(self) -> None:
+        """Gets ready beforehand what the avatar's first picture needs, on any thread."""
+        self._drawing.start()
+
     @property
     def left_out(self) -> int:
         """Steps down from the avatar's best picture."""

@@ -54,5 +54,5 @@ def alone() -> None:
     import numba
     import torch
 
+    numba.set_num_threads(1)  # begins its threads, and with them sets how many torch has
     torch.set_num_threads(1)
-    numba.set_num_threads(1)

@@ -44,6 +44,7 @@ def run(arguments: argparse.Namespace) -> None:
     write_log(settings.log_json)
 
     from demo.pages.site import with_pages
+    from service import apart
     from service.api.app import make_app
     from service.jobs.cluster import check_cluster
     from service.jobs.crew import Crew
@@ -57,6 +58,7 @@ def run(arguments: argparse.Namespace) -> None:
         with_pages(app, Path(settings.lab) if settings.lab else None)
     crew = Crew(count, environment)
     crew.start()
+    apart.get_ready()
     try:
         _serve(app, settings)
     finally:

@@ -2,24 +2,23 @@
 
 from __future__ import annotations
 
-import time
 from typing import Any
 
 from fastapi import APIRouter, WebSocket
+from numpy.typing import NDArray
 
 from avatar.archive import parse_avatar
 from avatar.avatar import Avatar
 from avatar.errors import InputError
-from enroll.identity import IdentityWatch, can_describe, parse_sign
+from enroll.identity import can_describe, parse_sign
+from service.apart import Apart
 from service.api.context import NO_AVATAR, Context
-from service.api.sockets import Visit, jpeg, picture_of, welcome
-from service.calls.badge import badged
+from service.api.sockets import Visit, welcome
+from service.glass import Glass
 from service.store.models import StoredAvatar, is_id
-from service.watermark.mark import Watermark
 
 router = APIRouter(prefix="/v1")
 _SIZES = (64, 1024)  # pixels a side that are rendered here
-_DEADLINE = 0.1  # seconds that a picture may take
 
 
 @router.websocket("/mirror")
@@ -32,19 +31,20 @@ async def mirror(socket: WebSocket) -> None:
         try:
             while True:
                 data = await visit.picture()
-                said, picture = await visit.work(glass.step, data)
+                said, picture = await visit.work(glass.call, "step", data)
                 await socket.send_json(said)
                 await socket.send_bytes(picture)
         finally:
-            visit.work(glass.close)
+            glass.close()
 
     await welcome(socket, context, "avatars:read", talk)
 
 
-def _glass(context: Context, user: str, hello: dict[str, Any]) -> _Glass:
+def _glass(context: Context, user: str, hello: dict[str, Any]) -> Apart:
     size = _size(hello.get("size"))
     avatar = own(context, user, hello.get("avatar"))
-    return _Glass(avatar, size, context.settings.device, watch_of(context, user, hello["avatar"]))
+    sign = sign_of(context, user, hello["avatar"])
+    return Apart(Glass, avatar, size, context.settings.device, sign)
 
 
 def own(context: Context, user: str, id: Any) -> Avatar:
@@ -57,15 +57,15 @@ def own(context: Context, user: str, id: Any) -> Avatar:
     return parse_avatar(source.whole())
 
 
-def watch_of(context: Context, user: str, avatar: str) -> IdentityWatch | None:
-    """Of a user's own avatar; None where no sign was made at the enrolment, or nothing here can
+def sign_of(context: Context, user: str, avatar: str) -> NDArray[Any] | None:
+    """Of a user's own avatar's face; None where none was made at the enrolment, or nothing here can
     compare with it."""
     with context.database.read() as session:
         sealed = session.get_one(StoredAvatar, avatar).sign
         if sealed is None or not can_describe():
             return None
         source = context.library.open(session, user, sealed)
-    return IdentityWatch(parse_sign(source.whole()))
+    return parse_sign(source.whole())
 
 
 def _size(asked: Any) -> int:
@@ -73,32 +73,3 @@ def _size(asked: Any) -> int:
     if not isinstance(asked, int) or not least <= asked <= most:
         raise InputError(f"a mirror is {least} to {most} pixels a side", "Choose another size.")
     return asked
-
-
-class _Glass:
-    """One person before one avatar."""
-
-    def __init__(self, avatar: Avatar, size: int, device: str, watch: IdentityWatch | None) -> None:
-        from service.mirror import Mirror, MirrorSettings
-
-        self._mirror = Mirror(avatar, MirrorSettings(size=size, device=device), watch, _DEADLINE)
-        self._mark = Watermark(avatar.digest)
-        self._begun = time.monotonic()
-
-    def step(self, data: bytes) -> tuple[dict[str, Any], bytes]:
-        from enroll.capture import Frame
-
-        arrived = time.monotonic()
-        seen = self._mirror.step(Frame(picture_of(data), int((arrived - self._begun) * 1e6)))
-        picture = jpeg(self._mark.on(badged(seen.shown), seen.time))
-        took = round((time.monotonic() - arrived) * 1000)
-        said = {
-            "kbps": round(seen.kbps, 2),
-            "visible": seen.visible,
-            "owner": seen.owner,
-            "left_out": seen.left_out,
-        }
-        return {**said, "milliseconds": took}, picture
-
-    def close(self) -> None:
-        self._mirror.close()

@@ -19,7 +19,7 @@ from service.accounts import tokens
 from service.accounts.tokens import Bearer
 from service.api.context import Context, Shared, asking
 from service.api.documented import refused
-from service.api.mirror import own, watch_of
+from service.api.mirror import own, sign_of
 from service.api.problems import refuse
 from service.api.shapes import Asked, Id
 from service.calls.face_end import get_ready
@@ -138,11 +138,13 @@ def _who(
         return name, None, None, b""
     mine = own(context, user, avatar)
     get_ready(mine)
+    sign = sign_of(context, user, avatar)
+    watch = None if sign is None else IdentityWatch(sign)
     if not mine.signer:
-        return name, mine, watch_of(context, user, avatar), b""
+        return name, mine, watch, b""
     if mine.signer != public_key(seed):
         raise refuse(409, _ELSEWHERE)
-    return name, mine, watch_of(context, user, avatar), seed
+    return name, mine, watch, seed
 
 
 def _stands(context: Context, me: Bearer, avatar: str | None) -> bool:

@@ -3,17 +3,14 @@
 from __future__ import annotations
 
 import asyncio
-import io
 import json
 import time
 from collections.abc import Awaitable, Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, TypeVar
 
-import numpy as np
 from fastapi import WebSocket, WebSocketDisconnect
 from fastapi.concurrency import run_in_threadpool
-from numpy.typing import NDArray
 from starlette.exceptions import HTTPException
 
 from avatar.errors import AccessError, FacewireError, InputError
@@ -26,10 +23,7 @@ _HELLO = 5.0  # seconds in which a client says who it is
 _SILENCE = 60.0  # without a word from a client, after which it is let go
 _SPACING = 1 / 30  # seconds between two pictures that are looked at
 _LOOK = 2.0  # seconds between two looks whether a token still holds
-_LARGEST = 1280  # pixels a side of a picture
 REFUSED, BUSY = 4401, 4503  # close codes
-
-_MORE = "Send a JPEG of up to 1280 pixels a side."
 
 Result = TypeVar("Result")
 
@@ -134,25 +128,3 @@ async def _say_goodbye(socket: WebSocket, code: int, reason: str) -> None:
         await socket.close(code, reason[:120])
     except RuntimeError:
         pass
-
-
-def picture_of(data: bytes) -> NDArray[np.uint8]:
-    """[H, W, 3] RGB.  Raises InputError for what is no JPEG of a fair size, before decoding it."""
-    from PIL import Image
-
-    try:
-        with Image.open(io.BytesIO(data), formats=["JPEG"]) as image:
-            if max(image.size) > _LARGEST or min(image.size) < 32:
-                raise InputError(f"a picture of {image.size} cannot be taken", _MORE)
-            return np.asarray(image.convert("RGB"))
-    except (OSError, SyntaxError, ValueError, Image.DecompressionBombError):
-        raise InputError("this is no picture", _MORE) from None
-
-
-def jpeg(picture: NDArray[np.uint8], quality: int = 88) -> bytes:
-    """[H, W, 3] RGB as JPEG."""
-    from PIL import Image
-
-    out = io.BytesIO()
-    Image.fromarray(picture).save(out, "JPEG", quality=quality)
-    return out.getvalue()

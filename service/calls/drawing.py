@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from avatar.avatar import Avatar
-from service.calls.apart import Apart, EndedError
+from service.apart import Apart, EndedError
 from service.calls.threads import yielding
 from service.view import View
 

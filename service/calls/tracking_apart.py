@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from service.calls.apart import Apart, EndedError
+from service.apart import Apart, EndedError
 from service.calls.threads import by_itself
 
 if TYPE_CHECKING:

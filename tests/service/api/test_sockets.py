@@ -19,6 +19,7 @@ pytest.importorskip("httpx")
 pytest.importorskip("PIL")
 
 from service.api import capture, sockets
+from service.jpeg import read_jpeg
 
 PASSWORD = "correct horse battery"
 WISH = {
@@ -37,7 +38,7 @@ class Guide:
         self.order = order
 
     def step(self, data):
-        return {"shape": sockets.picture_of(data).shape}
+        return {"shape": read_jpeg(data).shape}
 
     def close(self):
         pass
@@ -93,7 +94,7 @@ def ended(socket):
 
 @pytest.fixture
 def door(tmp_path, monkeypatch):
-    monkeypatch.setattr(capture, "_Guide", Guide)
+    monkeypatch.setattr(capture, "Guide", Guide)
     monkeypatch.setattr(sockets, "_LOOK", 0.02)
     with ExitStack() as stack:
 

@@ -1,22 +1,28 @@
-"""The same with Chromium at both ends (`benchmarks/latency.py --browser`): the call page, its fake
-camera fed from the clip, and the server that tracks and renders for both.  The second page's camera
-is of somebody who has no avatar: with --both the fallback shows them to the first, without it
-nothing does.
+"""The same with Chromium (`benchmarks/latency.py --browser`): the call page, its fake camera fed
+from the clip, and the server that tracks and renders for it.
+
+Chromium is at both ends, or at the one that looks, and films at the other one as `facewire call`
+does.  Where it is at both, the second page's camera is of somebody who has no avatar: with --both
+the fallback shows them to the first, without it nothing does.
 
 Each filmed frame carries its number in blocks along its upper edge.  The page that films reads it
 off its own camera's picture, with the time of capture as the browser has it.  The server reads it
 off what it tracks, knows so of each state which frame it is of, and writes that, in 1/16 frames,
 in blocks along the upper edge of the picture it renders.  The page that looks reads it off what it
 shows, with the time that the browser expects it on the screen.  Both pages are on one clock.
+Where no page films, a state's time is its frame's, on the clock of who films.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
+import multiprocessing
 import shutil
 import tempfile
 import time as clock
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from itertools import islice
 from pathlib import Path
@@ -25,6 +31,7 @@ from typing import Any
 import cv2
 import numpy as np
 
+from benchmarks.latency import Member, film_in
 from benchmarks.serving import Busy, machine, served
 
 _FRAMES = 124  # of the clip; forth and back
@@ -33,7 +40,8 @@ _PARTS, _SHOWN_BITS, _SHOWN_BLOCK = 16, 12, 8  # of a frame; and the same of a r
 _LINES_ASKED = 480  # demo/pages/static/camera.js
 _WARM = 10.0  # seconds
 _PASSWORD = "correct horse battery"
-_PROGRAM = "from benchmarks.browser_latency import serve; serve({!r}, {!r})"
+_PROGRAM = "from benchmarks.browser_latency import serve; serve({!r}, {!r}, {!r})"
+_PERIOD = 2 * (_FRAMES - 1)  # frames, forth and back
 
 
 def written(picture: Any, number: int, bits: int, block: int) -> Any:
@@ -85,9 +93,9 @@ window.RTCPeerConnection = class extends RTCPeerConnection {
 _COUNTS = """async () => {
     const told = [...(await window.fwLines.at(-1).getStats()).values()];
     const one = (type) => told.find((it) => it.type === type && it.kind === "video") ?? {};
-    const [come, gone] = [one("inbound-rtp"), one("outbound-rtp")];
+    const come = one("inbound-rtp");
     return { decoded: come.framesDecoded, buffered: come.jitterBufferDelay,
-        emitted: come.jitterBufferEmittedCount, encoded: gone.framesEncoded };
+        emitted: come.jitterBufferEmittedCount };
 }"""
 
 
@@ -97,10 +105,11 @@ def coreless() -> float:
     return 1e-9 * int(Path("/proc/thread-self/schedstat").read_text().split()[1])
 
 
-def serve(notes: str, both: bool) -> None:
+def serve(notes: str, both: bool, fps: float | None) -> None:
     """`facewire serve` that reads and writes the numbers; what else it does is unchanged, but for
     the fallback, which is there for `both`.
-    notes: a file for the milliseconds that each frame and picture took."""
+    notes: a file for the milliseconds that each frame and picture took.  fps: of frames whose time
+    tells their number; None where the number has to be read off them."""
     from demo.cli import main
     from service.api import rooms
     from service.calls import gateway
@@ -112,14 +121,13 @@ def serve(notes: str, both: bool) -> None:
         "held back": [],
     }  # fmt: skip
     known: list[tuple[float, float]] = []  # time and number of what was filmed
-    period = 2 * (_FRAMES - 1)
 
     class Reading(FaceEnd):
         def film(self, now: int, frame: Any, tracker: object) -> list[bytes]:
             number = read(frame.image, _BITS, _BLOCK) if self._mine is not None else None
             if number is not None:
                 last = known[-1][1] if known else number
-                known.append((frame.time, last + (number - last) % period))
+                known.append((frame.time, last + (number - last) % _PERIOD))
             begun, worked = clock.monotonic(), clock.thread_time()
             out = super().film(now, frame, tracker)
             if self._mine is not None:
@@ -138,11 +146,13 @@ def serve(notes: str, both: bool) -> None:
             took["drawn"].append(1000 * (clock.monotonic() - begun))
             took["CPU of this"].append(1000 * (clock.thread_time() - worked))
             took["no core"].append(1000 * (coreless() - without))
-            if scene.avatar is None or not known:
+            if scene.avatar is None or not (known or fps):
                 return picture
+            since = scene.avatar[1].since
             # Of one list, in one step: another thread adds to it meanwhile.
-            number = np.interp(scene.avatar[1].since, *np.array(known[-500:]).T) % period
-            return written(picture, round(_PARTS * number), _SHOWN_BITS, _SHOWN_BLOCK)
+            number = 1e-6 * since * fps if fps else np.interp(since, *np.array(known[-500:]).T)
+            parts = round(_PARTS * (number % _PERIOD))
+            return written(picture, parts, _SHOWN_BITS, _SHOWN_BLOCK)
 
     if not both:
         rooms.fallback_at_hand = lambda: None
@@ -180,14 +190,17 @@ def in_browsers(asked: argparse.Namespace) -> None:
         raise SystemExit("no chromium here: apt-get install chromium")
     with tempfile.TemporaryDirectory() as folder:
         notes = Path(folder) / "notes.json"
+        fps = asked.fps if asked.browser == "looks" else None
+        served_by = _PROGRAM.format(str(notes), asked.both, fps)
         with (
-            served(f"{folder}/data", _PROGRAM.format(str(notes), asked.both), pages=1) as (base, _),
+            served(f"{folder}/data", served_by, pages=1) as (base, _),
             sync_playwright() as playwright,
         ):
             _watched(base, Path(folder), playwright.chromium, program, asked)
         for name, values in json.loads(notes.read_text()).items():
             late = values[len(values) // 2 :]  # what warms up comes first
-            print(f"{name:12} {np.median(late):7.1f} {np.percentile(late, 95):7.1f}")
+            if late:
+                print(f"{name:12} {np.median(late):7.1f} {np.percentile(late, 95):7.1f}")
 
 
 def _watched(
@@ -195,7 +208,7 @@ def _watched(
 ) -> None:
     camera = folder / "camera.y4m"
     film(asked.clip, camera, round(asked.fps))
-    room = _people(base, asked.avatar)
+    room, token = _people(base, asked)
     browser = chromium.launch(
         executable_path=program,
         args=[
@@ -203,24 +216,53 @@ def _watched(
             "--use-fake-ui-for-media-stream", f"--use-file-for-fake-video-capture={camera}",
         ],
     )  # fmt: skip
-    pages = [_joined(browser, base, room, name, asked.size) for name in ("films", "looks")]
-    says = pages[1].locator("#fw-call-figures")
+    with _filmed(browser, base, room, token, asked) as films:
+        _measured(films, _joined(browser, base, room, "looks", asked.size), asked)
+    browser.close()
+
+
+@contextmanager
+def _filmed(
+    browser: Any, base: str, room: str, token: str, asked: argparse.Namespace
+) -> Iterator[Any]:
+    """Who films: a page, or a process.  Gives what is called after it was watched for a while, and
+    gives then which frames were filmed when [[number, milliseconds since 1970], ...]."""
+    if asked.browser == "looks":
+        begun, epoch = 1000 * clock.time(), clock.monotonic()
+        member = Member(
+            base, room, token, asked.avatar, asked.clip, asked.fps, asked.size,
+            asked.seconds + 180, epoch, films=True, sees=False,
+        )  # fmt: skip
+        process = multiprocessing.get_context("spawn").Process(target=film_in, args=(member,))
+        process.start()
+
+        def numbers() -> Any:
+            count = np.arange(round((clock.monotonic() - epoch) * asked.fps))
+            return np.stack([count % _PERIOD, begun + 1000 * count / asked.fps], axis=1)
+
+        yield numbers
+        process.terminate()
+        process.join()
+    else:
+        page = _joined(browser, base, room, "films", asked.size)
+        page.evaluate(_WATCH, ["fw-self", _BITS, _BLOCK, "captureTime"])
+        yield lambda: np.array(page.evaluate("window.fwSeen"))
+
+
+def _measured(films: Callable[[], Any], page: Any, asked: argparse.Namespace) -> None:
+    says = page.locator("#fw-call-figures")
     says.get_by_text("Receiving the avatar").wait_for(timeout=120_000)
     clock.sleep(_WARM)
-    pages[0].evaluate(_WATCH, ["fw-self", _BITS, _BLOCK, "captureTime"])
-    pages[1].evaluate(_WATCH, ["fw-other", _SHOWN_BITS, _SHOWN_BLOCK, "expectedDisplayTime"])
-    busy, before = Busy(), [page.evaluate(_COUNTS) for page in pages]
-    pages[0].wait_for_timeout(1000 * asked.seconds)
+    page.evaluate(_WATCH, ["fw-other", _SHOWN_BITS, _SHOWN_BLOCK, "expectedDisplayTime"])
+    busy, before = Busy(), page.evaluate(_COUNTS)
+    page.wait_for_timeout(1000 * asked.seconds)
     used, stolen = busy.cores()
-    filmed, seen = (np.array(page.evaluate("window.fwSeen")) for page in pages)
-    after = [page.evaluate(_COUNTS) for page in pages]
-    told = says.text_content()
-    browser.close()
-    (sent, seen_by), per = [_since(*both) for both in zip(before, after)], asked.seconds
-    buffered = 1000 * seen_by["buffered"] / max(1, seen_by["emitted"])
+    filmed, seen = films(), np.array(page.evaluate("window.fwSeen"))
+    counts, told = _since(before, page.evaluate(_COUNTS)), says.text_content()
+    buffered = 1000 * counts["buffered"] / max(1, counts["emitted"])
     print(
-        f"frames a second: {sent['encoded'] / per:.1f} filmed, {seen_by['decoded'] / per:.1f} "
-        f"shown; {buffered:.0f} ms in the browser's buffer\n{told}"
+        f"{counts['decoded'] / asked.seconds:.1f} frames a second shown; {buffered:.0f} ms in the "
+        f"browser's buffer\n{told}"
     )
     print(f"cores busy: {used:.2f}, stolen {stolen:.2f}; {machine()}")
     _tell(filmed, seen, asked.seconds)
@@ -230,8 +272,9 @@ def _since(before: dict[str, Any], after: dict[str, Any]) -> dict[str, float]:
     return {name: (value or 0) - (before.get(name) or 0) for name, value in after.items()}
 
 
-def _people(base: str, avatar: Path) -> str:
-    """Two accounts, the first with the avatar, which the second may see -> a room."""
+def _people(base: str, asked: argparse.Namespace) -> tuple[str, str]:
+    """Two accounts, the first with the avatar, which the second may see -> a room, and the first
+    one's token."""
     import httpx
 
     from avatar.archive import avatar_bytes, read_avatar
@@ -243,14 +286,17 @@ def _people(base: str, avatar: Path) -> str:
             client.post("/v1/accounts", json=who).raise_for_status()
             token = client.post("/v1/sessions", json=who).json()["token"]
             headers.append({"Authorization": f"Bearer {token}"})
-        # Without its signer's name: that one's key is with who enrolled it, not on this server.
-        archive = avatar_bytes(replace(read_avatar(avatar), signer=""))
+        archive = asked.avatar.read_bytes()
+        if asked.browser != "looks":
+            # Without its signer's name: that one's key is with who enrolled it, not on this server.
+            archive = avatar_bytes(replace(read_avatar(asked.avatar), signer=""))
         sent = client.post("/v1/avatars", content=archive, headers=headers[0])
         sent.raise_for_status()
         wish = {"holder": "looks", "days": 1}
         path = f"/v1/avatars/{sent.json()['id']}/grants"
         client.post(path, json=wish, headers=headers[0]).raise_for_status()
-        return client.post("/v1/rooms", headers=headers[0]).json()["id"]
+        room = client.post("/v1/rooms", headers=headers[0]).json()["id"]
+        return room, headers[0]["Authorization"].split()[1]
 
 
 def _joined(browser: Any, base: str, room: str, name: str, size: int) -> Any:
@@ -269,15 +315,14 @@ def _joined(browser: Any, base: str, room: str, name: str, size: int) -> Any:
 
 
 def _tell(filmed: Any, seen: Any, seconds: float) -> None:
-    period = 2 * (_FRAMES - 1)
     if len(filmed) < 2 or len(seen) < 2:
         raise SystemExit(f"too little was read: {len(filmed)} filmed, {len(seen)} shown")
-    steps = np.diff(filmed[:, 0]) % period
+    steps = np.diff(filmed[:, 0]) % _PERIOD
     numbers = filmed[0, 0] + np.concatenate([[0], np.cumsum(steps)])
     latency = []
     for shown, at in zip(seen[:, 0] / _PARTS, seen[:, 1]):
         now = np.interp(at, filmed[:, 1], numbers)  # the number that is being filmed
-        back = (now - shown + period / 2) % period - period / 2
+        back = (now - shown + _PERIOD / 2) % _PERIOD - _PERIOD / 2
         captured = np.interp(now - back, numbers, filmed[:, 1])
         if numbers[0] < now - back < numbers[-1]:
             latency.append(at - captured)

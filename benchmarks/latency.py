@@ -1,6 +1,6 @@
 """From a frame's capture to the picture at the other end: milliseconds, on this machine alone.
 
-    python -m benchmarks.latency AVATAR CLIP [--both] [--browser] [--seconds 20]
+    python -m benchmarks.latency AVATAR CLIP [--both] [--browser [looks]] [--seconds 20]
 
 A real `facewire serve`, two members in a process each, WebRTC between them.  A member films as
 `facewire call` does, effort 0, from a camera that plays the clip forth and back; a frame's time is
@@ -8,7 +8,7 @@ that of its capture on the machine's monotonic clock, and goes with it over the 
 shown lies between two frames, so its capture time does, too; where a frame stands since the next
 has not come, it is that frame's.  latency: from that time until the picture is drawn, badge and
 watermark on it.  --both: either films and is shown, as in a call of two; both ends and the server
-then share this machine.  --browser: both ends are the call page in Chromium
+then share this machine.  --browser: both ends are the call page in Chromium, or the one that looks
 (`benchmarks/browser_latency.py`).  Where the time goes: filmed is from capture until the datagrams
 are on the channel, waits is what playout holds a frame back, drawn is rendering, and worked is the
 CPU's time of it, which holds where the machine has other work, too.
@@ -145,6 +145,10 @@ def _run(member: Member, given: Any) -> None:
     given.put((member.sees, asyncio.run(take(member))))
 
 
+def film_in(member: Member) -> None:
+    asyncio.run(take(member))
+
+
 def signed_in(base: str, count: int) -> tuple[str, list[str]]:
     """A room, and a token for each of those who call."""
     import httpx
@@ -215,7 +219,10 @@ def main() -> None:
     parser.add_argument("avatar", type=Path, metavar="AVATAR")
     parser.add_argument("clip", type=Path, metavar="CLIP", help="of the avatar's person")
     parser.add_argument("--both", action="store_true", help="both film and are shown")
-    parser.add_argument("--browser", action="store_true", help="Chromium on the call page")
+    parser.add_argument(
+        "--browser", nargs="?", const="both", choices=("both", "looks"),
+        help="Chromium on the call page, at which ends",
+    )  # fmt: skip
     parser.add_argument("--seconds", type=float, default=20.0)
     parser.add_argument("--fps", type=float, default=25.0, help="of the camera")
     parser.add_argument("--size", type=int, default=256)

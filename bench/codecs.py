@@ -15,8 +15,6 @@ from bench.still import still_codecs
 
 # What the comparison should hold one day, and holds nothing in the place of.
 ABSENT = (
-    ("hybrid", "Avatar with refreshed key frames"),
-    ("layer", "Avatar with an enhancement layer"),
     ("rdac", "RDAC"),
     ("bilayer", "Bi-layer"),
 )

@@ -27,7 +27,7 @@ from codec.mttf.settings import FULL, LITE, PLAIN
 POINTS = (52.0, 42.0, 32.0, 22.0)  # QPs of the key frames, those of 001 and 002
 LAYERS = (2.0, 4.0, 8.0)  # kbit/s of the layer
 KEY_CODEC, KEY_QP = "vvc", 42
-_LAYER = "-layer"
+_LAYER, _ONCE = "-layer", "-once"
 _NEVER = 1e9  # times the error just after a key frame that is borne
 
 
@@ -49,7 +49,8 @@ class NetworkCodec:
 
     @property
     def family(self) -> str:
-        return self.name.removesuffix(_LAYER)  # a layer belongs to the hull of what it is added to
+        # A layer belongs to the hull of what it is added to; key frames that are not renewed, too.
+        return self.name.removesuffix(_LAYER).removesuffix(_ONCE)
 
     def missing(self) -> str:
         from importlib.util import find_spec
@@ -166,6 +167,13 @@ def mttf_codecs() -> list[NetworkCodec]:
         NetworkCodec(f"mttf-{kind.name}", f"MTTF {kind.name}", kind, two_sided=True)
         for kind in (LITE, FULL, PLAIN)
     ]
+    once = [
+        NetworkCodec(
+            f"mttf-{kind.name}{_ONCE}", f"MTTF {kind.name}, the first key frame alone", kind,
+            refreshed=False,
+        )
+        for kind in (LITE, FULL)
+    ]  # fmt: skip
     layered = [
         NetworkCodec(
             f"mttf-{kind.name}{_LAYER}", f"MTTF {kind.name} with a layer", kind,
@@ -173,4 +181,4 @@ def mttf_codecs() -> list[NetworkCodec]:
         )
         for kind in (LITE, FULL)
     ]  # fmt: skip
-    return plain + layered
+    return plain + once + layered

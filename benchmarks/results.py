@@ -57,7 +57,7 @@ def _thinned() -> dict[str, tuple[float, ...]]:
     and of the others the cheapest, where the avatar is; by how much a variant is reduced."""
     found: dict[str, tuple[float, ...]] = {
         "avatar-skip": (4.0, 1.0), "avatar-effort1": (4.0, 2.0, 1.0), "avatar-call": (1.0,),
-        "avatar-order0": (4.0, 1.0), "mttf-lite": (42.0,), "mttf-plain": (42.0,),
+        "avatar-order0": (4.0, 1.0), "mttf-plain": (42.0,), "mttf-lite-once": (42.0,),
         "mttf-lite-layer": (4.0,),
     }  # fmt: skip
     for codec in classic_codecs():

@@ -18,6 +18,8 @@ from codec.mttf.settings import LITE
 from codec.mttf.vectors import statistics_of
 from codec.mttf.weights import save_weights
 
+_ONCE = "mttf-lite-once"
+
 
 @pytest.fixture
 def weights(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
@@ -53,6 +55,19 @@ def test_coarser_key_frames_take_fewer_bytes(weights: Path) -> None:
         run_point(codec, Clip("odd", clip.frames[:, :100, :100]), 52)
     with pytest.raises(InputError, match="no QP 22.5"):
         run_point(codec, clip, 22.5)
+
+
+def test_key_frames_are_renewed_or_the_first_one_stays(weights: Path) -> None:
+    """What is seen becomes something else half-way."""
+    y, x = np.mgrid[:128, :128]
+    before = np.stack([x, y, 90 + 40 * np.sin(x * y / 300)], 2).astype(np.uint8)
+    clip = Clip("cut", np.stack([before] * 6 + [np.rot90(255 - before)] * 6), 2.0)
+    renewed, once = (run_point(codecs()[name], clip, 52) for name in ("mttf-lite", _ONCE))
+    assert codecs()[_ONCE].family == "mttf-lite"
+    assert once.parts["key frames"] < 0.7 * renewed.parts["key frames"]
+    assert "the first alone" in once.settings and "as many as are needed" in renewed.settings
+    errors = [np.abs(f.frames[-1].astype(float) - clip.frames[-1]).mean() for f in (renewed, once)]
+    assert errors[0] < 0.5 * errors[1]
 
 
 def test_a_layer_brings_the_picture_nearer(weights: Path) -> None:

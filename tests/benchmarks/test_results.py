@@ -67,7 +67,8 @@ def test_every_part_is_run_and_reported_without_footage(
     assert clips == ["podium.mp4", "newsdesk.mp4", "webcam.mp4"] and not asked.videos
     assert (asked.footage.hold_out, asked.footage.budget, asked.sizes) == ("10s", 300.0, (256,))
     assert lab.runs[1][2].sizes == (128, 256, 512, 1024)
-    assert lab.runs[1][2].points == {"avatar": (1.0,)}
+    assert lab.runs[1][2].points == {"avatar": (1.0,), "hevc": (51.0, 46.0, 41.0)}
+    assert [run.footage.size for _, _, run in lab.runs] == [256, 512, 512]
     assert "webcam: it is dark" in capsys.readouterr().err
 
 
@@ -95,12 +96,13 @@ def test_avatars_of_the_same_cut_are_taken_and_no_others(
     for name in ("podium-10s", "newsdesk-tail", "hd1080-tail"):
         (kept / name).mkdir(parents=True)
         (kept / name / "256.avatar").write_bytes(b"an avatar")
+    (kept / "hd1080-tail" / "512.avatar").write_bytes(b"an avatar")
     assert results.main(words(tmp_path, "--avatars", str(kept))) == 0
     avatars = [asked.avatars for _, _, asked in lab.runs]
     assert avatars == [
         {"podium": kept / "podium-10s" / "256.avatar"},
         {},
-        {"hd1080": kept / "hd1080-tail" / "256.avatar"},
+        {"hd1080": kept / "hd1080-tail" / "512.avatar"},  # who is drawn at 1024
     ]
 
 

@@ -65,17 +65,25 @@ class Apart:
         return None if self._work is None else int(self._work[0].pid)
 
     def start(self) -> None:
-        """Begins, so that the first call need not wait for it.  Raises EndedError once closed."""
+        """Begins, so that the first call need not wait for it.  Raises EndedError once closed, and
+        where no process can be begun."""
         with self._begun:
-            if self._closed:
-                raise EndedError("what draws or tracks here has ended", _AGAIN)
-            if self._work is None:
+            if self._work is None and not self._closed:
                 apart = _context()
                 line, theirs = apart.Pipe()
                 work = apart.Process(target=_serve, args=(theirs, *self._make), daemon=True)
-                work.start()
-                theirs.close()  # so that its end is the line's
+                try:
+                    work.start()
+                except (EOFError, OSError):  # no memory, or who forks has died and is begun anew
+                    line.close()
+                    raise EndedError("what draws or tracks here cannot begin", _AGAIN) from None
+                finally:
+                    theirs.close()  # so that its end is the line's
                 self._work = work, line
+            if self._closed:  # by now
+                if self._work is not None:
+                    self._work[0].terminate()
+                raise EndedError("what draws or tracks here has ended", _AGAIN)
 
     def call(self, method: str, *given: Any) -> Any:
         """What the object's method returns, or raises.  Raises EndedError where the process dies of
@@ -94,11 +102,12 @@ class Apart:
         return answer
 
     def close(self) -> None:
-        """On any thread; who waits for an answer is told."""
-        with self._begun:
-            self._closed = True
-            if self._work is not None:
-                self._work[0].terminate()
+        """On any thread, and without waiting: a process that just begins ends when it has.  Who
+        waits for an answer is told."""
+        self._closed = True
+        work = self._work
+        if work is not None:
+            work[0].terminate()
 
     def _end(self) -> None:
         """Nothing of a process that has died is left."""

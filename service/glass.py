@@ -8,6 +8,7 @@ from typing import Any
 from numpy.typing import NDArray
 
 from avatar.avatar import Avatar
+from avatar.errors import InputError
 from enroll.identity import IdentityWatch
 from service.jpeg import read_jpeg, write_jpeg
 
@@ -26,6 +27,7 @@ class Glass:
         self._mirror = Mirror(avatar, MirrorSettings(size=size, device=device), watch, _DEADLINE)
         self._mark = Watermark(avatar.digest)
         self._begun = time.monotonic()
+        self._size: tuple[int, ...] | None = None
 
     def step(self, data: bytes) -> tuple[dict[str, Any], bytes]:
         """A JPEG -> JSON values that a page tells, and the JPEG that it shows.  Raises
@@ -34,7 +36,11 @@ class Glass:
         from service.calls.badge import badged
 
         arrived = time.monotonic()
-        seen = self._mirror.step(Frame(read_jpeg(data), int((arrived - self._begun) * 1e6)))
+        image = read_jpeg(data)
+        if self._size not in (None, image.shape):
+            raise InputError("the pictures change their size", "Open the mirror again.")
+        self._size = image.shape
+        seen = self._mirror.step(Frame(image, int((arrived - self._begun) * 1e6)))
         picture = write_jpeg(self._mark.on(badged(seen.shown), seen.time))
         took = round((time.monotonic() - arrived) * 1000)
         said = {

@@ -29,9 +29,10 @@ Reader = Annotated[Bearer, asking("account")]
 Word = Annotated[str, Query(max_length=80)]
 Codecs = Annotated[list[str], Query(max_length=32)]
 _drawing = threading.Lock()  # matplotlib knows one figure at a time
-_WAITING = 4  # who may wait for a video, each on one of the server's threads
+_WAITING = 4  # who may wait for a video or a curve, each on one of the server's threads
+_drawn_for = threading.Semaphore(_WAITING)
 _KEPT, _MOST = 600.0, 8  # seconds and videos
-_LATER = "Others have videos put together; try again."
+_LATER = "Others have videos or curves put together; try again."
 _NONE = "The run kept no video of these: facewire bench run keeps them."
 
 
@@ -120,5 +121,10 @@ def drawn(records: list[Record], metric: str) -> bytes:
     boards = [board for named, some in shown if named == metric for board in some]
     if not boards:
         raise InputError("no curve of these was measured by this", "Choose another metric.")
-    with _drawing:
-        return png(rate_quality(boards))
+    if not _drawn_for.acquire(blocking=False):
+        raise refuse(503, _LATER, {"Retry-After": "2"})
+    try:
+        with _drawing:
+            return png(rate_quality(boards))
+    finally:
+        _drawn_for.release()

@@ -50,6 +50,7 @@ def make_app(settings: ServiceSettings, clock: Callable[[], float] = time.time) 
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
         tasks = [
             asyncio.create_task(_again(_TIDY, partial(renderings.tidy, context))),
+            asyncio.create_task(_again(_TIDY, context.database.scrub_again)),
             asyncio.create_task(_again(_PURGE, partial(_purge, context))),
         ]
         yield

@@ -22,7 +22,8 @@ async def capture(socket: WebSocket) -> None:
     context: Context = socket.app.state.context
 
     async def talk(visit: Visit) -> None:
-        order = _order(context, visit.bearer.user, visit.hello.get("enrolment"))
+        asked = visit.hello.get("enrolment")
+        order = await visit.work(_order, context, visit.bearer.user, asked)
         guide = Apart(Guide, order)
         try:
             while True:

@@ -26,12 +26,24 @@ class Observed:
             return
         begun = time.perf_counter()
 
+        answered = False
+
+        def tell(status: int) -> None:
+            method = scope["method"] if scope["method"] in METHODS else "other"
+            route = getattr(scope.get("route"), "path", "other")
+            for observer in self._observers:
+                observer(method, route, status, time.perf_counter() - begun)
+
         async def seen(message: Message) -> None:
-            if message["type"] == "http.response.start":
-                method = scope["method"] if scope["method"] in METHODS else "other"
-                route = getattr(scope.get("route"), "path", "other")
-                for observer in self._observers:
-                    observer(method, route, message["status"], time.perf_counter() - begun)
+            nonlocal answered
+            if message["type"] == "http.response.start" and not answered:
+                answered = True
+                tell(message["status"])
             await send(message)
 
-        await self._app(scope, receive, seen)
+        try:
+            await self._app(scope, receive, seen)
+        except Exception:
+            if not answered:  # it is answered outside of here
+                tell(500)
+            raise

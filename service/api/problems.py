@@ -8,7 +8,9 @@ from typing import Any
 
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
+from sqlalchemy.exc import IntegrityError, InterfaceError, OperationalError
 from starlette.exceptions import HTTPException
+from starlette.requests import ClientDisconnect
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Match
 
@@ -55,6 +57,10 @@ def add_handlers(app: FastAPI) -> None:
     app.add_exception_handler(HTTPException, _http)
     app.add_exception_handler(RequestValidationError, _invalid)
     app.add_exception_handler(FacewireError, _ours)
+    app.add_exception_handler(ClientDisconnect, _gone)
+    app.add_exception_handler(IntegrityError, _overtaken)
+    app.add_exception_handler(OperationalError, _away)
+    app.add_exception_handler(InterfaceError, _away)
     app.add_exception_handler(Exception, _bug)
 
 
@@ -96,6 +102,21 @@ async def _ours(request: Request, error: Exception) -> Response:
         return problem(status, "The server cannot store or read this now.")
     headers = {"WWW-Authenticate": "Bearer"} if status == 401 else None
     return problem(status, error.sentences, headers)
+
+
+async def _gone(request: Request, error: Exception) -> Response:
+    """Who sent has gone before the end: nobody reads this, and nothing of it was kept."""
+    return problem(400, "The request ended before its body did.")
+
+
+async def _overtaken(request: Request, error: Exception) -> Response:
+    """Another request took away what this one was to build upon, between its looks."""
+    return problem(409, "Something that this needs was changed or deleted meanwhile; look again.")
+
+
+async def _away(request: Request, error: Exception) -> Response:
+    _log.error("database: %s", type(error).__name__)
+    return problem(503, "The database does not answer.", {"Retry-After": "5"})
 
 
 async def _bug(request: Request, error: Exception) -> Response:

@@ -36,6 +36,7 @@ _TICK = 0.02  # seconds between two looks at what is due
 _RATE = 25  # pictures a second
 _SHARE = 0.9  # of a picture's time that may go into rendering
 _TELL = 1.0  # seconds between two reports to the page
+_LARGEST = 1280  # pixels a side of a frame that is tracked
 _AGAIN = 3.0  # seconds after which an avatar that was not given is asked for again
 
 
@@ -62,6 +63,7 @@ class Gateway(Peer):
         self._mine = mine
         self._fetch, self._may = fetch, may
         self._films = mine is not None or fallback is not None
+        self._filmed_by: Any = None  # the first track that came with a picture; others are not seen
         self._end = FaceEnd(mine, watch=watch, room=self.room.id, seed=seed, fallback=fallback)
         self._begun = time.monotonic()
         self._newest: Any = None
@@ -100,7 +102,8 @@ class Gateway(Peer):
             self._status = channel
 
     def _track_came(self, track: Any) -> None:
-        if track.kind == "video" and self._films:
+        if track.kind == "video" and self._films and self._filmed_by is None:
+            self._filmed_by = track
             prompt(self.connection, "video")
             self.begin(drain(track, self._filmed))
             self.begin(self._film())
@@ -124,7 +127,7 @@ class Gateway(Peer):
                 await self._fresh.wait()
                 self._fresh.clear()
                 frame, now = self._newest, self.now
-                size = size or (frame.width, frame.height)
+                size = size or _filmed_size(frame.width, frame.height)
 
                 def step(
                     frame: Any = frame, now: int = now, size: tuple[int, int] = size
@@ -235,6 +238,12 @@ class Gateway(Peer):
         self._drawing.close()
         self._filming.shutdown(wait=False)
         self._rendering.shutdown(wait=False)
+
+
+def _filmed_size(width: int, height: int) -> tuple[int, int]:
+    """In which a camera's frames are looked at, whatever it sends."""
+    scale = min(1.0, _LARGEST / max(width, height))
+    return max(2, round(width * scale)), max(2, round(height * scale))
 
 
 def _rendered(gateway: Gateway) -> Any:

@@ -5,10 +5,12 @@ from __future__ import annotations
 import asyncio
 import logging
 import secrets
+import time
 from collections.abc import Callable, Coroutine
 from typing import Any
 
 from avatar.errors import InputError
+from service.calls.allowance import Allowance
 from service.calls.connection import CHANNEL, drain, new_connection, send
 from service.calls.relayed_sound import SoundPacket, listen, relayed_sound
 from service.calls.rooms import Room
@@ -44,6 +46,7 @@ class Peer:
         self.connection = new_connection()
         self._channel: Any = None
         self.dropped = 0
+        self._allowance = Allowance()
         self._sound = relayed_sound()
         self._tasks: set[asyncio.Task[None]] = set()
 
@@ -101,7 +104,7 @@ class Peer:
             channel.on("message", self._message)
 
     def _message(self, data: bytes | str) -> None:
-        if isinstance(data, bytes):
+        if isinstance(data, bytes) and self._allowance.take(time.monotonic(), len(data)):
             self.room.forward(self, data)
 
     def _track_came(self, track: Any) -> None:

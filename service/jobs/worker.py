@@ -65,9 +65,9 @@ class Worker:
         """Works one claim off, whatever comes of it."""
         self._remove(claim.id)  # what a worker that was killed over it left
         place = self.folder / f"{claim.id}-{claim.fence}"
-        place.mkdir(mode=0o700)
         heart = _Heart(self.queue, claim, self.stop)
         try:
+            place.mkdir(mode=0o700)
             with heart:
                 self.tasks[claim.kind](self.queue, claim, place, heart.check)
         except LostError:

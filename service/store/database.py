@@ -41,6 +41,7 @@ class Database:
         self._reading = sessionmaker(self._engine, expire_on_commit=False)
         self._writing = sessionmaker(writing, expire_on_commit=False)
         self._writing_engine = writing
+        self._to_scrub = self.is_sqlite
 
     @contextmanager
     def read(self) -> Iterator[Session]:
@@ -88,14 +89,23 @@ class Database:
             session.execute(text("SELECT 1"))
 
     def scrub(self) -> None:
-        """Takes deleted bytes out of SQLite's journal, which else keeps them for a while."""
+        """Takes deleted bytes out of SQLite's journal, which else keeps them for a while.  Where a
+        reader keeps it from that for long, `scrub_again` has to do it."""
         if not self.is_sqlite:
             return
+        self._to_scrub = True
         connection = self._engine.raw_connection()
         try:
-            connection.cursor().execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
+            asked = connection.cursor().execute("PRAGMA wal_checkpoint(TRUNCATE)")
+            ((busy, _, _),) = asked.fetchall()
         finally:
             connection.close()
+        self._to_scrub = bool(busy)
+
+    def scrub_again(self) -> None:
+        """Scrubs where that is still to be done; also what a process left that was killed."""
+        if self._to_scrub:
+            self.scrub()
 
     def close(self) -> None:
         self._engine.dispose()

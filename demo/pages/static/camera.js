@@ -38,15 +38,19 @@ function jpeg(video) {
   return new Promise((done) => canvas.toBlob(done, "image/jpeg", 0.85));
 }
 
-// heard(message): of each; true when the next picture may go.
+// heard(message): of each; true when the next picture may go.  ended(reason): when the server, or
+// the line to it, has gone.
 export function feed(video, socket, heard, ended) {
   const send = async () => {
     if (socket.readyState !== WebSocket.OPEN || !video.srcObject) return;
-    socket.send(await jpeg(video));
+    const picture = await jpeg(video);
+    if (socket.readyState === WebSocket.OPEN) socket.send(picture);
   };
   socket.addEventListener("open", send);
   socket.addEventListener("message", async (event) => {
     if (await heard(typeof event.data === "string" ? JSON.parse(event.data) : event.data)) send();
   });
-  socket.addEventListener("close", (event) => ended(event.reason || ""));
+  socket.addEventListener("close", (event) => {
+    ended(event.reason || "The line to the server was lost.");
+  });
 }

@@ -9,6 +9,7 @@ const SHORTEST = 8; // seconds of film, however quick the script was done
 let current = null; // the id of the enrolment under way
 let take = null; // { recorder, socket, begun }, from the click on
 let sending = false;
+let unsent = null; // { id, video }, what was filmed and the server does not have yet
 
 async function ask(name, subject, agreed, seconds, size, guided) {
   if (!token()) throw new Error("Sign in first.");
@@ -66,7 +67,7 @@ export const film = (...wish) => guarded(async () => {
     mine.recorder.addEventListener("dataavailable", (event) => mine.parts.push(event.data));
     mine.socket = socket("/v1/capture", { enrolment: mine.id });
     camera.feed(video, mine.socket, guide, (reason) => {
-      if (here() && reason) { say("fw-advice", reason, true); stop(); }
+      if (here() && !mine.ending) leftAlone(reason);
     });
   } catch (error) {
     if (!here()) return;
@@ -74,6 +75,17 @@ export const film = (...wish) => guarded(async () => {
     throw error;
   }
 });
+
+// The guide has gone: what was filmed is not lost with it.
+function leftAlone(reason) {
+  if (take.begun) {
+    say("fw-prompt", "The guide has ended; you are still filmed.");
+    say("fw-advice", `${reason} Use what was filmed, or cancel.`, true);
+  } else {
+    stop();
+    say("fw-status", `${reason} Film again.`, true);
+  }
+}
 
 // Seconds that were filmed so far.
 export const filmed = () => take?.begun ? (performance.now() - take.begun) / 1000 : 0;
@@ -117,9 +129,25 @@ export const enough = () => guarded(async () => {
   recorder.stop();
   await last;
   stop();
-  await put(id, new Blob(parts, { type: recorder.mimeType }));
-  await follow(id);
+  unsent = { id, video: new Blob(parts, { type: recorder.mimeType }) };
+  await send();
 });
+
+// What was filmed is kept until the server has it.
+async function send() {
+  const { id, video } = unsent;
+  try {
+    await put(id, video);
+  } catch (error) {
+    const again = button("Send it again", () => guarded(send));
+    again.id = "fw-send-again";
+    say("fw-status", `${error.message} What was filmed is still here. `, true);
+    at("fw-status").append(again);
+    return;
+  }
+  unsent = null;
+  await follow(id);
+}
 
 function stop() {
   const { socket } = take;
@@ -132,6 +160,7 @@ function stop() {
 
 export const cancel = () => guarded(async () => {
   if (take) stop();
+  unsent = null;
   if (!current) throw new Error("There is nothing to cancel.");
   await call("DELETE", `/v1/enrolments/${current}`);
   say("fw-status", "Cancelled; the video is destroyed.");

@@ -31,6 +31,37 @@ def test_a_file_goes_up_is_followed_and_can_be_cancelled(visit, steps, shot, cli
     steps.says(page, "fw-status", "Cancelled")
 
 
+def test_what_was_filmed_outlives_the_guide_and_a_line_that_breaks(visit, steps, shot):
+    page = visit()
+    steps.sign_in(page, "unlucky")
+    wish(page, steps)
+    sockets, lost = [], []
+    page.route_web_socket(
+        "**/v1/capture", lambda one: (sockets.append(one), one.connect_to_server())
+    )
+
+    def lose(route):
+        lost.append(route)
+        route.abort()
+
+    page.route("**/v1/enrolments/*/video", lose)
+    page.click("#fw-film")
+    page.wait_for_function("facewire.filmed() > 1")
+    sockets[0].close(code=1011, reason="The tracker has gone.")
+    steps.says(page, "fw-advice", "The tracker has gone. Use what was filmed")
+    shot(page, "film-unguided")
+    page.wait_for_function("facewire.filmed() > 3")
+    page.click("#fw-enough")
+    steps.says(page, "fw-status", "What was filmed is still here")
+    shot(page, "film-unsent")
+    page.unroute("**/v1/enrolments/*/video")
+    page.click("#fw-send-again")
+    steps.says(page, "fw-status", "Following the face")
+    assert len(lost) == 1
+    page.click("#fw-cancel")
+    steps.says(page, "fw-status", "Cancelled")
+
+
 def newer_of_another(server, name):
     """Somebody else's avatar, newer than the user's own, that the user may see."""
     token = server.token(name)

@@ -82,6 +82,36 @@ def test_only_so_many_wait(work, tmp_path):
     assert answers.count(503) == lab._WAITING and work.most == 1
 
 
+def test_only_so_many_wait_for_a_curve(monkeypatch):
+    entered, go, answers = threading.Semaphore(0), threading.Event(), []
+
+    def slow(_):
+        entered.release()
+        assert go.wait(30)
+        return b"curve"
+
+    monkeypatch.setattr(lab, "png", slow)
+    monkeypatch.setattr(lab, "rate_quality", lambda boards: boards)
+    monkeypatch.setattr(lab, "shown_boards", lambda records: [("PSNR", "whole", "dB", ["a board"])])
+
+    def ask():
+        try:
+            answers.append(lab.drawn([], "PSNR whole"))
+        except Exception as error:
+            answers.append(error.status_code)
+
+    threads = [threading.Thread(target=ask) for _ in range(lab._WAITING + 3)]
+    for thread in threads:
+        thread.start()
+    assert entered.acquire(timeout=30)
+    while answers.count(503) < 3:
+        assert len(answers) <= 3
+    go.set()
+    for thread in threads:
+        thread.join()
+    assert answers.count(b"curve") == lab._WAITING
+
+
 def test_what_was_not_kept_is_said_and_holds_up_nobody(work, tmp_path):
     videos, work.panels = lab.Videos(tmp_path), ()
     for _ in range(2 * lab._WAITING):

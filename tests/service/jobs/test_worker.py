@@ -73,6 +73,21 @@ def test_what_does_not_answer_for_a_moment_ends_no_job(bench, error):
     assert bench.work(now + 25) and bench.job.state == "done"
 
 
+def test_a_disk_that_is_full_before_the_work_begins_ends_no_job(bench):
+    now, folder = time.time(), bench.worker.folder
+    (full,) = (error for error in AWAY if isinstance(error, OSError))
+
+    class Full(type(folder)):
+        def mkdir(self, *_, **__):
+            raise full
+
+    bench.worker.folder = Full(folder)
+    assert bench.work(now)
+    assert bench.job.state == "waiting" and bench.job.inputs is not None
+    bench.worker.folder = folder
+    assert bench.work(now + 25) and bench.job.state == "done"
+
+
 def test_what_never_answers_ends_a_job_in_the_end(bench):
     now, bench.error = time.time(), AWAY[1]
     tries = [now + 1000.0 * n for n in range(2 * MOST_LOSSES) if bench.work(now + 1000.0 * n)]

@@ -110,6 +110,24 @@ def test_erasing_a_user_makes_the_file_useless(store, archive):
                 b"".join(SealedFile(io.BytesIO(stolen), key).read(0, 1))
 
 
+def test_what_a_reader_keeps_in_the_journal_goes_when_it_has_gone(store, archive, monkeypatch):
+    ada = store.user("ada")
+    with store.database.write() as session:
+        wrapped = session.scalar(select(User.wrapped_key).where(User.id == ada))
+    store.database.scrub()
+    with store.database.read() as session:
+        session.connection().exec_driver_sql("PRAGMA busy_timeout=50")  # nobody waits for it here
+        session.scalar(select(func.count()).select_from(User))  # from here on it sees what is
+        with store.database.write() as erasing:
+            store.library.erase_user(erasing, ada)
+        with store.database.read() as other:
+            other.connection().exec_driver_sql("PRAGMA busy_timeout=50")
+        store.database.scrub()
+        assert wrapped in all_bytes(store.folder)
+    store.database.scrub_again()
+    assert wrapped not in all_bytes(store.folder)
+
+
 def test_a_sign_is_sealed_apart_for_its_owner_and_goes_with_the_avatar(store, archive):
     ada, bob = store.user("ada"), store.user("bob")
     with store.database.write() as session:

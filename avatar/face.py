@@ -86,6 +86,20 @@ class FaceTrack:
         )
         return replace(self, **{name: getattr(self, name)[rows] for name in per_frame})
 
+    def on_camera(self, camera: Pinhole) -> FaceTrack:
+        """The track as another camera would have it, with all where it was in the window, and as
+        large: a head of one size is nearer to a shorter lens."""
+        if self.camera == camera:
+            return self
+        place = self.translation.astype(np.float64)
+        depth = -place[:, 2]
+        grown = camera.focal / self.camera.focal
+        for axis, turned in ((0, 1.0), (1, -1.0)):
+            off = self.camera.centre[axis] - camera.centre[axis]
+            place[:, axis] += turned * off * depth / self.camera.focal
+        place[:, 2] *= grown
+        return replace(self, translation=place.astype(self.translation.dtype), camera=camera)
+
 
 @dataclass(frozen=True)
 class StateLayout:

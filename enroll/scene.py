@@ -57,7 +57,8 @@ class TrackSettings:
 @dataclass(frozen=True)
 class TrackPrior:
     """What is known of the person before a video is seen.  source_size: width, height of the
-    source that `camera` and `window` hold for; for any other they are found again.  rest: where
+    source that `camera` and `window` hold for; for any other they are found again, and so is the
+    window where the face is not in it.  rest: where
     head and shoulders were, None where nothing is known of it."""
 
     identity: Array  # [N]
@@ -129,16 +130,21 @@ def shoulders_of(prior: TrackPrior | None, settings: TrackSettings) -> Shoulders
 
 
 def window_for(points: Array, size: tuple[int, int], prior: TrackPrior | None = None) -> Window:
-    """The largest square the source holds, as near to the head's middle as it gets.
+    """The largest square the source holds, as near to the head's middle as it gets; the prior's,
+    where the face is in it.
 
     points: [F, 478, 3] source pixels, of frames with a face.
     """
+    skin = points[:, :SKIN_POINTS, :2]
+    first, last = (np.median(edge(skin, axis=1), axis=0) for edge in (np.nanmin, np.nanmax))
     if prior is not None and prior.holds_for(size):
-        return prior.window
+        known = prior.window
+        corner = np.array([known.left, known.top])
+        if (first >= corner).all() and (last <= corner + known.side).all():
+            return known
     width, height = size
     side = min(width, height)
-    skin = points[:, :SKIN_POINTS, :2]
-    x, y = np.median(0.5 * (np.nanmin(skin, axis=1) + np.nanmax(skin, axis=1)), axis=0)
+    x, y = 0.5 * (first + last)
     left = round(float(np.clip(x - side / 2, 0, width - side)))
     top = round(float(np.clip(y - side / 2, 0, height - side)))
     return Window(float(left), float(top), float(side), width, height)

@@ -142,8 +142,8 @@ class CausalTracker:
             self._kalman.reset()
         settled = prior is not None and prior.holds_for(size)
         if self._scene is None:
-            # One frame tells no focal length.
-            known = Pinhole(settings.fit.focal)
+            # One frame tells no focal length; that of the enrolment is the likeliest.
+            known = prior.camera if prior is not None else Pinhole(settings.fit.focal)
             self._scene = find_scene(self._fit, points, size, settings, prior, known)
             self._kept, self._count = [], 0
         elif not settled and self._count < settings.settle:

@@ -110,8 +110,9 @@ def enrol(
         if prior is None:
             prior = _prior(track)
         found.append(track)
+    assert prior is not None  # of the first video, at the latest
     total = sum(map(len, found))
-    kept = [t.cut(spread(t, settings.frames * len(t) // total)) for t in found]
+    kept = [t.cut(spread(t, max(1, settings.frames * len(t) // total))) for t in found]
     if sum(map(len, kept)) < total:
         warnings.append(
             f"{sum(map(len, kept))} of {total} frames are learned from, spread over the video: "
@@ -121,7 +122,8 @@ def enrol(
     joined: list[FaceTrack] = []
     for track in kept:
         shift = joined[-1].time[-1] + _GAP if joined else 0
-        joined.append(_on_camera(replace(track, time=track.time + shift), prior))
+        track = replace(track.on_camera(prior.camera), time=track.time + shift)
+        joined.append(replace(track, window=prior.window))
     track = _joined(joined)
     pictures = Crops(images, track.time)
     warnings += _amount(track)
@@ -199,16 +201,6 @@ def _prior(track: FaceTrack) -> Any:
 
     size = (track.window.width, track.window.height)
     return TrackPrior(track.identity, track.camera, track.window, track.torso_reference, size)
-
-
-def _on_camera(track: FaceTrack, prior: Any) -> FaceTrack:
-    """The track as the prior's camera would have it: a head of the same size in the picture is
-    nearer to a shorter lens."""
-    if track.camera == prior.camera:
-        return track
-    place = track.translation.copy()
-    place[:, 2] *= prior.camera.focal / track.camera.focal
-    return replace(track, translation=place, camera=prior.camera, window=prior.window)
 
 
 def _joined(tracks: Sequence[FaceTrack]) -> FaceTrack:

@@ -37,6 +37,7 @@ from service.trajectory import smoothest
 
 Array = NDArray[Any]
 _LOOKS = 6  # frames whose curvature is measured
+_RECENT = 0.2  # of a look that says how alike a call is, beside the looks before it
 _SMALL = 128  # pixels a side of the avatar's pictures that are looked at beforehand
 _APART = 5  # levels of 255 by which the person differs from the wall in their own picture
 SIZE = 256  # pictures looked at have at most so many pixels a side
@@ -96,8 +97,9 @@ class Refiner:
         self._prior = np.diag(self._uncertain**-2.0)
         self._steady = self._prior / settings.steady**2
         self._mean = np.asarray(avatar.statistics.mean)
-        self._noise: float | None = None
+        self._deviation: float | None = None  # of colours from what is filmed, 0..1
         self._curvature: Array | None = None  # J^T J [D, D]
+        self._measured_on = 0  # frames
         self._last: Array | None = None  # correction [D] of the frame before
         self._cuts = CutWatch()
 
@@ -132,13 +134,15 @@ class Refiner:
         images, masks = self._seen(values)
         pictures, rows = Looks(images, masks, self._generator), np.arange(_LOOKS)
         points, _ = pictures.rays(rows, self.settings.rays)
-        self._curvature = self._measured(values, points)
+        self._measure(values, points)
         self._slopes(pictures, values, rows[:1], np.zeros_like(values[:1]))
 
     def carried(self, values: Array, visible: NDArray[np.bool_]) -> Array:
         """A frame [1, D] that nobody looks at: what the tracker was off by in the one before, it
         mostly is in this one."""
-        if self._last is None or not visible[0]:
+        if not visible[0]:
+            self._last = None
+        if self._last is None:
             return np.array(values, np.float32)
         return (values + self._last).astype(np.float32)
 
@@ -156,39 +160,48 @@ class Refiner:
     def _corrections(self, pictures: Looks, values: Array) -> Array:
         # Of several looks where there are any; live, there is no later frame.
         some = np.unique(np.linspace(0, len(values) - 1, _LOOKS).astype(int))
-        if self._noise is None:
+        if self._deviation is None or self._measured_on < len(some):
             points, colours = pictures.rays(some, self.settings.rays)
-            if self._curvature is None:
-                self._curvature = self._measured(values[some], points)
-            self._noise = self._noise_of(values[some], points, colours)
+            if self._measured_on < len(some):
+                self._measure(values[some], points)
+            self._deviation = self._deviation_of(values[some], points, colours)
         before = last = self._last
         rows = np.arange(len(values))
         starts, slopes = np.empty(values.shape), np.empty(values.shape)
+        off = np.empty(len(values))
         for t in rows:
             starts[t] = 0.0 if last is None else last
-            slopes[t] = self._slopes(pictures, values, rows[t : t + 1], starts[t : t + 1])[0]
+            now = slice(t, t + 1)
+            slopes[now], off[t] = self._slopes(pictures, values, rows[now], starts[now])
             last = self._smoothest(slopes[t : t + 1], starts[t : t + 1], last)[0]
         # Once all is seen, earlier frames learn from later ones, at no picture's cost.
         found = self._smoothest(slopes, starts, before)
         for _ in range(self.settings.rounds):
             found = self._smoothest(self._sloped(pictures, values, found), found, before)
         self._last = found[-1]
+        # A first frame that a camera had not exposed yet, or a hand, is not how the call is.
+        share = min(1.0, _RECENT * len(values))
+        self._deviation += share * (float(np.median(off)) - self._deviation)
         return found
 
     def _smoothest(self, slopes: Array, at: Array, before: Array | None) -> Array:
         """One Gauss-Newton step of the corrections [F, D] of adjoining frames."""
-        assert self._curvature is not None and self._noise is not None
-        known = 1.0 / (self.settings.correlation * self._noise**2)
+        assert self._curvature is not None and self._deviation is not None
+        noise = self.settings.noise * max(1.0, self._deviation / self.settings.alike)
+        known = 1.0 / (self.settings.correlation * noise**2)
         curvature, slopes = known * self._curvature, known * slopes
         return smoothest(curvature, slopes, at, self._prior, self._steady, before)
 
     def _sloped(self, pictures: Looks, values: Array, at: Array) -> Array:
         """`_slopes` of all frames, some at once."""
         parts = np.array_split(np.arange(len(at)), -(-len(at) // self.settings.frames))
-        return np.concatenate([self._slopes(pictures, values, part, at[part]) for part in parts])
+        return np.concatenate([self._slopes(pictures, values, part, at[part])[0] for part in parts])
 
-    def _slopes(self, pictures: Looks, values: Array, rows: Array, moved: Array) -> Array:
-        """Gradient [F, D] of half the colours' weighted squares in the states."""
+    def _slopes(
+        self, pictures: Looks, values: Array, rows: Array, moved: Array
+    ) -> tuple[Array, float]:
+        """Gradient [F, D] of half the colours' weighted squares in the states, and the colours'
+        deviation."""
         s = self.settings
         points, colour = pictures.rays(rows, s.rays)
         state = torch.from_numpy(values[rows] + moved).float().to(self._device)
@@ -199,10 +212,10 @@ class Refiner:
             weight = 1.0 / (1.0 + away.square().sum(-1, keepdim=True) / s.outlier**2)
         (0.5 * (weight * away.square()).sum()).backward()
         assert state.grad is not None
-        return np.asarray(state.grad.cpu().numpy(), np.float64)
+        return np.asarray(state.grad.cpu().numpy(), np.float64), _robust(away.detach())
 
     @torch.no_grad()
-    def _measured(self, values: Array, points: Tensor) -> Array:
+    def _measure(self, values: Array, points: Tensor) -> None:
         """J^T J [D, D] at states [F, D] and points [F, R, 2], by finite differences, a mean over
         the frames."""
         s = self.settings
@@ -219,16 +232,21 @@ class Refiner:
             ).cpu()
             slopes = (seen[1:] - seen[:1]).flatten(1).double().numpy() / small[:, None]
             total += slopes @ slopes.T
-        return np.asarray(total / len(values))
+        self._curvature, self._measured_on = np.asarray(total / len(values)), len(values)
 
     @torch.no_grad()
-    def _noise_of(self, values: Array, points: Tensor, colours: Tensor) -> float:
-        """The deviation of colours [F, R, 3] that are filmed, 0..1."""
+    def _deviation_of(self, values: Array, points: Tensor, colours: Tensor) -> float:
+        """How far colours [F, R, 3] that are filmed are off at these states."""
         s = self.settings
         states = torch.from_numpy(values).float().to(self._device)
-        seen = self._person.colours(states, points.to(self._device), s.sampling).cpu()
-        deviation = 1.4826 * float((seen - colours).abs().median())
-        return s.noise * max(1.0, deviation / s.alike)
+        return _robust(
+            self._person.colours(states, points.to(self._device), s.sampling).cpu() - colours
+        )
+
+
+def _robust(away: Tensor) -> float:
+    """The standard deviation of what is mostly normal, by the median."""
+    return 1.4826 * float(away.abs().median())
 
 
 def _uncertainty(avatar: Avatar, settings: RefineSettings) -> Array:

@@ -12,12 +12,14 @@ from codec.quantize import FINEST, Quantizer
 
 
 def states_of(track: FaceTrack, avatar: Avatar) -> FaceStates:
-    """The track's frames as states of this avatar: its embedding of the expression, no farther
-    than this person's go, its calibration of pose and shoulders, in the order of its layout.
+    """The track's frames as states of this avatar, whatever camera filmed them: its embedding of
+    the expression, no farther than this person's go, its calibration of pose and shoulders, in the
+    order of its layout.
 
     A frame whose numbers lie so far from everything enrolled that no quality can send them is
     marked as not visible.
     """
+    track = track.on_camera(avatar.camera)
     motion = np.concatenate([track.rotation, track.translation, track.torso], axis=1)
     if "tracker.calibration" in avatar.tensors:
         motion = calibrated(avatar.tensors["tracker.calibration"], motion)

@@ -155,6 +155,43 @@ def test_who_looks_otherwise_than_enrolled_is_moved_little(avatar, call):
     np.testing.assert_array_equal(got, trusting.refine(images, masks, tracked, seen))
 
 
+def test_a_dark_first_frame_is_forgotten(avatar, call):
+    """A camera finds its exposure while the call has begun."""
+    true, tracked, images, masks = call
+    refiner = Refiner(avatar, SETTINGS, "cpu")
+    refiner.get_ready()
+    one = np.ones(1, bool)
+    refiner.refine((0.3 * images[:1]).astype(np.uint8), masks[:1], tracked[:1], one)
+    for _ in range(3):
+        got = [
+            refiner.refine(images[t : t + 1], masks[t : t + 1], tracked[t : t + 1], one)[0]
+            for t in range(FRAMES)
+        ]
+    assert off(np.array(got), true) < 0.35 * off(tracked, true)
+
+
+def test_a_short_first_stretch_does_not_measure_for_the_whole_call(avatar, call):
+    true, tracked, images, masks = call
+    seen = np.ones(FRAMES, bool)
+    refiner = Refiner(avatar, SETTINGS, "cpu")
+    refiner.refine(images[:1], masks[:1], tracked[:1], seen[:1])
+    first = refiner._curvature
+    refiner.refine(images, masks, tracked, seen)
+    assert np.abs(refiner._curvature - first).max() > 1e-3 * np.abs(first).max()
+    kept = refiner._curvature
+    refiner.refine(images, masks, tracked, seen)
+    assert refiner._curvature is kept
+
+
+def test_what_a_lost_face_was_off_by_says_nothing_of_the_next(avatar, call):
+    _, tracked, images, masks = call
+    refiner, seen = Refiner(avatar, SETTINGS, "cpu"), np.ones(1, bool)
+    refiner.refine(images[:1], masks[:1], tracked[:1], seen)
+    assert np.abs(refiner.carried(tracked[1:2], seen) - tracked[1:2]).max() > 1e-4
+    refiner.carried(tracked[1:2], ~seen)
+    np.testing.assert_array_equal(refiner.carried(tracked[1:2], seen), tracked[1:2])
+
+
 def test_frames_without_a_face_stay_as_they_are(avatar, call):
     _, tracked, images, masks = call
     seen = np.ones(FRAMES, bool)

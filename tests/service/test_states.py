@@ -10,6 +10,7 @@ import pytest
 pytest.importorskip("torch")
 
 from avatar.avatar import Avatar
+from avatar.camera import Pinhole
 from avatar.face import EXPRESSIONS, FaceTrack
 from avatar.habit import Habit
 from service.states import states_of
@@ -61,3 +62,14 @@ def test_an_expression_goes_no_farther_than_the_enrolments_did(avatar, track) ->
     assert np.abs(held.values[:, 1]).max() < 0.2  # of 4.0, where the enrolment had 0.03
     np.testing.assert_array_equal(held.values[:, CODE.stop :], free.values[:, CODE.stop :])
     assert held.visible.all()
+
+
+def test_another_camera_shows_the_head_where_and_as_large_as_it_was_filmed(avatar, track):
+    place = np.random.default_rng(0).normal([0.05, -0.03, -0.7], 0.05, (FRAMES, 3))
+    filmed = Pinhole(0.6 * avatar.camera.focal, (0.48, 0.53))
+    other = replace(track, translation=place.astype(np.float32), camera=filmed)
+    seen = states_of(other, avatar).values[:, LAYOUT.groups["translation"]].astype(float)
+    for edge in (0.0, 0.1):  # of the head: its middle, and ten centimetres above it
+        above = np.array([0.0, edge, 0.0])
+        there = filmed.project(place + above)
+        np.testing.assert_allclose(avatar.camera.project(seen + above), there, atol=2e-3)

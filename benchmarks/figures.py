@@ -25,6 +25,7 @@ import numpy as np
 from avatar.errors import FacewireError
 from bench.ffmpeg import run_ffmpeg
 from bench.figure import Figure, table
+from benchmarks.another_camera import ANOTHER_CAMERA
 from benchmarks.another_day import ANOTHER_DAY
 from benchmarks.beyond import beyond
 from benchmarks.efforts import EFFORTS
@@ -151,6 +152,7 @@ CHECKS: dict[str, Callable[[Lab], Iterator[Figure]]] = {
     "demo": demo,
     "without-torch": without_torch,
     **LIKENESS,
+    **ANOTHER_CAMERA,
     **ANOTHER_DAY,
     **STEADINESS,
     **EFFORTS,

@@ -141,7 +141,8 @@ async function send() {
   } catch (error) {
     const again = button("Send it again", () => guarded(send));
     again.id = "fw-send-again";
-    say("fw-status", `${error.message} What was filmed is still here. `, true);
+    const why = error.message.replace(/[^.]$/, "$&.");
+    say("fw-status", `${why} What was filmed is still here. `, true);
     at("fw-status").append(again);
     return;
   }

@@ -6,6 +6,7 @@ import argparse
 import os
 import signal
 import sys
+import threading
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,7 @@ from service.api.settings import ServiceSettings, described, settings_from
 from service.log import write_log
 
 _SWITCH = 0.0005  # seconds
+_PAGES = 8.0  # seconds after which the processes of calls and mirrors are got ready
 HELP = "serve accounts, avatars, enrolments, renderings and calls over HTTP"
 EXAMPLE = "facewire serve --port 8710"
 
@@ -58,10 +60,14 @@ def run(arguments: argparse.Namespace) -> None:
         with_pages(app, Path(settings.lab) if settings.lab else None)
     crew = Crew(count, environment)
     crew.start()
-    apart.get_ready()
+    # Not before the first pages are there, which people wait for.
+    ready = threading.Timer(_PAGES, apart.get_ready)
+    ready.daemon = True
+    ready.start()
     try:
         _serve(app, settings)
     finally:
+        ready.cancel()
         crew.stop()
 
 

@@ -271,7 +271,8 @@ def test_a_browser_gets_video_with_a_badge(ada, moving, monkeypatch):
         red, _, blue = picture[-3:, 1:4].reshape(-1, 3).mean(axis=0)
         assert red - blue > 80  # the badge, orange
         # The renderer's pictures are flat: what swings in them is the watermark.
-        one, other = [await gateway.picture(gateway.now + n * TURN) for n in range(2)]
+        now = gateway.now
+        one, other = [await gateway.picture(now + n * TURN) for n in range(2)]
         assert 4 <= np.ptp(one[:80].astype(int) - other[:80]) <= 24
         await until(lambda: told)
         assert '"protected": false' in told[-1] and '"bob"' in told[-1]

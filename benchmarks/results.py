@@ -4,11 +4,11 @@
         [--work DIR] [--avatars DIR] [-o DIR]
 
 `rates` is the comparison at 256x256 on the last 10 s of three clips; `sizes` and `hd` render one
-stream at 128 to 1024 pixels, of an avatar enrolled at 512, against HEVC coded at each (003,
-Fig. 6).  Stopped at any time, it goes
-on where it was: --work keeps cuts, avatars and measured points.  Avatars that were enrolled on the
-same cut (benchmarks/figures.py keeps them as CLIP-10s/256.avatar) are taken from --avatars,
-others enrolled for --enrol seconds or --steps.  No footage is written to the report.
+stream at 128 to 1024 pixels, of an avatar enrolled at 512, against HEVC coded at each (003 Fig. 6).
+Stopped at any time, it goes on where it was: --work keeps cuts, avatars and measured points.
+Avatars that were enrolled on the same cut (benchmarks/figures.py keeps them as CLIP-10s/256.avatar)
+are taken from --avatars, others enrolled for --enrol seconds or --steps.  No footage is written to
+the report.
 """
 
 from __future__ import annotations

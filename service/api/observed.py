@@ -25,7 +25,6 @@ class Observed:
             await self._app(scope, receive, send)
             return
         begun = time.perf_counter()
-
         answered = False
 
         def tell(status: int) -> None:

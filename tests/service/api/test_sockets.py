@@ -40,9 +40,6 @@ class Guide:
     def step(self, data):
         return {"shape": read_jpeg(data).shape}
 
-    def close(self):
-        pass
-
 
 class Door:
     """A server with ada and bob, ada with a guided enrolment."""

@@ -220,6 +220,38 @@ def test_what_a_browser_is_shown_follows_permission_during_the_call(ada, moving,
     asyncio.run(call())
 
 
+def test_of_many_cameras_in_one_offer_one_is_tracked(ada):
+    from types import SimpleNamespace
+
+    from service.calls.gateway import Gateway
+    from service.calls.rooms import Rooms
+    from service.view import View
+
+    async def call():
+        room, begun = Rooms().make("ada", 0.0), []
+        gateway = Gateway(
+            room,
+            "ada",
+            "ada",
+            time.monotonic,
+            mine=ada,
+            fetch=lambda digest: None,
+            view=View(64, 64),
+        )
+
+        def begin(work):
+            begun.append(work.__name__)
+            work.close()
+
+        gateway.begin = begin
+        for _ in range(3):
+            gateway._track_came(SimpleNamespace(kind="video"))
+        assert sorted(begun) == ["_film", "drain", "drain", "drain"]
+        await gateway.close()
+
+    asyncio.run(call())
+
+
 def test_a_browser_gets_video_with_a_badge(ada, moving, monkeypatch):
     """The server's half for a plain browser, in this process; the renderer is a stand-in."""
     from aiortc import RTCSessionDescription

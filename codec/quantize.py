@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import math
+from functools import lru_cache
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -33,7 +36,7 @@ class Quantizer:
         self._basis = self._inverse = None
         if statistics.basis is not None:
             self._basis = np.asarray(statistics.basis, np.float64)
-            self._inverse = _inverse(self._basis)
+            self._inverse = _inverse(self._basis.tobytes())
 
     def symbols(self, values: NDArray[np.floating]) -> Ints:
         """[..., D] states -> integers.  StateError for what is not finite or absurdly far."""
@@ -109,10 +112,12 @@ def _product(rows: NDArray[np.float64], matrix: NDArray[np.float64]) -> NDArray[
     return out
 
 
-def _inverse(basis: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Gauss and Jordan's inverse, element by element for the same reason.  MismatchError where
-    there is none."""
-    size = len(basis)
+@lru_cache(maxsize=16)  # milliseconds, and a call quantises the same avatar's states frame by frame
+def _inverse(data: bytes) -> NDArray[np.float64]:
+    """Gauss and Jordan's inverse of a [D, D] float64 basis, element by element for the same
+    reason.  MismatchError where there is none."""
+    size = math.isqrt(len(data) // 8)
+    basis = np.frombuffer(data, np.float64).reshape(size, size)
     work = np.concatenate([basis, np.eye(size)], axis=1)
     for j in range(size):
         pivot = j + int(np.argmax(np.abs(work[j:, j])))
@@ -123,7 +128,9 @@ def _inverse(basis: NDArray[np.float64]) -> NDArray[np.float64]:
         rest = work[:, j].copy()
         rest[j] = 0.0
         work -= rest[:, None] * work[j]
-    return work[:, size:]
+    inverse = work[:, size:]
+    inverse.flags.writeable = False
+    return inverse
 
 
 HALF_TOP = 0x7BFF  # section 13: the bits of binary16's greatest finite number

@@ -5,6 +5,8 @@ import * as camera from "./camera.js";
 import { at, say } from "./page.js";
 
 const RETRY = 2000; // ms before a lost call is joined again
+const USUAL = 30; // frames a second that a camera gives
+const STEP = Math.log(1.3); // a change by less is not worth a new start of the coder
 const GATHER = 2000; // ms that addresses are gathered for at most
 
 let line = null; // { connection, room, member, wish }, from the click on
@@ -112,8 +114,19 @@ const WAYS = { avatar: "the avatar", fallback: "the fallback, not the avatar", n
 
 const SIGNED = { verified: ", signed by who was enrolled", unverified: ", not signed by anybody" };
 
+// No more frames are sent than the server can look at: on its side and on ours each costs time.
+async function limit(connection, most) {
+  const sender = connection.getSenders().find((each) => each.track?.kind === "video");
+  const wish = sender?.getParameters();
+  const coding = wish?.encodings?.[0]; // none while the line is being made
+  if (!coding || Math.abs(Math.log(most / (coding.maxFramerate ?? USUAL))) < STEP) return;
+  coding.maxFramerate = most;
+  await sender.setParameters(wish);
+}
+
 function figures(now) {
   warn(now.owner);
+  if (line?.connection) limit(line.connection, now.frames_wanted).catch(() => {});
   const who = now.others.length ? `With ${now.others.join(", ")}` : "Nobody else is here yet";
   const trip = now.round_trip_ms == null ? "" : `, ${now.round_trip_ms} ms there and back`;
   const way = now.carried === "avatar" ? WAYS.avatar + (SIGNED[now.identity] ?? "") : WAYS[now.carried];

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import time
 from dataclasses import replace
 
 import pytest
@@ -185,6 +186,40 @@ def test_a_lost_line_is_joined_again(visit, steps, server):
     page.click("#fw-leave")
     steps.says(page, "fw-call-status", "Not in a call")
     assert server.call("GET", f"/v1/rooms/{room}", token).json()["members"] == []
+
+
+_NOTES_LINES = """window.fwLines = [];
+window.RTCPeerConnection = class extends RTCPeerConnection {
+    constructor(...given) { super(...given); window.fwLines.push(this); }
+};"""
+_FRAMES_AT_MOST = """(most) => window.fwLines.at(-1).getSenders().some((sender) =>
+    sender.track?.kind === "video" && sender.getParameters().encodings[0].maxFramerate <= most)"""
+
+
+def test_a_camera_sends_no_more_than_is_looked_at(visit, steps, server, fitted, monkeypatch):
+    from avatar.archive import avatar_bytes
+    from service.calls.face_end import FaceEnd
+
+    film = FaceEnd.film
+
+    def slow(*given):
+        time.sleep(0.2)
+        return film(*given)
+
+    monkeypatch.setattr(FaceEnd, "film", slow)
+    token = server.user("crowded")
+    assert server.call("POST", "/v1/avatars", token, content=avatar_bytes(fitted)).is_success
+    page = visit("/call")
+    page.add_init_script(_NOTES_LINES)
+    page.reload()
+    steps.sign_in(page, "crowded", "sign-in")
+    page.click("#fw-make")
+    steps.says(page, "fw-call-link", "/call?room=")
+    page.click("#fw-join")
+    steps.says(page, "fw-call-status", "In the call")
+    page.wait_for_function(_FRAMES_AT_MOST, arg=12)
+    page.click("#fw-leave")
+    steps.says(page, "fw-call-status", "Not in a call")
 
 
 def test_a_call_is_made_by_keyboard(visit, steps, server):

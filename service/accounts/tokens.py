@@ -114,5 +114,18 @@ def revoke(session: Session, token: Token, now: float) -> None:
     )
 
 
+def revoke_others(session: Session, bearer: Bearer, now: float) -> list[str]:
+    """Stops every token of the bearer's but their own, whoever issued it; gives the ids."""
+    others = select(Token).where(
+        Token.user_id == bearer.user, Token.id != bearer.token, Token.revoked.is_(None),
+        Token.expires > now,
+    )  # fmt: skip
+    stopped = [token.id for token in session.scalars(others.with_for_update())]
+    session.execute(
+        update(Token).where(Token.id.in_(stopped), Token.revoked.is_(None)).values(revoked=now)
+    )
+    return stopped
+
+
 def _digest(text: str) -> str:
     return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()

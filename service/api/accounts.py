@@ -135,6 +135,15 @@ def revoke_token(id: Id, me: Me, context: Shared) -> None:
         audit.note(session, me.user, "token.revoked", id, me.user, context.clock())
 
 
+@router.delete("/tokens", status_code=204)
+def revoke_other_tokens(me: Me, context: Shared) -> None:
+    """Signs out everywhere else: stops all your tokens but the one that asks, also those that a
+    stolen one has issued."""
+    with context.database.write() as session:
+        for id in tokens.revoke_others(session, me, context.clock()):
+            audit.note(session, me.user, "token.revoked", id, me.user, context.clock())
+
+
 @router.get("/audit")
 def audit_log(
     me: Me,

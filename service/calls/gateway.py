@@ -23,6 +23,7 @@ from service.calls.connection import drain, prompt
 from service.calls.drawing import DrawingApart
 from service.calls.face_end import FaceEnd, get_ready
 from service.calls.fallback_end import FallbackEnd
+from service.calls.frame_wish import FrameWish
 from service.calls.hand_over import NOTHING
 from service.calls.peer import Peer
 from service.calls.screen import Screen
@@ -37,8 +38,6 @@ _RATE = 25  # pictures a second
 _SHARE = 0.9  # of a picture's time that may go into rendering
 _TELL = 1.0  # seconds between two reports to the page
 _LARGEST = 1280  # pixels a side of a frame that is tracked
-_LOOKS = 0.7  # share of the time that may go into looking at what is filmed
-_FEWEST, _MOST = 8.0, 30.0  # frames a second that a camera is asked for
 _AGAIN = 3.0  # seconds after which an avatar that was not given is asked for again
 
 
@@ -70,7 +69,7 @@ class Gateway(Peer):
         self._begun = time.monotonic()
         self._newest: Any = None
         self._fresh = asyncio.Event()
-        self._look = 0.0  # seconds that a frame takes to look at, by the last ten or so
+        self._wish = FrameWish()
         self._refused: bytes | None = None
         self._asked: bytes | None = None  # digest of the avatar that is being fetched
         self._tried: tuple[bytes, float] | None = None  # the last one, and when it may be again
@@ -141,7 +140,7 @@ class Gateway(Peer):
                 begun = time.monotonic()
                 for data in await loop.run_in_executor(self._filming, step):
                     self.room.forward(self, data)
-                self._look += (time.monotonic() - begun - self._look) / 10
+                self._wish.looked(time.monotonic() - begun)
         finally:
             if tracker is not None:
                 tracker.close()
@@ -219,18 +218,12 @@ class Gateway(Peer):
             "loss": round(end.loss, 3),
             "pictures": self.pictures,
             "saving": end.saving,
-            "frames_wanted": self._frames_wanted,
+            "frames_wanted": self._wish.rate,
             "left_out": self._screen.left_out,
             "owner": end.owner,
             "identity": end.identity,
             "stopped": end.stopped,
         }
-
-    @property
-    def _frames_wanted(self) -> int:
-        """A second, of this member's camera: what is looked at before the next one comes is not
-        late, and no frame is coded and decoded that is not looked at."""
-        return round(min(max(_LOOKS / max(self._look, 1e-3), _FEWEST), _MOST))
 
     def forwarded(self, data: bytes) -> None:
         self._end.receive(self.now, data)

@@ -78,15 +78,17 @@ def _last_used(room: Room) -> float:
 
 
 class Rooms:
-    """Of one process.  most: rooms at the same time.  idle: seconds after which an empty one
-    goes.  shard: 1 to 255 where this process is one of several, 0 where it is the only one: the
-    first two digits of its rooms' ids, by which a balancer finds the way back to it.  each: rooms
-    of one user.  browsers, user_browsers: members that are drawn for here, and of one user."""
+    """Of one process.  most: rooms at the same time.  idle: seconds after which an empty one goes.
+    spared: seconds for which it stays even where all places are taken.  shard: 1 to 255 where this
+    process is one of several, 0 where it is the only one: the first two digits of its rooms' ids,
+    by which a balancer finds the way back to it.  each: rooms of one user.  browsers,
+    user_browsers: members that are drawn for here, and of one user."""
 
     def __init__(
         self,
         most: int = 1000,
         idle: float = 86_400.0,
+        spared: float = 600.0,
         shard: int = 0,
         each: int = 20,
         browsers: int = 8,
@@ -95,15 +97,19 @@ class Rooms:
         if not 0 <= shard <= 255:
             raise InputError(f"{shard} is no number of a process", "Choose one from 1 to 255.")
         self._rooms: dict[str, Room] = {}
-        self._most, self._idle, self._each = most, idle, each
+        self._most, self._idle, self._spared, self._each = most, idle, spared, each
         self._browsers, self._user_browsers = browsers, user_browsers
         self._mark = f"{shard:02x}" if shard else ""
 
     def make(self, owner: str, now: float) -> Room:
-        """Raises TakenError where there are too many.  The owner's oldest that is empty goes."""
-        for id, room in list(self._rooms.items()):
-            if not room.members and now - room.used > self._idle:
-                del self._rooms[id]
+        """Raises TakenError where there are too many.  The owner's oldest that is empty goes; of
+        a full house somebody else's, so that nobody keeps all of it with rooms that stand empty."""
+        full = len(self._rooms) >= self._most
+        for room in sorted(self._rooms.values(), key=_last_used):
+            unused = 0.0 if room.members else now - room.used
+            if unused > self._idle or (full and unused > self._spared):
+                del self._rooms[room.id]
+                full = False
         own = [room for room in self._rooms.values() if room.owner == owner]
         if len(own) >= self._each:
             empty = min((room for room in own if not room.members), key=_last_used, default=None)

@@ -8,7 +8,11 @@ import pytest
 pytest.importorskip("torch")
 pytest.importorskip("mediapipe")
 
+from avatar.errors import InputError
 from enroll.capture import open_video
+from enroll.identity import can_describe
+from service.glass import Glass
+from service.jpeg import read_jpeg, write_jpeg
 from service.mirror import Mirror, MirrorSettings
 from tests.demo.badge import has_badge
 
@@ -64,3 +68,40 @@ def test_without_a_sign_nobody_looks(fitted, clip):
     finally:
         glass.close()
         video.close()
+
+
+@pytest.fixture
+def pictures(clip):
+    """What a page sends: a few JPEGs."""
+    video = open_video(clip)
+    try:
+        return [write_jpeg(frame.image) for frame, _ in zip(video, range(3), strict=False)]
+    finally:
+        video.close()
+
+
+def test_a_page_shows_the_avatar_and_says_why_a_turned_phone_ends_it(fitted, pictures):
+    glass = Glass(fitted, 64, "cpu", None)
+    for picture in pictures:
+        said, shown = glass.step(picture)
+        assert said["visible"] and said["owner"] is None
+        image = read_jpeg(shown)
+        assert image.shape == (64, 64, 3) and np.ptp(image.astype(int)) > 40
+    assert said["kbps"] > 0
+    tall = read_jpeg(pictures[0])[:, :-32]
+    with pytest.raises(InputError, match="change their size") as refused:
+        glass.step(write_jpeg(tall))
+    assert "Open the mirror again" in refused.value.cure
+    with pytest.raises(InputError, match="no picture"):
+        glass.step(pictures[0][:100])
+
+
+def test_a_page_shows_a_stranger_no_avatar(fitted, pictures):
+    if not can_describe():
+        pytest.skip("no MobileFaceNet here: FACEWIRE_MODELS names a folder with it")
+    other = np.zeros(128, np.float32)
+    other[0] = 1.0  # nobody's face
+    glass = Glass(fitted, 64, "cpu", other)
+    said, shown = glass.step(pictures[0])
+    assert said["owner"] is False
+    assert np.ptp(read_jpeg(shown)[:40].astype(int)) < 12  # grey, above the badge

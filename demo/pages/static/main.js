@@ -37,7 +37,8 @@ async function greet() {
 
 window.facewire = { signIn, upload: enrol.upload, film: enrol.film, enough: enrol.enough,
   filmed: enrol.filmed, cancel: enrol.cancel, mirror: mirror.mirror, unmirror: mirror.unmirror,
-  makeRoom: line.makeRoom, join: line.join, leave: line.leave, erase: yours.erase };
+  makeRoom: line.makeRoom, join: line.join, leave: line.leave, erase: yours.erase,
+  signOutOthers: yours.signOutOthers };
 
 // Gradio puts its parts on the page some time after this has run.
 const waiting = setInterval(() => {

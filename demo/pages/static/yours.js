@@ -1,6 +1,6 @@
 // What is kept of who is signed in: avatars, grants, the log, erasure.
 
-import { call, keep, own } from "./api.js";
+import { call, keep, own, token } from "./api.js";
 import { at, button, say, table } from "./page.js";
 
 const DAYS = 30; // that a grant lasts, where nothing else is said
@@ -91,6 +91,13 @@ async function log() {
   ]);
   at("fw-audit").replaceChildren(table(rows, "Newest first"));
 }
+
+export const signOutOthers = () => guarded(async () => {
+  if (!token()) throw new Error("Sign in first.");
+  await call("DELETE", "/v1/tokens");
+  await show();
+  say("fw-yours-status", "You are signed in here alone.");
+});
 
 // Returns the empty password for the field.
 export async function erase(password) {

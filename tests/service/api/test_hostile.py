@@ -92,6 +92,21 @@ def test_tokens_do_what_they_say_and_no_more(serve, archive):
     assert server.call("GET", "/v1/account", mine).status_code == 401
 
 
+def test_who_was_robbed_of_a_token_ends_all_others(serve):
+    server = serve()
+    ada, bob = server.user("ada"), server.user("bob")
+    wish = {"scopes": ["avatars:read", "account"], "days": 300}
+    stolen = server.call("POST", "/v1/tokens", ada, json=wish).json()["token"]
+    bred = server.call("POST", "/v1/tokens", stolen, json=wish).json()["token"]
+    assert server.call("DELETE", "/v1/tokens", bob).status_code == 204
+    assert server.call("GET", "/v1/account", bred).status_code == 200
+    assert server.call("DELETE", "/v1/tokens", ada).status_code == 204
+    assert [server.call("GET", "/v1/account", who).status_code
+            for who in (stolen, bred, ada, bob)] == [401, 401, 200, 200]  # fmt: skip
+    told = [e["action"] for e in server.call("GET", "/v1/audit", ada).json()]
+    assert told.count("token.revoked") == 2
+
+
 @pytest.mark.parametrize(
     "path",
     ["../../etc/passwd", "..%2f..%2fmaster.key", "%00", "a" * 5000, "A" * 32, "%F0%9F%98%80",

@@ -173,6 +173,18 @@ def test_rooms_that_nobody_uses_go():
     assert rooms.counts == (2, 1)
 
 
+def test_a_house_full_of_empty_rooms_has_room():
+    rooms = Rooms(most=3, idle=1000.0, spared=10.0)
+    oldest, newer = rooms.make("eve", 0.0), rooms.make("mallory", 4.0)
+    busy = rooms.make("ada", 0.0)
+    busy.enter(Someone("ada"), 0.0)
+    with pytest.raises(TakenError):
+        rooms.make("bob", 9.0)
+    made = rooms.make("bob", 20.0)
+    assert rooms.find(oldest.id) is None
+    assert all(rooms.find(room.id) for room in (newer, busy, made))
+
+
 def test_a_rooms_id_tells_the_process_that_has_it():
     first, second = Rooms(shard=1), Rooms(shard=255)
     room = first.make("ada", 0.0)

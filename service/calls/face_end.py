@@ -360,18 +360,27 @@ class FaceEnd:
         return self._watch.owner if self._watch is not None else None
 
     @property
+    def kbps(self) -> tuple[float, float]:
+        """kbit/s that have come and gone in the last two seconds."""
+        with self._lock:  # who films counts meanwhile
+            return self.traffic.received.now, self.traffic.sent.now
+
+    @property
     def delay(self) -> int:
         """Microseconds that frames wait here before they are shown."""
-        return self._shown_by.delay
+        with self._lock:
+            return self._shown_by.delay
 
     @property
     def loss(self) -> float:
-        return self._shown_by.loss
+        with self._lock:
+            return self._shown_by.loss
 
     @property
     def round_trip(self) -> int | None:
-        way = self._sender.round_trip if self._sender else None
-        return self._fallback.round_trip if way is None and self._fallback else way
+        with self._lock:
+            way = self._sender.round_trip if self._sender else None
+            return self._fallback.round_trip if way is None and self._fallback else way
 
     @property
     def _shown_by(self) -> FaceReceiver | FallbackEnd:

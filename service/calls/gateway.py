@@ -205,14 +205,15 @@ class Gateway(Peer):
         """What the page shows of the call."""
         end = self._end
         others = self.room.others(self)
+        came, sent = end.kbps
         refused = self._refused is not None and self._refused == end.wanting
         return {
             "others": [other.name for other in others],
             "protected": False,  # this server sees the pictures
             "carried": "refused" if refused and end.carried == NOTHING else end.carried,
             "refused": refused,
-            "kbps_in": round(end.traffic.received.now, 2),
-            "kbps_out": round(end.traffic.sent.now, 2),
+            "kbps_in": round(came, 2),
+            "kbps_out": round(sent, 2),
             "delay_ms": round(end.delay / 1000),
             "round_trip_ms": None if end.round_trip is None else round(end.round_trip / 1000),
             "loss": round(end.loss, 3),

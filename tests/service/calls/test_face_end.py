@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import sys
 import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 
 import numpy as np
 import pytest
 
+from enroll.capture import Frame
 from service.calls.badge import badged
 from service.calls.face_end import FaceEnd
 
@@ -16,8 +19,6 @@ TICK = 40_000  # us
 
 
 def run(sender, receiver, tracker, width, lost=frozenset(), frames=60):
-    from enroll.capture import Frame
-
     shown = []
     for n in range(frames):
         now = n * TICK
@@ -41,6 +42,31 @@ def test_what_is_filmed_here_is_shown_there(ada, moving):
     assert sender.round_trip is not None and 0 < receiver.traffic.received.now < 20
 
 
+def test_figures_are_told_while_another_thread_films(ada, moving):
+    sender, receiver = FaceEnd(ada), FaceEnd(None, [ada])
+    run(sender, receiver, moving, ada.layout.width)
+    told, done = [], threading.Event()
+
+    def tell():
+        while not done.is_set():
+            told.append((sender.kbps, sender.round_trip, sender.loss, sender.delay))
+
+    before = sys.getswitchinterval()
+    sys.setswitchinterval(1e-6)
+    telling = ThreadPoolExecutor(1)
+    try:
+        ended = telling.submit(tell)
+        values = np.zeros(ada.layout.width, np.float32)
+        for now in range(60 * TICK, 360 * TICK, TICK):
+            sender.film(now, Frame(values, now), moving)
+    finally:
+        done.set()
+        sys.setswitchinterval(before)
+        telling.shutdown()
+    ended.result()
+    assert told
+
+
 def test_losses_are_survived_and_reported(ada, moving):
     sender, receiver = FaceEnd(ada), FaceEnd(None, [ada])
     lost = set(range(12, 200, 9))
@@ -57,8 +83,6 @@ def test_an_avatar_that_is_not_at_hand_is_wanted_and_then_shown(ada, moving):
 
 
 def test_another_face_before_the_camera_stops_the_avatar(ada, moving):
-    from enroll.capture import Frame
-
     sender, receiver = FaceEnd(ada), FaceEnd(None, [ada])
     run(sender, receiver, moving, ada.layout.width)
     sender.drive(False, 60 * TICK)
@@ -84,8 +108,6 @@ def test_a_watch_stops_the_avatar_for_a_stranger_and_lets_its_owner_go_on(ada, m
 
 
 def film(end, tracker, tick):
-    from enroll.capture import Frame
-
     return end.film(tick * TICK, Frame(np.zeros(end._mine.layout.width, np.float32), tick * TICK),
                     tracker)  # fmt: skip
 

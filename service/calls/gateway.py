@@ -27,6 +27,7 @@ from service.calls.frame_wish import FrameWish
 from service.calls.hand_over import NOTHING
 from service.calls.peer import Peer
 from service.calls.screen import Screen
+from service.calls.shown_at_once import show_at_once
 from service.calls.threads import drawer, filmer
 from service.calls.tracking_apart import TrackerApart
 from service.view import View
@@ -95,6 +96,7 @@ class Gateway(Peer):
     def _give_tracks(self) -> None:
         super()._give_tracks()
         self.connection.addTrack(_rendered(self))
+        show_at_once(self.connection)
         for line in self.connection.getTransceivers():
             if line.kind == "video" and not self._films:
                 line.direction = "sendonly"  # a camera that nobody looks at need not be sent

@@ -118,7 +118,7 @@ class HeldStates:
         return content
 
 
-_KEPT = 8  # a megabyte or two each
+_KEPT = 32  # a megabyte or two each; two for every browser that a server draws for, and more
 _lock = Lock()
 _ready: dict[bytes, CallCodec] = {}
 
@@ -141,21 +141,27 @@ class CallCodec:
     @classmethod
     def ready(cls, statistics: StateStatistics, header: StreamHeader) -> CallCodec:
         """One for which no packet has to wait.  To learn an avatar's history takes a good part of
-        a second; the last few are kept, for whichever thread asks."""
-        parts = (statistics.mean, statistics.scale, statistics.step, statistics.history)
-        arrays = [*parts, np.zeros(0) if statistics.basis is None else statistics.basis]
-        known = sha256(bytes(header) + b"".join(np.ascontiguousarray(a).tobytes() for a in arrays))
-        key = known.digest()
-        with _lock:
-            made = _ready.pop(key, None)
+        a second, of a header with many qualities some; the last few are kept, for whichever thread
+        asks.  Raises MismatchError where the header is not for these statistics."""
+        made = cls.at_hand(statistics, header)
         if made is None:
             made = cls(statistics, header)
             for level in range(len(made.quantizers)):
                 made._start(level)
+            with _lock:
+                _ready[_key(statistics, header)] = made
+                while len(_ready) > _KEPT:
+                    del _ready[next(iter(_ready))]
+        return made
+
+    @classmethod
+    def at_hand(cls, statistics: StateStatistics, header: StreamHeader) -> CallCodec | None:
+        """The same, where it is kept; at once."""
+        key = _key(statistics, header)
         with _lock:
-            _ready[key] = made  # the last asked for is the last to go
-            while len(_ready) > _KEPT:
-                del _ready[next(iter(_ready))]
+            made = _ready.pop(key, None)
+            if made is not None:
+                _ready[key] = made  # the last asked for is the last to go
         return made
 
     def restated(self, symbols: Ints, level: int, other: int) -> Ints:
@@ -288,3 +294,10 @@ class CallCodec:
         if level >= len(self.quantizers):
             raise StreamError(f"the header has no quality {level}", field="quality")
         return level
+
+
+def _key(statistics: StateStatistics, header: StreamHeader) -> bytes:
+    parts = (statistics.mean, statistics.scale, statistics.step, statistics.history)
+    arrays = [*parts, np.zeros(0) if statistics.basis is None else statistics.basis]
+    content = b"".join(np.ascontiguousarray(a).tobytes() for a in arrays)
+    return sha256(bytes(header) + content).digest()

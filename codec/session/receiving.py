@@ -20,7 +20,7 @@ from avatar.avatar import StateStatistics
 from avatar.errors import InputError, StreamError
 from codec.call_codec import CallCodec, CallContent, HeldStates
 from codec.call_packet import CALL_KINDS, TURN, CallPacket
-from codec.header import DIGEST, MAX_QUALITIES, VERSION
+from codec.header import DIGEST, MAX_QUALITIES, VERSION, StreamHeader
 from codec.session.datagram import FALLBACK as FALLBACK_KINDS
 from codec.session.datagram import STOPPED, Answer, Datagram, Feedback, Message, Offer
 from codec.session.events import AVATAR, FALLBACK, Event, FallbackData, HandOver, Offered
@@ -34,7 +34,8 @@ class ReceiverSettings:
     requests for a key or an offer; report: between reports of loss; blackout: packets missing in a
     row that are not counted as loss, for no redundancy helps then; silence: without face packets
     after which fallback messages take over; copy: so much later than its like no network brings a
-    packet's copy; all times in microseconds.  check: as the sender's."""
+    packet's copy; all times in microseconds.  check: as the sender's.  learns: whether what an
+    offer needs is learned at once, a good part of a second, or `unlearned` says what is."""
 
     feedback: int = 120_000
     hurry: int = 30_000
@@ -44,6 +45,7 @@ class ReceiverSettings:
     silence: int = 300_000
     copy: int = 1_000_000
     check: bool = True
+    learns: bool = True
     playout: PlayoutSettings = PlayoutSettings()
 
 
@@ -64,6 +66,7 @@ class FaceReceiver:
         self.stopped = False  # the sender said that somebody else is before the camera
         self._wanted = 0
         self._codec: CallCodec | None = None
+        self._unlearned: tuple[StateStatistics, StreamHeader] | None = None
         self._playout: Playout | None = None
         self._mode = FALLBACK
         self._key_wanted = self._offer_wanted = False
@@ -166,13 +169,28 @@ class FaceReceiver:
     def _take(self, offer: Offer) -> None:
         self._offer, self._answer_due = offer, True
         statistics = self._avatars.get(offer.header.digest)
-        self._codec = self._playout = None
+        self._codec = self._playout = self._unlearned = None
         if statistics is None or not offer.versions[0] <= VERSION <= offer.versions[1]:
             return
-        header = offer.header
-        self._codec = CallCodec.ready(statistics, header)
+        made = CallCodec.ready if self._settings.learns else CallCodec.at_hand
+        self._codec = made(statistics, offer.header)
+        if self._codec is None:
+            self._unlearned = statistics, offer.header
+            return
         self._playout = self._empty(offer)
         self._restart()
+
+    @property
+    def unlearned(self) -> tuple[StateStatistics, StreamHeader] | None:
+        """What `CallCodec.ready` has to be given, on any thread, before anything of the avatar that
+        is offered can be received; `learned` then goes on.  None where all is there."""
+        return self._unlearned
+
+    def learned(self) -> None:
+        """What was unlearned has been learned, or cannot be, and is not asked for again."""
+        if self._unlearned is not None and self._offer is not None:
+            self._take(self._offer)
+            self._unlearned = None
 
     def _empty(self, offer: Offer) -> Playout:
         rate, statistics = offer.header.rate, self._avatars[offer.header.digest]

@@ -13,7 +13,6 @@ from fastapi import FastAPI, Response
 from fastapi.concurrency import run_in_threadpool
 from sqlalchemy.exc import SQLAlchemyError
 
-from avatar.errors import FacewireError
 from service.accounts.passwords import Passwords, PasswordSettings
 from service.api import accounts, avatars, capture, enrolments, grants, mirror, renderings, rooms
 from service.api.context import Context, Shared
@@ -106,7 +105,7 @@ async def _again(seconds: float, work: Callable[[], None]) -> None:
     while True:
         try:
             await run_in_threadpool(work)
-        except (SQLAlchemyError, FacewireError) as error:  # the next time, then
+        except Exception as error:  # the next time, then
             _log.error("nothing was tidied: %s", type(error).__name__)
         await asyncio.sleep(seconds)
 

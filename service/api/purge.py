@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import logging
 from dataclasses import dataclass
 
 from sqlalchemy import delete, select
 
+from avatar.errors import StorageError
 from service.jobs.queue import ENDED
 from service.store.models import Event, Grant, Job, Lease, Token
 from service.store.opened import Store
 
+_log = logging.getLogger("facewire.api")
 _LEASE = 86_400.0  # seconds for which one that is over is told from one that never was
 
 
@@ -34,6 +37,8 @@ def purge(store: Store, kept: Kept, now: float) -> None:
         jobs = list(session.scalars(select(Job).where(Job.state.in_(ENDED), Job.updated <= before)))
         for job in jobs:
             session.delete(job)
-    for job in jobs:
-        for blob in job.blobs:
+    for blob in [blob for job in jobs for blob in job.blobs]:
+        try:
             store.library.blobs.remove(blob)
+        except StorageError as error:  # nothing names it any more; it must not keep the others
+            _log.error("a sealed file stays: %s", error.message)

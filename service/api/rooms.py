@@ -99,6 +99,8 @@ async def join(id: Id, asked: JoinWanted, me: Caller, context: Shared) -> Joined
             fallback=await run_in_threadpool(fallback_at_hand),
         )
     try:
+        if _room(context, id) is not room:  # it made way for another meanwhile
+            raise refuse(404, "There is no such room any more.")
         answer = await member.answer(asked.sdp)
     except BaseException:
         await member.close()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import logging
 import time
 from collections.abc import Awaitable, Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -11,6 +12,7 @@ from typing import Any, TypeVar
 
 from fastapi import WebSocket, WebSocketDisconnect
 from fastapi.concurrency import run_in_threadpool
+from sqlalchemy.exc import SQLAlchemyError
 from starlette.exceptions import HTTPException
 
 from avatar.errors import AccessError, FacewireError, InputError
@@ -19,6 +21,7 @@ from service.accounts.tokens import Bearer
 from service.api.context import Context, check_still
 from service.api.rate import address_of
 
+_log = logging.getLogger("facewire.api")
 _HELLO = 5.0  # seconds in which a client says who it is
 _SILENCE = 60.0  # without a word from a client, after which it is let go
 _SPACING = 1 / 30  # seconds between two pictures that are looked at
@@ -107,7 +110,10 @@ async def _end(context: Context, bearer: Bearer) -> None:
     until = context.clock() + context.settings.visit_minutes * 60
     while context.clock() < until:
         await asyncio.sleep(_LOOK)
-        await run_in_threadpool(check_still, context, bearer)
+        try:
+            await run_in_threadpool(check_still, context, bearer)
+        except SQLAlchemyError as error:  # a database that does not answer ends nobody's visit
+            _log.error("a visitor was not looked at: %s", type(error).__name__)
     raise InputError("this has gone on for long", "Begin again.")
 
 

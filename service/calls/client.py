@@ -11,9 +11,10 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from avatar.avatar import Avatar
-from avatar.errors import AccessError, FacewireError, InputError
+from avatar.errors import AccessError, InputError
 from service.calls.connection import drain, face_channel, new_connection, prompt, send, wait_open
 from service.calls.face_end import FaceEnd
+from service.calls.learning import learn
 from service.calls.screen import Scene
 from service.calls.spoken import Spoken
 from service.calls.threads import drawer, filmer
@@ -53,10 +54,11 @@ class Line:
         await self._join()
         self.lost = False
         self._ticker = asyncio.create_task(self._tick())
+        self._learner = asyncio.create_task(learn(self.end))
         return self
 
     async def __aexit__(self, *_: object) -> None:
-        for task in (self._ticker, self._rejoining, self._listening):
+        for task in (self._ticker, self._learner, self._rejoining, self._listening):
             if task is not None:
                 task.cancel()
         connection, self._connection = self._connection, None
@@ -90,8 +92,6 @@ class Line:
             self._rejoining = asyncio.create_task(self._rejoin())
 
     async def _rejoin(self) -> None:
-        import httpx
-
         while self.lost:
             await asyncio.sleep(_RETRY)
             try:
@@ -101,7 +101,7 @@ class Line:
             except AccessError as error:  # another try would not be let in, either
                 self.refused = error
                 return
-            except (httpx.HTTPError, FacewireError, OSError) as error:
+            except Exception as error:  # the network's, or a proxy's page in place of an answer
                 _log.info("the line is not back yet: %s", type(error).__name__)
 
     async def _leave(self) -> None:

@@ -16,8 +16,8 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from avatar.avatar import Avatar
-from avatar.errors import FormatError
+from avatar.avatar import Avatar, StateStatistics
+from avatar.errors import FacewireError, StateError
 from codec.call_codec import CallCodec
 from codec.header import DIGEST, PROFILE_CALL, StreamHeader
 from codec.session import FaceReceiver, FaceSender, ReceiverSettings, SenderSettings
@@ -40,11 +40,12 @@ if TYPE_CHECKING:  # one who only looks, or relays, needs no torch
     from service.live_refiner import LiveRefiner
 
 # What changes a sealed datagram is noticed, so that it needs no checksum of its own.
-_SENDING, _RECEIVING = SenderSettings(check=False), ReceiverSettings(check=False)
+_SENDING, _RECEIVING = SenderSettings(check=False), ReceiverSettings(check=False, learns=False)
 _COARSER = (512, 1024, 2048)  # in 1/256, of the numbers' steps: what a call can go over to
 _LOST = 500_000  # us without a face before the camera, after which the fallback shows what is there
 _PACING = PaceSettings()
 _DATAGRAM = 1190  # bytes that any path carries, sealed
+Unlearned = tuple[StateStatistics, StreamHeader]
 
 
 @dataclass
@@ -146,6 +147,21 @@ class FaceEnd:
         with self._lock:
             return tuple(self._avatars)
 
+    @property
+    def unlearned(self) -> Unlearned | None:
+        """What has to be learned, on another thread, before what is offered can be shown: see
+        `service.calls.learning`."""
+        with self._lock:
+            other = None if self._fallback is None else self._fallback.unlearned
+            return self._receiver.unlearned or other
+
+    def learned(self) -> None:
+        """As `FaceReceiver.learned`."""
+        with self._lock:
+            self._receiver.learned()
+            if self._fallback is not None:
+                self._fallback.learned()
+
     def drop(self, digest: bytes) -> None:
         """An avatar, by its digest's first bytes, that may not be shown any more."""
         with self._lock:
@@ -225,7 +241,11 @@ class FaceEnd:
             seen, riding = bool(states.visible[0]), self._receiver.riding
             self._faced = now if seen else self._faced
             self._follow(now, sender)
-            out = self._sealed(now, sender.send(now, frame.time, states.values[0], seen, riding))
+            try:
+                out = sender.send(now, frame.time, states.values[0], seen, riding)
+            except StateError:  # sooner after the last than a stream's times can tell
+                out = []
+            out = self._sealed(now, out)
             alone = now - self._faced <= _LOST and FALLBACK not in sender.carries
         return out if alone else out + self._film_fallback(now, frame, tracked)
 
@@ -294,7 +314,7 @@ class FaceEnd:
             self.traffic.received.add(now, len(data))
             try:
                 self._take(now, data)
-            except FormatError:
+            except FacewireError:
                 self.traffic.damaged += 1
 
     def _take(self, now: int, data: bytes) -> None:

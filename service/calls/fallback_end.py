@@ -18,9 +18,10 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from avatar.errors import MissingError, StateError, StreamError
+from avatar.avatar import StateStatistics
+from avatar.errors import InputError, MissingError, StateError, StreamError
 from avatar.face import Window
-from codec.header import PROFILE_CALL
+from codec.header import PROFILE_CALL, StreamHeader
 from codec.mttf.call_keys import MTTF_REPORT, MTTF_SESSION, KeyReceiver, KeyReport, KeySender
 from codec.mttf.codec import CodecSettings, Encoder, stream_header
 from codec.mttf.network import Held
@@ -60,7 +61,7 @@ class CallFallback:
 # What stands still goes on standing: the mean of all people's vectors is nobody's face.
 _PLAYOUT = PlayoutSettings(decay=10**12)
 _SENDING = SenderSettings(check=False)
-_RECEIVING = ReceiverSettings(check=False, playout=_PLAYOUT)
+_RECEIVING = ReceiverSettings(check=False, learns=False, playout=_PLAYOUT)
 
 
 @cache
@@ -189,6 +190,17 @@ class FallbackEnd:
         with self._lock:
             self._receiver.meet(now, time)
 
+    @property
+    def unlearned(self) -> tuple[StateStatistics, StreamHeader] | None:
+        """As `FaceReceiver.unlearned`."""
+        with self._lock:
+            return self._receiver.unlearned
+
+    def learned(self) -> None:
+        """As `FaceReceiver.learned`."""
+        with self._lock:
+            self._receiver.learned()
+
     def picture(self, shown: Shown) -> Picture | None:
         """[side, side, 3] RGB, as coded; None where its key frame does not decode."""
         with self._lock:
@@ -202,7 +214,7 @@ class FallbackEnd:
                 self._runtime.settings.samplings(key.side)
                 received = receive(key, self._recovery)
                 made = self._runtime.hold(received.picture, key.face)
-            except StreamError:
+            except (StreamError, InputError):  # of a side that the network has not, too
                 self.damaged += 1
                 with self._lock:
                     self._keys_in.drop(number)

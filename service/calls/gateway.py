@@ -17,18 +17,19 @@ import numpy as np
 from numpy.typing import NDArray
 
 from avatar.avatar import Avatar
-from avatar.errors import FacewireError
 from enroll.identity import IdentityWatch
 from service.calls.connection import drain, prompt
 from service.calls.drawing import DrawingApart
 from service.calls.face_end import FaceEnd, get_ready
+from service.calls.failures import Failures
 from service.calls.fallback_end import FallbackEnd
 from service.calls.frame_wish import FrameWish
 from service.calls.hand_over import NOTHING
+from service.calls.learning import learn
 from service.calls.peer import Peer
 from service.calls.screen import Screen
 from service.calls.shown_at_once import show_at_once
-from service.calls.threads import drawer, filmer
+from service.calls.threads import aside, drawer, filmer
 from service.calls.tracking_apart import TrackerApart
 from service.view import View
 
@@ -66,7 +67,7 @@ class Gateway(Peer):
         self._fetch, self._may = fetch, may
         self._films = mine is not None or fallback is not None
         self._filmed_by: Any = None  # the first track that came with a picture; others are not seen
-        self._end = FaceEnd(mine, watch=watch, room=self.room.id, seed=seed, fallback=fallback)
+        self._face = FaceEnd(mine, watch=watch, room=self.room.id, seed=seed, fallback=fallback)
         self._begun = time.monotonic()
         self._newest: Any = None
         self._fresh = asyncio.Event()
@@ -80,6 +81,8 @@ class Gateway(Peer):
         # A thread each: a slow picture must not hold up what is filmed.
         self._filming = filmer()
         self._rendering = drawer()
+        self._shown: NDArray[np.uint8] | None = None
+        self._unseen, self._undrawn = Failures("a frame was not tracked"), Failures("not drawn")
         self.pictures = 0
 
     @property
@@ -90,6 +93,7 @@ class Gateway(Peer):
         answer = await super().answer(sdp)
         self._rendering.submit(self._drawing.start)
         self.begin(self._poll())
+        self.begin(learn(self._face))
         self.begin(self._tell())
         return answer
 
@@ -137,10 +141,16 @@ class Gateway(Peer):
                     frame: Any = frame, now: int = now, size: tuple[int, int] = size
                 ) -> list[bytes]:
                     image = frame.reformat(*size, format="rgb24").to_ndarray()
-                    return self._end.film(now, Frame(image, now), tracker)
+                    return self._face.film(now, Frame(image, now), tracker)
 
                 begun = time.monotonic()
-                for data in await loop.run_in_executor(self._filming, step):
+                try:
+                    datagrams = await loop.run_in_executor(self._filming, step)
+                    self._unseen.fine()
+                except Exception as error:  # of one frame
+                    self._unseen.failed(error)
+                    continue
+                for data in datagrams:
                     self.room.forward(self, data)
                 self._wish.looked(time.monotonic() - begun)
         finally:
@@ -149,9 +159,9 @@ class Gateway(Peer):
 
     async def _poll(self) -> None:
         while True:
-            for data in self._end.poll(self.now):
+            for data in self._face.poll(self.now):
                 self.room.forward(self, data)
-            wanted = self._end.wanting
+            wanted = self._face.wanting
             if wanted is not None and self._asked is None and self._may_ask(wanted):
                 self._asked = wanted
                 self.begin(self._get(wanted))
@@ -172,27 +182,26 @@ class Gateway(Peer):
                 self._drawing.picture(found, found.statistics.mean)
             return found
 
-        avatar = None
         try:
-            avatar = await asyncio.get_running_loop().run_in_executor(None, fetch)
+            avatar = await aside(fetch)
             self._refused = digest if avatar is None else None
+            if avatar is not None:
+                self._face.hold(avatar)
         except Exception as error:  # the store's, or the archive's: another try may do
             _log.error("an avatar was not fetched: %s", type(error).__name__)
-        if avatar is not None:
-            self._end.hold(avatar)
-        self._asked, self._tried = None, (digest, time.monotonic() + _AGAIN)
+        finally:
+            self._asked, self._tried = None, (digest, time.monotonic() + _AGAIN)
 
     async def _may_stay(self) -> bool:
         """Takes away what may not be shown any more, too."""
-        loop = asyncio.get_running_loop()
-        for digest in self._end.held:
+        for digest in self._face.held:
             try:
-                may = await loop.run_in_executor(None, self._may, digest)
+                may = await aside(self._may, digest)
             except Exception as error:
                 _log.error("a permission was not looked at: %s", type(error).__name__)
                 continue
             if not may:
-                self._end.drop(digest)
+                self._face.drop(digest)
                 self._refused = digest
                 self._rendering.submit(self._screen.forget)
         return await super()._may_stay()
@@ -205,7 +214,7 @@ class Gateway(Peer):
 
     def report(self) -> dict[str, Any]:
         """What the page shows of the call."""
-        end = self._end
+        end = self._face
         others = self.room.others(self)
         came, sent = end.kbps
         refused = self._refused is not None and self._refused == end.wanting
@@ -229,23 +238,31 @@ class Gateway(Peer):
         }
 
     def forwarded(self, data: bytes) -> None:
-        self._end.receive(self.now, data)
+        self._face.receive(self.now, data)
 
     async def picture(self, now: int) -> NDArray[np.uint8]:
         """What to show: the other with the badge and the watermark, or grey while nobody is
         there."""
-        scene = self._end.scene(now)
+        scene = self._face.scene(now)
         if scene is None:
             return self._screen.blank()
         self.pictures += 1
         loop = asyncio.get_running_loop()
-        return await loop.run_in_executor(self._rendering, self._screen.picture, scene, now)
+        try:
+            drawn = loop.run_in_executor(self._rendering, self._screen.picture, scene, now)
+            self._shown = await drawn
+            self._undrawn.fine()
+        except Exception as error:  # of one picture; the last one stands meanwhile
+            self._undrawn.failed(error)
+        return self._screen.blank() if self._shown is None else self._shown
 
-    async def close(self) -> None:
-        await super().close()
-        self._drawing.close()
-        self._filming.shutdown(wait=False)
-        self._rendering.shutdown(wait=False)
+    async def _end(self) -> None:
+        try:
+            await super()._end()
+        finally:
+            self._drawing.close()
+            self._filming.shutdown(wait=False)
+            self._rendering.shutdown(wait=False)
 
 
 def _filmed_size(width: int, height: int) -> tuple[int, int]:
@@ -270,7 +287,8 @@ def _rendered(gateway: Gateway) -> Any:
             self._next = max(self._next, time.monotonic() - 1.0 / _RATE) + 1.0 / _RATE
             try:
                 picture = await gateway.picture(gateway.now)
-            except (FacewireError, RuntimeError) as error:
+            except Exception as error:  # so many in a row that no other will do
+                await gateway.close()
                 raise MediaStreamError(type(error).__name__) from None
             frame = VideoFrame.from_ndarray(picture, format="rgb24")
             # As of now that it is sent: what one picture takes longer than another to draw would

@@ -13,7 +13,7 @@ from typing import Any
 
 from avatar.archive import parse_avatar, parse_first
 from avatar.avatar import Avatar
-from avatar.errors import AccessError, ArchiveError, FacewireError
+from avatar.errors import AccessError, ArchiveError
 from service.calls.face_end import FaceEnd, get_ready
 from service.store.sealed import opened
 
@@ -92,9 +92,10 @@ class Leases:
                     before = len(data)
                     data += piece
                     if before < first <= len(data) < size:
-                        plain = _plain(bytes(data[:first]), key, size)
+                        plain = await asyncio.to_thread(_plain, bytes(data[:first]), key, size)
                         yield await asyncio.to_thread(parse_first, plain, one.digest)
-        avatar = await asyncio.to_thread(parse_avatar, _plain(bytes(data), key, size))
+        plain = await asyncio.to_thread(_plain, bytes(data), key, size)
+        avatar = await asyncio.to_thread(parse_avatar, plain)
         if avatar.digest != one.digest:
             raise ArchiveError("the server sent another avatar than it named", "Ask its owner.")
         yield avatar
@@ -130,8 +131,6 @@ class Lent:
     async def keep(self) -> None:
         """Until it is cancelled: fetches what is wanted, and takes away what may not be shown any
         more.  Ends by itself where the token is for no avatars."""
-        import httpx
-
         while True:
             await asyncio.sleep(_LOOK)
             try:
@@ -140,7 +139,7 @@ class Lent:
             except AccessError as error:
                 self._tell(f"{error.message}  {error.cure}")
                 return
-            except (httpx.HTTPError, FacewireError) as error:
+            except Exception as error:  # the network's, or a proxy's page in place of an answer
                 _log.info("an avatar was not lent: %s", type(error).__name__)
 
     async def _fetch_wanted(self) -> None:

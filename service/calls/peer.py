@@ -14,6 +14,7 @@ from service.calls.allowance import Allowance
 from service.calls.connection import CHANNEL, drain, new_connection, send
 from service.calls.relayed_sound import SoundPacket, listen, relayed_sound
 from service.calls.rooms import Room
+from service.calls.threads import aside
 
 _PATIENCE = 30.0  # seconds in which a connection has to come about
 _LOOK = 2.0  # seconds between two looks at whether who is here still may be
@@ -49,6 +50,7 @@ class Peer:
         self._allowance = Allowance()
         self._sound = relayed_sound()
         self._tasks: set[asyncio.Task[None]] = set()
+        self._closing: asyncio.Task[None] | None = None
 
     async def answer(self, sdp: str) -> str:
         """Takes an offer, gives the answer, and is in the room from then on.
@@ -89,7 +91,7 @@ class Peer:
 
     async def _may_stay(self) -> bool:
         try:
-            return await asyncio.get_running_loop().run_in_executor(None, self._stands)
+            return await aside(self._stands)
         except Exception as error:  # a database that does not answer ends nobody's call
             _log.error("a member was not looked at: %s", type(error).__name__)
             return True
@@ -125,6 +127,7 @@ class Peer:
         error = None if task.cancelled() else task.exception()
         if error is not None:
             _log.error("a member's work ended: %s", type(error).__name__)
+            self._close()  # one that stands still says nothing; one that has ended is joined again
 
     async def _changed(self) -> None:
         if self.connection.connectionState in ("failed", "closed"):
@@ -138,8 +141,17 @@ class Peer:
 
     async def close(self) -> None:
         """Again is no fault."""
-        self.room.leave(self, self.clock())
+        await asyncio.shield(self._close())
+
+    def _close(self) -> asyncio.Task[None]:
+        # A task of its own: a connection says half way that it is closed, and whoever asked for it
+        # may be what ends with it.
+        if self._closing is None:
+            self.room.leave(self, self.clock())
+            self._closing = asyncio.create_task(self._end())
+        return self._closing
+
+    async def _end(self) -> None:
         for task in list(self._tasks):
-            if task is not asyncio.current_task():
-                task.cancel()
+            task.cancel()
         await self.connection.close()

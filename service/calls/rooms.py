@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import secrets
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -145,11 +146,11 @@ class Rooms:
 
     @property
     def counts(self) -> tuple[int, int]:
-        """Rooms and members."""
-        return len(self._rooms), sum(len(room.members) for room in self._rooms.values())
+        """Rooms and members; on any thread."""
+        rooms = list(self._rooms.values())
+        return len(rooms), sum(len(room.members) for room in rooms)
 
     async def close(self) -> None:
         """Ends every call."""
-        for room in self._rooms.values():
-            for member in list(room.members.values()):
-                await member.close()
+        members = [one for room in self._rooms.values() for one in room.members.values()]
+        await asyncio.gather(*(one.close() for one in members), return_exceptions=True)

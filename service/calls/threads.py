@@ -1,4 +1,5 @@
-"""The two threads that an end of a call works on: one films, one draws.
+"""The two threads that an end of a call works on: one films, one draws; and where all calls look
+things up.
 
 Each works by itself: threads that share a frame wait for each other at every step of it, spinning,
 and beside tracking, coding, drawing and other calls they wait for long.
@@ -6,13 +7,29 @@ and beside tracking, coding, drawing and other calls they wait for long.
 
 from __future__ import annotations
 
+import asyncio
 import os
 import sys
 import threading
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from importlib.util import find_spec
+from typing import Any, TypeVar
+
+Result = TypeVar("Result")
 
 _NICE = 10  # of the thread that draws: it gets a tenth of a core that others want, or a free one
+
+
+# Of its own: asyncio's are few, and what codes video for browsers waits for one.  A database that
+# hangs must not be seen there.
+_ASIDE = ThreadPoolExecutor(8, "aside")
+
+
+async def aside(work: Callable[..., Result], *given: Any) -> Result:
+    """What `work` returns, or raises, done beside calls: a look at the store, some seconds of
+    learning."""
+    return await asyncio.get_running_loop().run_in_executor(_ASIDE, work, *given)
 
 
 def filmer() -> ThreadPoolExecutor:

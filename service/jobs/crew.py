@@ -36,9 +36,16 @@ class Crew:
     def _keep(self) -> None:
         pause = _PAUSE[0]
         while not self._stop.is_set():
-            process = subprocess.Popen(
-                [sys.executable, "-m", "service.jobs"], stdin=subprocess.PIPE, env=self._environment
-            )
+            try:
+                process = subprocess.Popen(
+                    [sys.executable, "-m", "service.jobs"],
+                    stdin=subprocess.PIPE,
+                    env=self._environment,
+                )
+            except OSError as error:  # no memory for it now
+                _log.error("no worker can be started: %s", error.strerror)
+                self._stop.wait(_PAUSE[1])
+                continue
             waited = 0.0
             while process.poll() is None and not self._stop.wait(0.2):
                 waited += 0.2

@@ -61,8 +61,14 @@ class BlobFolder:
         return SealedFile.of(file, key)
 
     def remove(self, name: str) -> None:
-        """Also where it is gone already."""
-        self._file(name).unlink(missing_ok=True)
+        """Also where it is gone already.  Raises StorageError."""
+        try:
+            self._file(name).unlink(missing_ok=True)
+        except OSError as error:
+            raise StorageError(
+                f"a stored file cannot be removed ({error.strerror or error})",
+                "Look whether the server may write to its folder.",
+            ) from error
 
     def _file(self, name: str) -> Path:
         return self._path / place_of(name)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from threading import Lock
 from typing import Any
 
 from sqlalchemy import Connection, create_engine, event, make_url, text
@@ -42,6 +43,7 @@ class Database:
         self._writing = sessionmaker(writing, expire_on_commit=False)
         self._writing_engine = writing
         self._to_scrub = self.is_sqlite
+        self._scrubbing = Lock()
 
     @contextmanager
     def read(self) -> Iterator[Session]:
@@ -94,13 +96,23 @@ class Database:
         if not self.is_sqlite:
             return
         self._to_scrub = True
+        with self._scrubbing:
+            self._to_scrub = False  # what is deleted from here on asks for another
+            done = False
+            try:
+                done = self._truncated()
+            finally:
+                if not done:
+                    self._to_scrub = True
+
+    def _truncated(self) -> bool:
         connection = self._engine.raw_connection()
         try:
             asked = connection.cursor().execute("PRAGMA wal_checkpoint(TRUNCATE)")
             ((busy, _, _),) = asked.fetchall()
+            return not busy
         finally:
             connection.close()
-        self._to_scrub = bool(busy)
 
     def scrub_again(self) -> None:
         """Scrubs where that is still to be done; also what a process left that was killed."""

@@ -8,6 +8,7 @@ import pytest
 from avatar.errors import FormatError, InputError, StateError, StreamError
 from bench.made_states import DIGEST, person, talking
 from bench.simulated_call import MS, TINY
+from codec import call_codec
 from codec.header import PROFILE_CALL, StreamHeader
 from codec.session import FaceReceiver, FaceSender, ReceiverSettings, SenderSettings
 from codec.session.datagram import STOPPED, Answer, Datagram, Feedback, Message, Offer
@@ -445,3 +446,28 @@ def test_a_stop_is_told_at_once_and_now_and_then_until_the_owner_is_back() -> No
     for _ in range(3):
         pair.step()
     assert not pair.receiver.stopped
+
+
+def test_what_is_not_at_hand_is_learned_elsewhere(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(call_codec, "_ready", {})
+    pair = Pair(receiver=replace(PROMPT, learns=False))
+    call_codec._ready.clear()  # of the sender
+    for _ in range(5):
+        pair.step()
+    assert pair.receiver.unlearned == (STATISTICS, HEAD) and pair.receiver.show(pair.now) is None
+    call_codec.CallCodec.ready(STATISTICS, HEAD)
+    pair.receiver.learned()
+    for _ in range(5):
+        pair.step()
+    assert pair.receiver.unlearned is None and pair.receiver.show(pair.now) is not None
+
+
+def test_what_cannot_be_learned_is_not_asked_for_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(call_codec, "_ready", {})
+    pair = Pair(receiver=replace(PROMPT, learns=False))
+    call_codec._ready.clear()
+    pair.step()
+    pair.receiver.learned()
+    for _ in range(5):
+        pair.step()
+    assert pair.receiver.unlearned is None and pair.receiver.show(pair.now) is None

@@ -254,6 +254,60 @@ def test_what_has_ended_is_kept_for_a_while(serve, archive):
     assert counts() == [0, 0, 0, 1, 0]
 
 
+def test_nobody_joins_a_room_that_made_way_meanwhile(serve, monkeypatch):
+    pytest.importorskip("aiortc")
+    from service.api import rooms
+
+    server = serve()
+    ada = server.user("ada")
+    room = server.call("POST", "/v1/rooms", ada).json()["id"]
+    who = rooms._who
+
+    def slow(*asked):
+        for _ in range(20):  # of one's rooms the oldest goes
+            context.rooms.make(me, server.now)
+        return who(*asked)
+
+    context = server.app.state.context
+    me = context.rooms.find(room).owner
+    monkeypatch.setattr(rooms, "_who", slow)
+    joined = server.call(
+        "POST", f"/v1/rooms/{room}/members", ada, json={"sdp": "v=0", "mode": "packets"}
+    )
+    assert joined.status_code == 404 and context.rooms.counts == (20, 0)
+
+
+def test_a_file_that_cannot_be_removed_keeps_no_other(serve, monkeypatch):
+    from sqlalchemy import select
+
+    from avatar.errors import StorageError
+    from service.api.purge import Kept, purge
+    from service.store.blobs import BlobFolder
+    from service.store.models import Job
+
+    server = serve()
+    ada = server.user("ada")
+    store, kept = server.app.state.context.store, Kept(ended=30 * DAY, events=365 * DAY)
+    for _ in range(2):
+        id = server.call("POST", "/v1/enrolments", ada, json=WISH).json()["id"]
+        server.call("DELETE", f"/v1/enrolments/{id}", ada)
+    with store.database.write() as session:
+        for job in session.scalars(select(Job)):
+            job.inputs = "0" * 32
+    asked, remove = [], BlobFolder.remove
+
+    def fails(folder, name):
+        asked.append(name)
+        if len(asked) == 1:
+            raise StorageError("a stored file cannot be removed (it is read only)")
+        remove(folder, name)
+
+    monkeypatch.setattr(BlobFolder, "remove", fails)
+    server.now += 31 * DAY
+    purge(store, kept, server.now)
+    assert asked == ["0" * 32] * 2
+
+
 def test_vain_enrolments_do_not_pile_up(serve, monkeypatch):
     from sqlalchemy import func, select
 

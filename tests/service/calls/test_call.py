@@ -108,6 +108,35 @@ def test_a_line_that_is_lost_is_joined_again(live, ada, moving):
     asyncio.run(call())
 
 
+def test_a_proxys_page_in_place_of_an_answer_ends_no_call(ada, monkeypatch):
+    """While a server is begun anew, what stands before it answers in its own words."""
+    from json import JSONDecodeError
+
+    from service.calls import client
+
+    monkeypatch.setattr(client, "_RETRY", 0.01)
+    answers = [JSONDecodeError("no JSON", "<html>", 0), KeyError("member"), None]
+
+    async def call():
+        line = Line("http://nowhere", "room", "token", FaceEnd(ada))
+        line.lost = True
+
+        async def leave():
+            pass
+
+        async def join():
+            answer = answers.pop(0)
+            if answer is not None:
+                raise answer
+
+        monkeypatch.setattr(line, "_leave", leave)
+        monkeypatch.setattr(line, "_join", join)
+        await line._rejoin()
+        assert not line.lost and not answers
+
+    asyncio.run(call())
+
+
 def test_strangers_and_rubbish_stay_outside(live, ada):
     server = live(workers=0)
     token = server.user("ada")
@@ -209,11 +238,11 @@ def test_what_a_browser_is_shown_follows_permission_during_the_call(ada, moving,
                 await asyncio.sleep(0.02)
 
         await until_it(lambda: gateway.report()["carried"] == "refused")
-        await until_it(lambda: gateway._end.scene(gateway.now) is not None)
+        await until_it(lambda: gateway._face.scene(gateway.now) is not None)
         assert gateway.report()["carried"] == "avatar" and not gateway.report()["refused"]
         allowed["avatar"] = False
         await until_it(lambda: gateway.report()["refused"])
-        assert gateway._end.scene(gateway.now) is None and gateway._end.held == ()
+        assert gateway._face.scene(gateway.now) is None and gateway._face.held == ()
         allowed["call"] = False
         await until(lambda: gateway.id not in room.members)
 

@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,6 +16,10 @@ from avatar.archive import write_avatar
 from avatar.avatar import Avatar, Consent
 from avatar.errors import ArchiveError, InputError, MismatchError
 from avatar.face import FaceTrack
+from service.guide.coverage import Coverage, coverage_of
+
+if TYPE_CHECKING:
+    from enroll.scene import TrackPrior
 
 LEAST_FRAMES = 8  # with a face, below which nothing can be learned
 FEW_FRAMES = 250  # below which the avatar will be rough, and the user is told
@@ -43,6 +47,15 @@ class EnrolmentSettings:
     seed: int = 0
     checkpoint_every: float = 20.0
     frames: int = 3000
+
+
+@dataclass(frozen=True)
+class Enrolled:
+    """coverage: what the videos show, learned from or not.  warnings: in plain words."""
+
+    avatar: Avatar
+    coverage: Coverage
+    warnings: list[str]
 
 
 def check_name(name: str) -> None:
@@ -74,8 +87,8 @@ def enrol(
     progress: Progress | None = None,
     watch: Callable[[Any], None] | None = None,
     signer: str = "",
-) -> tuple[Avatar, list[str]]:
-    """Tracks, fits and writes the avatar; returns it with warnings in plain words.
+) -> Enrolled:
+    """Tracks, fits and writes the avatar.
 
     tracks: of the videos where they are known already; a `.crops` file may then stand for its
     video, and no tracker and no video decoder is imported.  start: an avatar to go on from.
@@ -112,19 +125,15 @@ def enrol(
         found.append(track)
     assert prior is not None  # of the first video, at the latest
     total = sum(map(len, found))
-    kept = [t.cut(spread(t, max(1, settings.frames * len(t) // total))) for t in found]
-    if sum(map(len, kept)) < total:
+    rows = [spread(t, max(1, settings.frames * len(t) // total)) for t in found]
+    if sum(map(len, rows)) < total:
         warnings.append(
-            f"{sum(map(len, kept))} of {total} frames are learned from, spread over the video: "
+            f"{sum(map(len, rows))} of {total} frames are learned from, spread over the video: "
             "a minute or two of speech is enough."
         )
-    images = _pictures(videos, kept, settings.size)
-    joined: list[FaceTrack] = []
-    for track in kept:
-        shift = joined[-1].time[-1] + _GAP if joined else 0
-        track = replace(track.on_camera(prior.camera), time=track.time + shift)
-        joined.append(replace(track, window=prior.window))
-    track = _joined(joined)
+    images = _pictures(videos, [t.cut(some) for t, some in zip(found, rows)], settings.size)
+    whole = _in_a_row(found, prior)
+    track = _joined([t.cut(some) for t, some in zip(whole, rows)])
     pictures = Crops(images, track.time)
     warnings += _amount(track)
     avatar = fit(
@@ -148,7 +157,17 @@ def enrol(
     )
     avatar = write_avatar(replace(avatar, signer=signer), target)
     checkpoint_of(target).unlink(missing_ok=True)
-    return avatar, warnings
+    return Enrolled(avatar, coverage_of(_joined(whole)), warnings)
+
+
+def _in_a_row(tracks: Sequence[FaceTrack], prior: TrackPrior) -> list[FaceTrack]:
+    """One after the other on one clock, of one camera and window."""
+    placed: list[FaceTrack] = []
+    for track in tracks:
+        shift = placed[-1].time[-1] + _GAP if placed else 0
+        track = replace(track.on_camera(prior.camera), time=track.time + shift)
+        placed.append(replace(track, window=prior.window))
+    return placed
 
 
 def is_crops(path: Path) -> bool:

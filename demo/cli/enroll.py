@@ -47,6 +47,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="the track of a VIDEO, made by facewire track; once for each, in their order",
     )
     parser.add_argument("--from", dest="start", metavar="AVATAR", help="go on from this avatar")
+    parser.add_argument(
+        "--coverage",
+        metavar="PICTURE",
+        help="a PNG of what the video shows of the face, and what it lacks",
+    )
     parser.add_argument("--device", choices=("auto", "cpu", "cuda"), default="auto")
     parser.add_argument("--resume", action="store_true", help="go on where a stopped fit was")
     parser.add_argument("--seed", type=int, default=0, metavar="N", help=argparse.SUPPRESS)
@@ -66,12 +71,14 @@ def run(arguments: argparse.Namespace) -> None:
     target = output_file(
         arguments.output or f"{arguments.name}.avatar", ".avatar", inputs=(*videos, *tracks)
     )
+    picture = output_file(arguments.coverage, ".png") if arguments.coverage else None
     agreed = consent.obtain(arguments)
 
     from avatar.archive import read_avatar
     from avatar.track_file import read_track
     from codec.signature import public_key
     from service.enrolment import EnrolmentSettings, enrol
+    from service.guide.coverage_picture import coverage_png
     from service.signing import keep_seed, key_of, seed_of
 
     seed = seed_of(key_of(target))
@@ -83,7 +90,7 @@ def run(arguments: argparse.Namespace) -> None:
         seed=arguments.seed,
     )
     with bar("Enrolling") as progress:
-        avatar, warnings = enrol(
+        made = enrol(
             videos,
             arguments.name,
             agreed,
@@ -96,11 +103,14 @@ def run(arguments: argparse.Namespace) -> None:
             signer=public_key(seed),
         )
     keep_seed(key_of(target), seed)
-    for warning in warnings:
+    for warning in made.warnings:
         say(warning)
+    say(made.coverage.words)
+    if picture is not None:
+        picture.write_bytes(coverage_png(made.coverage))
     _keep_sign(videos[0], target)
     say(f"{key_of(target)} signs your calls: keep it, and give it to nobody.")
-    print(f"{target}: {target.stat().st_size / 1e6:.2f} MB, {_quality(avatar.report)}")
+    print(f"{target}: {target.stat().st_size / 1e6:.2f} MB, {_quality(made.avatar.report)}")
 
 
 def _keep_sign(video: Path, target: Path) -> None:

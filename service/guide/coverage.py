@@ -21,6 +21,20 @@ REACH: dict[str, tuple[str, int, float]] = {
     "open": ("mouth", 1, 0.12),
     "smile": ("smile", 1, 0.06),
 }
+# For people, of `Coverage.shares`.
+WORDS = {
+    "left": "turned to the left",
+    "right": "turned to the right",
+    "up": "chin up",
+    "down": "chin down",
+    "mouth": "mouth open",
+    "smile": "smile",
+    "blinks": "blinks",
+    "length": "length",
+}
+TURNED = ("far left", "left", "ahead", "right", "far right")  # as in a mirror
+NODDED = ("up", "level", "down")
+_LITTLE = 0.5  # of a good enrolment's reach, below which it is worth filming
 SHUT = 0.45  # lids, against those at rest
 _TURNS = ("left", "right", "up", "down")
 _BLINKS, _SECONDS = 4, 30.0
@@ -35,6 +49,26 @@ class Coverage:
 
     shares: dict[str, float]
     map: NDArray[Any]
+
+    @property
+    def missing(self) -> list[str]:
+        """Of `shares`, what the video shows little of, the least first."""
+        little = [name for name, share in self.shares.items() if share < _LITTLE]
+        return sorted(little, key=lambda name: self.shares[name])
+
+    @property
+    def words(self) -> str:
+        """The same for who was filmed."""
+        if not self.missing:
+            return "The video shows all that an avatar learns from."
+        told = [f"{WORDS[name]} ({100 * self.shares[name]:.0f} %)" for name in self.missing]
+        return f"The video shows little of: {', '.join(told)}. What is not filmed is guessed."
+
+    @property
+    def mirrored(self) -> NDArray[Any]:
+        """[3, 5] the map's seconds as their owner sees them in a mirror: rows `NODDED`, columns
+        `TURNED`."""
+        return np.asarray(self.map[::-1, ::-1])
 
 
 def coverage_of(track: FaceTrack) -> Coverage:

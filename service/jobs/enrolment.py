@@ -16,8 +16,8 @@ from avatar.errors import VideoError
 from avatar.face import FaceTrack
 from codec.signature import public_key
 from enroll.identity import can_describe, sign_bytes, sign_of_video
-from service.enrolment import EnrolmentSettings, checkpoint_of, enrol
-from service.guide.coverage import PITCHES, YAWS, coverage_of
+from service.enrolment import Enrolled, EnrolmentSettings, checkpoint_of, enrol
+from service.guide.coverage import PITCHES, YAWS
 from service.guide.script import passed
 from service.jobs.preview import png, side_by_side
 from service.jobs.queue import Add, Claim, Queue
@@ -142,7 +142,7 @@ def run(
         last[:] = [fit]
         telling.watch(fit)
 
-    avatar, more = enrol(
+    made = enrol(
         [video],
         asked["name"],
         Consent(**asked["consent"]),
@@ -156,7 +156,7 @@ def run(
     )
     if last:
         queue.keep(claim, clock(), "preview", png(side_by_side(last[0])))
-    report = _report(track, avatar.report, [*warnings, *more], asked.get("script"))
+    report = _report(track, made, warnings, asked.get("script"))
     now = clock()
     enrolled = adding(queue.store.library, target.read_bytes(), now, _sign(video))
     queue.finish(claim, report, now, enrolled)
@@ -188,15 +188,15 @@ def _sign(video: Path) -> bytes | None:
 
 
 def _report(
-    track: FaceTrack, figures: dict[str, Any], warnings: list[str], script: list[str] | None
+    track: FaceTrack, made: Enrolled, warnings: list[str], script: list[str] | None
 ) -> dict[str, Any]:
     """Numbers and plain words; liveness: None where no script was asked for."""
-    shown = coverage_of(track)
+    seconds = made.coverage.map.round(2).tolist()
     return {
-        "figures": figures,
-        "coverage": shown.shares,
-        "map": {"yaw": YAWS, "pitch": PITCHES, "seconds": shown.map.round(2).tolist()},
-        "warnings": warnings,
+        "figures": made.avatar.report,
+        "coverage": made.coverage.shares,
+        "map": {"yaw": YAWS, "pitch": PITCHES, "seconds": seconds},
+        "warnings": [*warnings, *made.warnings],
         "liveness": None if script is None else passed(track, script),
     }
 

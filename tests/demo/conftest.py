@@ -20,4 +20,4 @@ def fitted(clip, tmp_path_factory):
     consent = Consent("self", "tests", "2026-01-01T00:00:00+00:00", "flag", "1")
     target = tmp_path_factory.mktemp("fitted") / "ada.avatar"
     with mock.patch("enroll.finish._LOOKS", 1):
-        return enrol([clip], "Ada", consent, target, settings)[0]
+        return enrol([clip], "Ada", consent, target, settings).avatar

@@ -13,6 +13,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from PIL import Image
 
 from avatar.archive import parse_avatar
 from avatar.errors import ArchiveError, NoFaceError, StreamError, TrackError, VideoError
@@ -56,7 +57,12 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
     write_sample(folder / "talk.mkv", SampleSettings(size=128, seconds=FRAMES / 25))
     with chdir(folder):
         works("track", "talk.mkv", "-o", "talk.track")
-        works(*ENROLL, "-o", "s.avatar", "--steps", "3", "--track", "talk.track")
+        enrolled = (*ENROLL, "-o", "s.avatar", "--steps", "3", "--track", "talk.track")
+        told = works(*enrolled, "--coverage", "shown.png").said
+    assert "The video shows little of:" in told and "length" in told
+    with Image.open(folder / "shown.png") as picture:
+        assert picture.size[0] > 600 and len(picture.convert("L").getcolors()) > 8
+    with chdir(folder):
         works("encode", "talk.mkv", "--avatar", "s.avatar", "-o", "call.fw", "--frames", "10:30")
         works("decode", "call.fw", "--avatar", "s.avatar", "-o", "out.mkv", "--size", "48")
     return folder

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import io
+
 import numpy as np
 import pytest
 
@@ -119,5 +121,28 @@ def test_coverage_tells_what_is_missing():
     assert still.shares["length"] == 1.0
     assert all(still.shares[name] == 0 for name in ("left", "right", "up", "mouth", "blinks"))
     assert still.map.sum() == pytest.approx(40.0) and still.map[1, 2] == pytest.approx(40.0)
+    assert still.missing[0] in ("left", "right", "up", "down", "mouth", "smile", "blinks")
+    assert "chin up (0 %)" in still.words and "length" not in still.words
     nobody = covered(measures([dict.fromkeys(REST, np.nan)] * 100))
     assert set(nobody.shares.values()) == {0.0}
+
+
+def test_coverage_is_seen_as_a_picture():
+    image = pytest.importorskip("PIL.Image")
+    from service.guide.coverage_picture import coverage_png
+
+    pictures = []
+    for seen in (film(ORDERS[0]), measures([REST] * (40 * FPS)), measures([])):
+        shown = covered(seen)
+        with image.open(io.BytesIO(coverage_png(shown))) as picture:
+            pictures.append(np.asarray(picture.convert("RGB")).astype(int))
+    everything, still, nobody = pictures
+    blue = [(p[..., 2] - p[..., 0] > 100).sum() for p in pictures]
+    assert blue[0] > blue[1] > blue[2] == 0
+    assert everything.shape == still.shape == nobody.shape
+
+
+def test_the_map_is_as_in_a_mirror():
+    """Who turns to their right is seen at the right."""
+    right = covered(measures([REST] * 50 + [REST | DONE["right"]] * 20))
+    assert right.mirrored[1, -1] > 0 and right.mirrored[:, 0].sum() == 0

@@ -8,10 +8,13 @@ its motion search.  With d_t the correction of frame t's tracked state x_t, mini
 
 with C the rendered colour of ray r (003 Eq. 2), I the camera's, w a Cauchy weight (a hand before
 the face must not bend it), u what the tracker is off by, and v how fast that changes: what keeps
-the bits few.  Gauss-Newton steps; J^T J is measured once for an avatar, over a few frames, and
-taken as the same in all, as in the inverse-compositional algorithm (Baker and Matthews, IJCV
-2004), so that a step costs one backward pass.  A recording's are looked at for it; who films live
-asks for it before the first frame, from the avatar's own pictures.
+the bits few.  Gauss-Newton steps; J^T J is measured over a few frames, and taken as the same
+in all, as in the inverse-compositional algorithm (Baker and Matthews, IJCV
+2004), so that a step costs one backward pass.  A recording's are looked at for it, in each stretch
+anew, for a head that is turned is another one; who films live asks for it before the first frame,
+from the avatar's own pictures.  Each step looks at other rays, and where J^T J is too small it goes
+too far: the mean of the later steps is nearer than any of them (Polyak and Juditsky, SIAM J.
+Control Optim. 1992).
 
 Letters: F frames, S the pictures' side in pixels, D numbers of a state, R rays a frame.
 """
@@ -36,7 +39,8 @@ from service.looks import Looks
 from service.trajectory import smoothest
 
 Array = NDArray[Any]
-_LOOKS = 6  # frames whose curvature is measured
+_LOOKS, _LEAST = 6, 2  # frames whose curvature is measured, of a stretch; of a short one
+_LOOK = 12  # frames of a stretch, of which one is
 _RECENT = 0.2  # of a look that says how alike a call is, beside the looks before it
 _SMALL = 128  # pixels a side of the avatar's pictures that are looked at beforehand
 _APART = 5  # levels of 255 by which the person differs from the wall in their own picture
@@ -99,7 +103,6 @@ class Refiner:
         self._mean = np.asarray(avatar.statistics.mean)
         self._deviation: float | None = None  # of colours from what is filmed, 0..1
         self._curvature: Array | None = None  # J^T J [D, D]
-        self._measured_on = 0  # frames
         self._last: Array | None = None  # correction [D] of the frame before
         self._cuts = CutWatch()
 
@@ -158,13 +161,14 @@ class Refiner:
         return _levels(colours).reshape(*shape, 3), _levels(apart.float()).reshape(shape)
 
     def _corrections(self, pictures: Looks, values: Array) -> Array:
-        # Of several looks where there are any; live, there is no later frame.
-        some = np.unique(np.linspace(0, len(values) - 1, _LOOKS).astype(int))
-        if self._deviation is None or self._measured_on < len(some):
+        anew = self._curvature is None or len(values) >= _LOOK  # live, there is no later frame
+        if self._deviation is None or anew:
+            some = _looked_at(len(values))
             points, colours = pictures.rays(some, self.settings.rays)
-            if self._measured_on < len(some):
+            if anew:
                 self._measure(values[some], points)
-            self._deviation = self._deviation_of(values[some], points, colours)
+            if self._deviation is None:
+                self._deviation = self._deviation_of(values[some], points, colours)
         before = last = self._last
         rows = np.arange(len(values))
         starts, slopes = np.empty(values.shape), np.empty(values.shape)
@@ -176,8 +180,11 @@ class Refiner:
             last = self._smoothest(slopes[t : t + 1], starts[t : t + 1], last)[0]
         # Once all is seen, earlier frames learn from later ones, at no picture's cost.
         found = self._smoothest(slopes, starts, before)
+        rounds = [found]
         for _ in range(self.settings.rounds):
             found = self._smoothest(self._sloped(pictures, values, found), found, before)
+            rounds.append(found)
+        found = np.mean(rounds[len(rounds) // 2 :], axis=0)
         self._last = found[-1]
         # A first frame that a camera had not exposed yet, or a hand, is not how the call is.
         share = min(1.0, _RECENT * len(values))
@@ -232,7 +239,7 @@ class Refiner:
             ).cpu()
             slopes = (seen[1:] - seen[:1]).flatten(1).double().numpy() / small[:, None]
             total += slopes @ slopes.T
-        self._curvature, self._measured_on = np.asarray(total / len(values)), len(values)
+        self._curvature = np.asarray(total / len(values))
 
     @torch.no_grad()
     def _deviation_of(self, values: Array, points: Tensor, colours: Tensor) -> float:
@@ -260,6 +267,12 @@ def _uncertainty(avatar: Avatar, settings: RefineSettings) -> Array:
         if columns.stop > columns.start:
             out[columns] = own
     return out
+
+
+def _looked_at(frames: int) -> Array:
+    """Rows of a stretch whose curvature is measured."""
+    count = min(max(_LEAST, frames // _LOOK), _LOOKS)
+    return np.unique(np.linspace(0, frames - 1, count).round().astype(int))
 
 
 def _levels(picture: Tensor) -> NDArray[np.uint8]:

@@ -170,17 +170,30 @@ def test_a_dark_first_frame_is_forgotten(avatar, call):
     assert off(np.array(got), true) < 0.35 * off(tracked, true)
 
 
-def test_a_short_first_stretch_does_not_measure_for_the_whole_call(avatar, call):
-    true, tracked, images, masks = call
+def test_a_stretch_is_measured_for_itself_and_a_single_frame_is_not(avatar, call, monkeypatch):
+    monkeypatch.setattr("service.refine._LOOK", FRAMES // 2)
+    _, tracked, images, masks = call
     seen = np.ones(FRAMES, bool)
     refiner = Refiner(avatar, SETTINGS, "cpu")
-    refiner.refine(images[:1], masks[:1], tracked[:1], seen[:1])
-    first = refiner._curvature
-    refiner.refine(images, masks, tracked, seen)
-    assert np.abs(refiner._curvature - first).max() > 1e-3 * np.abs(first).max()
-    kept = refiner._curvature
-    refiner.refine(images, masks, tracked, seen)
-    assert refiner._curvature is kept
+    measured = []
+    for some in (slice(0, 1), slice(FRAMES), slice(FRAMES), slice(0, 1)):
+        refiner.refine(images[some], masks[some], tracked[some], seen[some])
+        measured.append(refiner._curvature)
+    assert measured[1] is not measured[0] and measured[2] is not measured[1]
+    assert np.abs(measured[1] - measured[0]).max() > 1e-3 * np.abs(measured[0]).max()
+    assert measured[3] is measured[2]
+
+
+def test_to_look_longer_is_no_worse(avatar, call):
+    """Where each step goes twice as far as it should, too."""
+    true, tracked, images, masks = call
+    seen, errors = np.ones(FRAMES, bool), []
+    for rounds in (2, 12):
+        refiner = Refiner(avatar, replace(SETTINGS, rounds=rounds), "cpu")
+        refiner.get_ready()
+        refiner._curvature *= 0.5
+        errors.append(off(refiner.refine(images, masks, tracked, seen), true))
+    assert errors[1] < 1.02 * errors[0] < 0.5 * off(tracked, true)
 
 
 def test_what_a_lost_face_was_off_by_says_nothing_of_the_next(avatar, call):

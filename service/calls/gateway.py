@@ -202,7 +202,7 @@ class Gateway(Peer):
                 continue
             if not may:
                 self._face.drop(digest)
-                self._refused = digest
+                self._refused, self._shown = digest, None
                 self._rendering.submit(self._screen.forget)
         return await super()._may_stay()
 

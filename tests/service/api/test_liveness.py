@@ -23,6 +23,8 @@ def test_a_film_of_the_order_that_was_asked_for_is_live_and_no_other(
     from enroll.puppet import Puppet
     from enroll.sample_script import follow
     from service.api.opening import tasks_of
+    from service.enrolment import Enrolled
+    from service.guide.coverage import coverage_of
     from service.jobs import enrolment
     from service.jobs.queue import Queue
     from service.jobs.worker import Worker
@@ -46,9 +48,9 @@ def test_a_film_of_the_order_that_was_asked_for_is_live_and_no_other(
         sent = server.call("PUT", f"/v1/enrolments/{id}/video", ada, content=film)
         assert sent.status_code == 202, sent.text
 
-    def fitted(videos, name, consent, target, *_, **__):
+    def fitted(videos, name, consent, target, *_, tracks, **__):
         target.write_bytes(archive)
-        return parse_avatar(archive), []
+        return Enrolled(parse_avatar(archive), coverage_of(tracks[0]), [])
 
     monkeypatch.setattr(enrolment, "enrol", fitted)
     queue = Queue(server.app.state.context.store)

@@ -163,7 +163,7 @@ class Refiner:
     def _corrections(self, pictures: Looks, values: Array) -> Array:
         anew = self._curvature is None or len(values) >= _LOOK  # live, there is no later frame
         if self._deviation is None or anew:
-            some = _looked_at(len(values))
+            some = _looked_at(len(values), self._curvature is None)
             points, colours = pictures.rays(some, self.settings.rays)
             if anew:
                 self._measure(values[some], points)
@@ -269,9 +269,9 @@ def _uncertainty(avatar: Avatar, settings: RefineSettings) -> Array:
     return out
 
 
-def _looked_at(frames: int) -> Array:
-    """Rows of a stretch whose curvature is measured."""
-    count = min(max(_LEAST, frames // _LOOK), _LOOKS)
+def _looked_at(frames: int, first: bool) -> Array:
+    """Rows of a stretch whose curvature is measured.  first: of a call; short ones go by it."""
+    count = _LOOKS if first else min(max(_LEAST, frames // _LOOK), _LOOKS)
     return np.unique(np.linspace(0, frames - 1, count).round().astype(int))
 
 

@@ -8,13 +8,12 @@ its motion search.  With d_t the correction of frame t's tracked state x_t, mini
 
 with C the rendered colour of ray r (003 Eq. 2), I the camera's, w a Cauchy weight (a hand before
 the face must not bend it), u what the tracker is off by, and v how fast that changes: what keeps
-the bits few.  Gauss-Newton steps; J^T J is measured over a few frames, and taken as the same
-in all, as in the inverse-compositional algorithm (Baker and Matthews, IJCV
-2004), so that a step costs one backward pass.  A recording's are looked at for it, in each stretch
-anew, for a head that is turned is another one; who films live asks for it before the first frame,
-from the avatar's own pictures.  Each step looks at other rays, and where J^T J is too small it goes
-too far: the mean of the later steps is nearer than any of them (Polyak and Juditsky, SIAM J.
-Control Optim. 1992).
+the bits few.  Gauss-Newton steps; J^T J is measured over a few frames, and taken as the same in
+all, as in the inverse-compositional algorithm (Baker and Matthews, IJCV 2004), so that a step costs
+one backward pass.  A recording's are looked at for it, in each stretch anew, for a head that is
+turned is another one; who films live asks for it before the first frame, from the avatar's own
+pictures.  Each step looks at other rays, and where J^T J is too small it goes too far: the mean of
+the later steps is nearer than any of them (Polyak and Juditsky, SIAM J. Control Optim. 1992).
 
 Letters: F frames, S the pictures' side in pixels, D numbers of a state, R rays a frame.
 """

@@ -26,6 +26,8 @@ from codec.session.datagram import STOPPED, Answer, Datagram, Feedback, Message,
 from codec.session.events import AVATAR, FALLBACK, Event, FallbackData, HandOver, Offered
 from codec.session.playout import Playout, PlayoutSettings, Shown
 
+Unlearned = tuple[StateStatistics, StreamHeader]  # what `CallCodec.ready` is given
+
 
 @dataclass(frozen=True)
 class ReceiverSettings:
@@ -66,7 +68,7 @@ class FaceReceiver:
         self.stopped = False  # the sender said that somebody else is before the camera
         self._wanted = 0
         self._codec: CallCodec | None = None
-        self._unlearned: tuple[StateStatistics, StreamHeader] | None = None
+        self._unlearned: Unlearned | None = None
         self._playout: Playout | None = None
         self._mode = FALLBACK
         self._key_wanted = self._offer_wanted = False
@@ -181,14 +183,15 @@ class FaceReceiver:
         self._restart()
 
     @property
-    def unlearned(self) -> tuple[StateStatistics, StreamHeader] | None:
+    def unlearned(self) -> Unlearned | None:
         """What `CallCodec.ready` has to be given, on any thread, before anything of the avatar that
         is offered can be received; `learned` then goes on.  None where all is there."""
         return self._unlearned
 
-    def learned(self) -> None:
-        """What was unlearned has been learned, or cannot be, and is not asked for again."""
-        if self._unlearned is not None and self._offer is not None:
+    def learned(self, what: Unlearned) -> None:
+        """What was unlearned has been learned, or cannot be, and is not asked for again.  Another
+        offer that has come meanwhile still is."""
+        if self._unlearned is what and self._offer is not None:
             self._take(self._offer)
             self._unlearned = None
 

@@ -16,7 +16,7 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from avatar.avatar import Avatar, StateStatistics
+from avatar.avatar import Avatar
 from avatar.errors import FacewireError, StateError
 from codec.call_codec import CallCodec
 from codec.header import DIGEST, PROFILE_CALL, StreamHeader
@@ -26,6 +26,7 @@ from codec.session.events import AVATAR, FALLBACK, FallbackData, Offered
 from codec.session.greeting import Greeting
 from codec.session.playout import Shown
 from codec.session.protection import ProtectedEnd
+from codec.session.receiving import Unlearned
 from enroll.capture import Frame
 from enroll.identity import IdentityWatch
 from service.calls.fallback_end import FallbackEnd
@@ -45,7 +46,6 @@ _COARSER = (512, 1024, 2048)  # in 1/256, of the numbers' steps: what a call can
 _LOST = 500_000  # us without a face before the camera, after which the fallback shows what is there
 _PACING = PaceSettings()
 _DATAGRAM = 1190  # bytes that any path carries, sealed
-Unlearned = tuple[StateStatistics, StreamHeader]
 
 
 @dataclass
@@ -155,12 +155,12 @@ class FaceEnd:
             other = None if self._fallback is None else self._fallback.unlearned
             return self._receiver.unlearned or other
 
-    def learned(self) -> None:
+    def learned(self, what: Unlearned) -> None:
         """As `FaceReceiver.learned`."""
         with self._lock:
-            self._receiver.learned()
+            self._receiver.learned(what)
             if self._fallback is not None:
-                self._fallback.learned()
+                self._fallback.learned(what)
 
     def drop(self, digest: bytes) -> None:
         """An avatar, by its digest's first bytes, that may not be shown any more."""

@@ -18,10 +18,9 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from avatar.avatar import StateStatistics
 from avatar.errors import InputError, MissingError, StateError, StreamError
 from avatar.face import Window
-from codec.header import PROFILE_CALL, StreamHeader
+from codec.header import PROFILE_CALL
 from codec.mttf.call_keys import MTTF_REPORT, MTTF_SESSION, KeyReceiver, KeyReport, KeySender
 from codec.mttf.codec import CodecSettings, Encoder, stream_header
 from codec.mttf.network import Held
@@ -33,6 +32,7 @@ from codec.session import FaceReceiver, FaceSender, ReceiverSettings, SenderSett
 from codec.session.datagram import Message
 from codec.session.events import AVATAR, Answered
 from codec.session.playout import PlayoutSettings, Shown
+from codec.session.receiving import Unlearned
 from enroll.capture import Frame
 from enroll.crops import cut_window
 from service.fallback.faces import FaceReader
@@ -191,15 +191,15 @@ class FallbackEnd:
             self._receiver.meet(now, time)
 
     @property
-    def unlearned(self) -> tuple[StateStatistics, StreamHeader] | None:
+    def unlearned(self) -> Unlearned | None:
         """As `FaceReceiver.unlearned`."""
         with self._lock:
             return self._receiver.unlearned
 
-    def learned(self) -> None:
+    def learned(self, what: Unlearned) -> None:
         """As `FaceReceiver.learned`."""
         with self._lock:
-            self._receiver.learned()
+            self._receiver.learned(what)
 
     def picture(self, shown: Shown) -> Picture | None:
         """[side, side, 3] RGB, as coded; None where its key frame does not decode."""

@@ -24,4 +24,4 @@ async def learn(end: FaceEnd) -> None:
             await aside(CallCodec.ready, *wanted)
         except FacewireError as error:  # the other end's header is not for this avatar
             _log.info("an offer was not taken: %s", type(error).__name__)
-        end.learned()
+        end.learned(wanted)

@@ -454,9 +454,10 @@ def test_what_is_not_at_hand_is_learned_elsewhere(monkeypatch: pytest.MonkeyPatc
     call_codec._ready.clear()  # of the sender
     for _ in range(5):
         pair.step()
+    assert pair.receiver.unlearned is not None
     assert pair.receiver.unlearned == (STATISTICS, HEAD) and pair.receiver.show(pair.now) is None
     call_codec.CallCodec.ready(STATISTICS, HEAD)
-    pair.receiver.learned()
+    pair.receiver.learned(pair.receiver.unlearned)
     for _ in range(5):
         pair.step()
     assert pair.receiver.unlearned is None and pair.receiver.show(pair.now) is not None
@@ -467,7 +468,29 @@ def test_what_cannot_be_learned_is_not_asked_for_again(monkeypatch: pytest.Monke
     pair = Pair(receiver=replace(PROMPT, learns=False))
     call_codec._ready.clear()
     pair.step()
-    pair.receiver.learned()
+    assert pair.receiver.unlearned is not None
+    pair.receiver.learned(pair.receiver.unlearned)
     for _ in range(5):
         pair.step()
     assert pair.receiver.unlearned is None and pair.receiver.show(pair.now) is None
+
+
+def test_an_offer_that_comes_while_another_is_learned_is_learned_too(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(call_codec, "_ready", {})
+    receiver = FaceReceiver(replace(PROMPT, learns=False))
+    receiver.hold(DIGEST.hex(), STATISTICS)
+    other = replace(HEAD, quality=2 * HEAD.quality)
+    wanted = []
+    for header in (HEAD, other):
+        offer = Offer((1, 3), frozenset(), header)
+        receiver.receive(0, Datagram((Message(Offer.kind, bytes(offer)),)).to_bytes(True))
+        wanted.append(receiver.unlearned)
+    assert wanted[0] is not None and wanted[1] is not None
+    call_codec.CallCodec.ready(*wanted[0])
+    receiver.learned(wanted[0])
+    assert receiver.unlearned == (STATISTICS, other)
+    call_codec.CallCodec.ready(*wanted[1])
+    receiver.learned(wanted[1])
+    assert receiver.unlearned is None

@@ -188,7 +188,8 @@ def test_what_is_offered_is_learned_beside_the_call_and_not_without_end(monkeypa
         def unlearned(self):
             return None, len(learned)
 
-        def learned(self):
+        def learned(self, what):
+            assert what == (None, len(learned))
             learned.append(len(threads))
 
     monkeypatch.setattr(learning.CallCodec, "ready", ready)

@@ -15,10 +15,10 @@ from pathlib import Path
 from avatar.archive import read_avatar
 from benchmarks.serving import machine
 from enroll.capture import open_video
-from enroll.scene import TrackPrior
 from service import apart
 from service.calls.drawing import DrawingApart
 from service.calls.tracking_apart import TrackerApart
+from service.surroundings_watch import WatchSettings
 from service.view import View
 
 _WARM = 10.0  # seconds for the process that others are forked from
@@ -46,7 +46,7 @@ def main() -> None:
     apart.get_ready()
     time.sleep(_WARM)
     for member in ("first", "second"):
-        drawing, tracker = DrawingApart(View(256, 256)), TrackerApart(TrackPrior.of(avatar))
+        drawing, tracker = DrawingApart(View(256, 256)), TrackerApart(avatar, WatchSettings())
         took(f"{member} member, a picture", drawing.picture, avatar, avatar.statistics.mean)
         took(f"{member} member, a frame tracked", tracker.step, frame)
         for name, one in (("draws", drawing._apart), ("tracks", tracker._apart)):

@@ -20,7 +20,7 @@ from avatar.errors import InputError
 from avatar.face import FaceTrack
 from codec.mttf.classic import CODECS
 from codec.mttf.keyframe import decode_key, encode_key
-from codec.packet import BackgroundPacket
+from codec.packet import MAX_BODY, BackgroundPacket
 from enroll.inpaint import inpainted
 from render.lanczos import lanczos
 
@@ -43,13 +43,15 @@ Array = NDArray[Any]
 @dataclass(frozen=True)
 class BackdropSettings:
     """frames: that are looked at.  sides, qualities: pixels and CRF that are tried.  price: squared
-    levels, mean over the window, that a byte must save; least: that all of it must save."""
+    levels, mean over the window, that a byte must save; least: that all of it must save.  most:
+    bytes."""
 
     frames: int = 48
     sides: tuple[int, ...] = (64, 128, 256)
     qualities: tuple[int, ...] = (16, 24, 36, 48)
     price: float = 0.01
     least: float = 4.0
+    most: int = MAX_BODY
     codec: str = "av1"
 
 
@@ -62,24 +64,48 @@ class Room:
     seen: Array
 
 
+class SeenRoom:
+    """What is seen behind the person, frame by frame.  side: pixels of the window's."""
+
+    def __init__(self, side: int) -> None:
+        self.side = side
+        self.frames = 0.0
+        self._total, self._seen = np.zeros((side, side, 3)), np.zeros((side, side))
+        self._kernel = np.ones((2 * _GROW + 1, 2 * _GROW + 1), np.uint8)
+
+    def look(self, window: NDArray[np.uint8], mask: NDArray[np.uint8]) -> None:
+        """window: [side, side, 3].  mask: [M, M] 0..255 where the person is."""
+        import cv2
+
+        person = cv2.dilate(mask, self._kernel)
+        free = cv2.resize((person < _SURELY).astype(np.float32), (self.side, self.side)) > 0.99
+        self._total[free] += window[free]
+        self._seen += free
+        self.frames += 1
+
+    def fade(self, share: float) -> None:
+        """What was seen before counts so much from now on."""
+        self._total *= share
+        self._seen *= share
+        self.frames *= share
+
+    @property
+    def room(self) -> Room:
+        share = self._seen / max(self.frames, 1e-6)
+        picture = self._total / np.maximum(self._seen, 1e-6)[..., None]
+        return Room(picture, np.where(share >= _LEAST, share, 0.0))
+
+
 def room_of(
     track: FaceTrack, crop_of: Callable[[int], NDArray[np.uint8]], side: int, frames: int
 ) -> Room:
     """crop_of(row): the tracked window of a frame, [side, side, 3]."""
-    import cv2
-
     rows = np.flatnonzero(track.confidence > 0)
     rows = rows[np.linspace(0, len(rows) - 1, min(frames, len(rows))).astype(int)]
-    total, seen = np.zeros((side, side, 3)), np.zeros((side, side))
-    kernel = np.ones((2 * _GROW + 1, 2 * _GROW + 1), np.uint8)
+    seen = SeenRoom(side)
     for row in rows.tolist():
-        person = cv2.dilate(track.mask[row], kernel)
-        free = cv2.resize((person < _SURELY).astype(np.float32), (side, side)) > 0.99
-        total[free] += crop_of(row)[free]
-        seen += free
-    picture = total / np.maximum(seen, 1)[..., None]
-    share = seen / max(len(rows), 1)
-    return Room(picture, np.where(share >= _LEAST, share, 0.0))
+        seen.look(crop_of(row), track.mask[row])
+    return seen.room
 
 
 def background_packet(
@@ -87,8 +113,10 @@ def background_packet(
     avatar: Avatar,
     settings: BackdropSettings = BackdropSettings(),
     always: bool = False,
+    held: BackgroundPacket | None = None,
 ) -> BackgroundPacket | None:
-    """The key frame of a room; None where it saves less than it costs (or, `always`, nothing)."""
+    """The key frame of a room; None where it saves less than it costs (or, `always`, nothing).
+    held: what a receiver has, which stays where another one saves less than that."""
     learned = _plane(avatar)
     if learned.shape[:2] != room.picture.shape[:2]:
         raise InputError("the room and the avatar's background differ in size")
@@ -96,19 +124,25 @@ def background_packet(
     off *= (_smooth(np.abs(off).max(-1)) >= _QUIET)[..., None]
     target = np.where(room.seen[..., None] > 0, room.picture, learned + off)
     weight = np.maximum(room.seen, _HIDDEN)
-    before = _error(learned, target, weight)
-    best, most = None, -np.inf if always else settings.least
-    for side in settings.sides:
+
+    def error(packet: BackgroundPacket | None) -> float:
+        shown = learned if packet is None else _added(learned, packet)
+        return float((np.square(shown - target).mean(-1) * weight).mean())
+
+    stays = error(held)
+    if held is not None and error(None) - stays < settings.least:
+        held, stays = None, error(None)  # the room is the enrolled one again
+    best, most = held, -np.inf if always else settings.least
+    for side in settings.sides if always or np.any(off) else ():
         small = lanczos(off.astype(np.float32), side, side)
         drawn = np.clip(np.rint(small / 2 + _ZERO), 0, 255).astype(np.uint8)
         for quality in settings.qualities:
             data = encode_key(drawn, settings.codec, quality)
             packet = BackgroundPacket(CODECS[settings.codec].number, side, data)
-            shown = _added(learned, packet)
-            saved = before - _error(shown, target, weight) - settings.price * len(data)
-            if saved > most:
+            saved = stays - error(packet) - settings.price * len(data)
+            if saved > most and len(data) <= settings.most:
                 best, most = packet, saved
-    return best if always or (best is not None and np.any(off)) else None
+    return best
 
 
 def with_background(avatar: Avatar, packet: BackgroundPacket) -> Avatar:
@@ -170,11 +204,6 @@ def _added(learned: Array, packet: BackgroundPacket) -> Array:
     off = 2.0 * (drawn.astype(np.float64) - _ZERO)
     off[np.abs(off).max(-1) < _QUIET / 2] = 0.0
     return np.clip(learned + lanczos(off.astype(np.float32), *learned.shape[1::-1]), 0.0, 255.0)
-
-
-def _error(shown: Array, target: Array, weight: Array) -> float:
-    """Squared levels that are off, mean over the window."""
-    return float((np.square(shown - target).mean(-1) * weight).mean())
 
 
 def _off(learned: Array, room: Room) -> Array:

@@ -8,6 +8,7 @@ into the avatar's own colours, so that drawing costs what it did (docs/bitstream
 
 from __future__ import annotations
 
+from collections import deque
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -59,35 +60,62 @@ def changed_light(
 
     states: of the track's frames, for this avatar.
     """
-    from render.portrait import Portrait
-
     if len(states) != len(track):
         raise InputError("states and track are not of the same frames", "Track the video again.")
     rows = np.flatnonzero(states.visible)
     if not len(rows):
         return None
     rows = rows[np.linspace(0, len(rows) - 1, min(settings.frames, len(rows))).astype(int)]
-    size, crop_of = settings.size, crops_of_video(source, track, settings.size, frames)
-    portrait = Portrait(avatar, device="cpu")
-    shown, filmed = [], []
+    crop_of = crops_of_video(source, track, settings.size, frames)
+    seen = SeenLight(avatar, settings)
     for row in np.unique(rows).tolist():
-        person = _patches(_resized(track.mask[row], size)[..., None], settings.patch)[:, 0]
-        sure = person >= _SURELY
-        drawn = portrait.render(states.values[row], size, size)
-        shown.append(_patches(drawn, settings.patch)[sure])
-        filmed.append(_patches(crop_of(row), settings.patch)[sure])
-    return light_between(np.concatenate(shown), np.concatenate(filmed), settings)
+        seen.look(crop_of(row), track.mask[row], states.values[row])
+    return light_between(*seen.patches, settings)
+
+
+class SeenLight:
+    """Patches of the person as filmed, and as the avatar would be in the enrolment's light."""
+
+    def __init__(self, avatar: Avatar, settings: LightSettings = LightSettings()) -> None:
+        from render.portrait import Portrait
+
+        self._portrait = Portrait(avatar, device="cpu")
+        self._settings = settings
+        self._shown: deque[Array] = deque(maxlen=settings.frames)
+        self._filmed: deque[Array] = deque(maxlen=settings.frames)
+
+    def look(
+        self, window: NDArray[np.uint8], mask: NDArray[np.uint8], values: NDArray[np.float32]
+    ) -> None:
+        """window: [S, S, 3] of the settings' size.  mask: [M, M] 0..255 where the person is.
+        values: [D] the state."""
+        size, patch = self._settings.size, self._settings.patch
+        sure = _patches(_resized(mask, size)[..., None], patch)[:, 0] >= _SURELY
+        drawn = self._portrait.render(values, size, size)
+        self._shown.append(_patches(drawn, patch)[sure])
+        self._filmed.append(_patches(window, patch)[sure])
+
+    @property
+    def patches(self) -> tuple[Array, Array]:
+        """[N, 3] levels each, of the last frames that were looked at."""
+        if not self._shown:
+            return np.zeros((0, 3)), np.zeros((0, 3))
+        return np.concatenate(self._shown), np.concatenate(self._filmed)
 
 
 def light_between(
-    shown: Array, filmed: Array, settings: LightSettings = LightSettings()
+    shown: Array,
+    filmed: Array,
+    settings: LightSettings = LightSettings(),
+    held: LightPacket | None = None,
 ) -> LightPacket | None:
-    """Patches [N, 3] in levels, as drawn and as filmed.
+    """Patches [N, 3] in levels, as drawn and as filmed.  held: the light that a receiver has, which
+    stays where another brings the patches no nearer than `least`.
 
     A robust regression a colour, by iteratively reweighted least squares, held to no change."""
     if len(shown) == 0:
-        return None
-    held = np.diag(np.square(settings.noise / np.array([settings.gain, settings.offset])))
+        return held
+    prior = np.diag(np.square(settings.noise / np.array([settings.gain, settings.offset])))
     gains, offsets = [], []
     for x, y in zip(shown.T.astype(np.float64), filmed.T.astype(np.float64)):
         middle = x.mean()
@@ -96,7 +124,7 @@ def light_between(
         for _ in range(20):
             off = y - x - design @ change
             weight = 1.0 / (1.0 + np.square(off / settings.outlier))
-            normal = (design * weight[:, None]).T @ design + held
+            normal = (design * weight[:, None]).T @ design + prior
             change = np.linalg.solve(normal, design.T @ (weight * (y - x)))
         gain = max(1.0 + float(change[0]), 0.25)
         step = int(np.clip(round(_OCTAVE * np.log2(gain)), -128, 127))
@@ -105,8 +133,10 @@ def light_between(
         gains.append(step)
         offsets.append(int(np.clip(round(offset), -128, 127)))
     packet = LightPacket((gains[0], gains[1], gains[2]), (offsets[0], offsets[1], offsets[2]))
-    before, after = _off(shown, filmed), _off(_lit(shown, packet), filmed)
-    return packet if before - after >= settings.least else None
+    off = [_off(_lit(shown, light), filmed) for light in (None, held, packet)]
+    if held is not None and off[0] - off[1] < settings.least:
+        held, off[1] = None, off[0]  # the light is the enrolled one again
+    return packet if off[1] - off[2] >= settings.least else held
 
 
 def with_light(avatar: Avatar, packet: LightPacket) -> Avatar:
@@ -121,7 +151,9 @@ def _numbers(packet: LightPacket) -> tuple[Array, Array]:
     return gain, np.array(packet.offsets, np.float32)
 
 
-def _lit(colours: Array, packet: LightPacket) -> Array:
+def _lit(colours: Array, packet: LightPacket | None) -> Array:
+    if packet is None:
+        return colours
     gain, offset = _numbers(packet)
     return np.clip(colours * gain + offset, 0.0, 255.0)
 

@@ -66,6 +66,10 @@ class LiveRefiner:
         self.looked += 1
         return replace(states, values=values)
 
+    def light_up(self, avatar: Avatar) -> None:
+        """As `Refiner.light_up`."""
+        self._refiner.light_up(avatar)
+
     def _follow(self, delay: float) -> None:
         """Looks less often where looking holds up the next frame."""
         settings = self._settings

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time as clock
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -21,11 +21,14 @@ from enroll.identity import IdentityWatch
 from enroll.scene import TrackPrior
 from enroll.track_live import CausalTracker
 from service.calls.badge import badge_height, badged
+from service.calls.threads import finder
 from service.display import check_display, left, shown
 from service.latest import Latest
 from service.live_refiner import LiveRefiner, LiveRefineSettings
 from service.receiver import Renderer
 from service.states import states_of
+from service.surroundings import Surroundings
+from service.surroundings_watch import SurroundingsWatch, WatchSettings
 from service.traffic import Rate
 from service.video_out import container_of, playable_size, video_file
 from service.view import View
@@ -40,12 +43,15 @@ _PERIOD = 40_000  # us a picture is told to last where the next one's time is no
 @dataclass(frozen=True)
 class MirrorSettings:
     """size: pixels a side of each of the two pictures.  seconds: of the source, then stop.
-    effort: 1 corrects what was tracked by the avatar's own picture (`service.refine`)."""
+    effort: 1 corrects what was tracked by the avatar's own picture (`service.refine`).
+    background, light: the room and its light are sent where they are not the enrolled ones."""
 
     size: int = 256
     effort: int = 0
     seconds: float | None = None
     device: str = "auto"
+    background: bool = True
+    light: bool = True
 
 
 @dataclass(frozen=True)
@@ -99,6 +105,10 @@ class Mirror:
         if settings.effort:
             looks = LiveRefineSettings() if deadline else LiveRefineSettings(share=1.0)
             self._refiner = LiveRefiner(avatar, looks, settings.device)
+        # A recording of what is seen is the same every time.
+        self._finding = finder() if deadline else None
+        sent = WatchSettings(settings.background, settings.light)
+        self._surroundings = SurroundingsWatch(avatar, sent, self._finding)
         self.rate = Rate()
 
     def step(self, frame: Frame) -> Reflection:
@@ -110,9 +120,12 @@ class Mirror:
             owner = self._watch.step(frame.time, frame.image, tracked.points)
         if owner is False:
             return self._stopped(frame, row.window, bool(states.visible[0]))
+        before = self._sent.bytes
+        found = self._surroundings.step(frame, row, states)
+        if found is not None:
+            self._surround(found)
         if self._refiner is not None:
             states = self._refiner.step(frame, row, states)
-        before = self._sent.bytes
         visible = bool(states.visible[0])
         packets = self._encoder.encode(frame.time, states.values[0], visible)
         received = states
@@ -130,6 +143,12 @@ class Mirror:
             self._renderer.left_out,
         )
 
+    def _surround(self, found: Surroundings) -> None:
+        self._sent.write(bytes(found.message))
+        self._renderer.take(found.around(self._avatar))
+        if self._refiner is not None:
+            self._refiner.light_up(replace(found, background=None).around(self._avatar))
+
     def _stopped(self, frame: Frame, window: Window, visible: bool) -> Reflection:
         """Somebody else is before the camera."""
         filmed = cut_window(frame.image, window, self._size)
@@ -139,6 +158,8 @@ class Mirror:
 
     def close(self) -> None:
         self._tracker.close()
+        if self._finding is not None:
+            self._finding.shutdown(wait=False)
 
 
 class _Counter:

@@ -54,8 +54,15 @@ class Renderer:
         from render.portrait import Portrait
 
         self.view = view
+        self._device = device
         self._portrait = Portrait(avatar, device=device)
         self._ladder = Ladder(LadderSettings(deadline)) if deadline else None
+
+    def take(self, avatar: Avatar) -> None:
+        """Draws this one from now on, the same person elsewhere; as finely as the one before."""
+        from render.portrait import Portrait
+
+        self._portrait = Portrait(avatar, device=self._device)
 
     @property
     def left_out(self) -> int:

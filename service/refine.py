@@ -126,6 +126,11 @@ class Refiner:
             self._last = None
         return out
 
+    def light_up(self, avatar: Avatar) -> None:
+        """From now on the same person is seen in another light (`service.light.with_light`)."""
+        self._person = fields_of(avatar).to(self._device).requires_grad_(False)
+        self._deviation = None
+
     def get_ready(self) -> None:
         """Measures the curvature at states about the enrolment's mean, in the avatar's own
         pictures, and compiles what looking takes: a second or more, which a call that is filmed

@@ -10,6 +10,7 @@ from avatar.avatar import Avatar
 from avatar.face import FaceStates, FaceTrack
 from codec.container import Stream
 from codec.packet import BackgroundPacket, LightPacket
+from codec.session.surroundings import SurroundingsMessage
 from service.backdrop import changed_room, with_background
 from service.light import changed_light, with_light
 
@@ -22,8 +23,13 @@ class Surroundings:
     light: LightPacket | None = None
 
     @classmethod
-    def of(cls, stream: Stream) -> Surroundings:
-        return cls(stream.background, stream.light)
+    def of(cls, told: Stream | SurroundingsMessage) -> Surroundings:
+        return cls(told.background, told.light)
+
+    @property
+    def message(self) -> SurroundingsMessage:
+        """That says so in a call."""
+        return SurroundingsMessage(self.light, self.background)
 
     def __iter__(self) -> Iterator[BackgroundPacket | LightPacket]:
         """What is sent, in the order of the stream."""

@@ -25,6 +25,7 @@ from codec.session.datagram import FALLBACK as FALLBACK_KINDS
 from codec.session.datagram import STOPPED, Answer, Datagram, Feedback, Message, Offer
 from codec.session.events import AVATAR, FALLBACK, Event, FallbackData, HandOver, Offered
 from codec.session.playout import Playout, PlayoutSettings, Shown
+from codec.session.surroundings import HeldMessage, SurroundingsMessage
 
 Unlearned = tuple[StateStatistics, StreamHeader]  # what `CallCodec.ready` is given
 
@@ -66,6 +67,9 @@ class FaceReceiver:
         self._offer: Offer | None = None
         self._answer_due = False
         self.stopped = False  # the sender said that somebody else is before the camera
+        # Where the face is, as far as the sender has said.
+        self.surroundings = SurroundingsMessage()
+        self._held_due = False
         self._wanted = 0
         self._codec: CallCodec | None = None
         self._unlearned: Unlearned | None = None
@@ -118,6 +122,9 @@ class FaceReceiver:
                 events += self._offered(Offer.parse(message.body))
             elif message.kind == STOPPED:
                 self.stopped = True
+            elif message.kind == SurroundingsMessage.kind:
+                self.surroundings = SurroundingsMessage.parse(message.body)
+                self._held_due = True
             elif message.kind in FALLBACK_KINDS:
                 events += self._other(message, now)
         return events
@@ -137,6 +144,10 @@ class FaceReceiver:
         if self._answer_due and self._offer is not None:
             self._answer_due = False
             out.append(Message(Answer.kind, bytes(self._answer(self._offer))))
+        if self._held_due:
+            self._held_due = False
+            held = HeldMessage.of(self.surroundings)
+            out.append(Message(held.kind, bytes(held)))
         feedback = self._feedback(now, wait)
         if feedback is not None:
             out.append(Message(Feedback.kind, bytes(feedback)))
@@ -165,6 +176,8 @@ class FaceReceiver:
         self._answer_due, self._offer_wanted = True, False
         if offer == self._offer:
             return []
+        if self._offer is not None and offer.header.digest != self._offer.header.digest:
+            self.surroundings = SurroundingsMessage()  # somebody else's
         self._take(offer)
         return [Offered(offer.header.digest, offer.fallback)]
 

@@ -27,6 +27,7 @@ from codec.packet import MAX_TIME
 from codec.predict import Ints
 from codec.session.datagram import STOPPED, Answer, Datagram, Feedback, Message, Offer
 from codec.session.events import AVATAR, FALLBACK, Answered, Event, HandOver
+from codec.session.surroundings import HeldMessage, SurroundingsMessage, Telling
 
 Along = Callable[[int], list[Message]]
 
@@ -47,6 +48,8 @@ class SenderSettings:
     acknowledged: False for a sender that hears nothing: packets lean on the last key packet, and
     one is sent every `refresh` microseconds.
     turn: microseconds between key packets that change the quality, until one of them arrives.
+    tells: between two times that the surroundings are sent until they are held, at first and at
+    most: a receiver that knows nothing of them never says so.
     """
 
     frames: int = 1
@@ -59,6 +62,7 @@ class SenderSettings:
     acknowledged: bool = True
     refresh: int = 1_000_000
     turn: int = 300_000
+    tells: tuple[int, int] = (300_000, 10_000_000)
 
 
 @dataclass(frozen=True)
@@ -82,6 +86,7 @@ class FaceSender:
         """header: of profile 1.  fallback: kinds of messages, 16 to 31, that it could send."""
         self._codec = CallCodec.ready(statistics, header)
         self._chosen = 0
+        self._telling: Telling | None = None
         self._turned: int | None = None  # when a key packet was last sent to change the quality
         self._settings = settings
         self._offer = Offer((VERSION, VERSION), fallback, header)
@@ -204,9 +209,20 @@ class FaceSender:
         wanted = self._answer is not None and kind in self._answer.fallback
         return [self._wrap(Message(kind, body))] if wanted and FALLBACK in self.carries else []
 
+    def surround(self, surroundings: SurroundingsMessage) -> None:
+        """Where the face is now, as far as it is not where its avatar was enrolled."""
+        self._telling = Telling(surroundings, *self._settings.tells)
+
     def poll(self, now: int) -> list[bytes]:
         """Offers, until one is answered; then, while somebody else is before the camera, that they
-        are.  Call it every few tens of milliseconds."""
+        are; and surroundings, until they are held.  Call it every few tens of milliseconds."""
+        out = self._offers(now)
+        told = self._telling.due(now) if self._telling is not None and self._ready() else None
+        if told is not None:
+            out.append(self._wrap(Message(told.kind, bytes(told))))
+        return out
+
+    def _offers(self, now: int) -> list[bytes]:
         due = self._offered is None or now - self._offered >= self._settings.offers
         if not due or (self._answer is not None and self._driver):
             return []
@@ -223,6 +239,8 @@ class FaceSender:
                 events += self._answered(Answer.parse(message.body), now)
             elif message.kind == Feedback.kind:
                 events += self._heard(Feedback.parse(message.body), now)
+            elif message.kind == HeldMessage.kind and self._telling is not None:
+                self._telling.heard(HeldMessage.parse(message.body))
         return events
 
     def _ready(self) -> bool:
@@ -261,6 +279,8 @@ class FaceSender:
     def _heard(self, feedback: Feedback, now: int) -> list[Event]:
         if feedback.offer:
             self._answer = None
+            if self._telling is not None:
+                self._telling.anew()
         if feedback.loss is not None:
             self.loss = feedback.loss / 255
         newest = self._number - 1

@@ -12,6 +12,7 @@ from typing import Any
 from avatar.errors import InputError
 from demo.cli.paths import input_file, output_file
 from demo.cli.progress import say
+from demo.cli.surroundings import add_surroundings
 
 HELP = "take part in a call, rendered on this machine"
 EXAMPLE = "facewire call LINK --camera 0 --avatar me.avatar -o call.mp4"
@@ -65,6 +66,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="0: send what was tracked; 1: corrected by the avatar's own picture, as often as this "
         "machine has time for it (default: 1)",
     )
+    add_surroundings(parser, ("auto", "never"))
     parser.add_argument("--window", action="store_true", help="a window as well")
     parser.add_argument("--size", type=int, default=256, metavar="N", help="pixels a side")
     parser.add_argument(
@@ -93,7 +95,10 @@ def run(arguments: argparse.Namespace) -> None:
     from service.calls.outputs import CameraOutput, WindowOutput, closed, file_output
 
     size, sound = arguments.size, not arguments.no_audio
-    settings = AttendSettings(size, arguments.seconds, sound, known, arguments.effort)
+    room_sent, light_sent = arguments.background == "auto", arguments.light == "auto"
+    settings = AttendSettings(
+        size, arguments.seconds, sound, known, arguments.effort, room_sent, light_sent
+    )
     with ExitStack() as stack:
         outputs: list[Any] = []
         if arguments.virtual_camera is not None:

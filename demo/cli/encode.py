@@ -11,6 +11,7 @@ from avatar.errors import InputError
 from demo.cli.paths import input_file, output_file
 from demo.cli.progress import bar, say
 from demo.cli.ranges import frame_range
+from demo.cli.surroundings import add_surroundings
 
 if TYPE_CHECKING:
     from service.sender import Sent
@@ -71,18 +72,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="0: what was tracked; 1: corrected by the avatar's own picture, in two looks; "
         "2, 3: in more of them, slowly (default: 1, or 0 without torch)",
     )
-    parser.add_argument(
-        "--background",
-        choices=("auto", "always", "never"),
-        default="auto",
-        help="send once how the room differs from the enrolled one (default: where it is worth it)",
-    )
-    parser.add_argument(
-        "--light",
-        choices=("auto", "neutral"),
-        default="auto",
-        help="neutral: the person in the light of the enrolment (default: in the call's own)",
-    )
+    add_surroundings(parser, ("auto", "always", "never"))
     parser.add_argument("--frames", metavar="A:B", help="only these frames, counted from 0")
     parser.add_argument("--no-audio", action="store_true", help="leave the sound out")
 

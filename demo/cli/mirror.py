@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 
 from demo.cli.paths import input_file, output_file
+from demo.cli.surroundings import add_surroundings
 
 HELP = "look at yourself through the codec, live"
 EXAMPLE = "facewire mirror --avatar ada.avatar --camera 0"
@@ -29,6 +30,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         choices=(0, 1),
         help="0: send what was tracked; 1: corrected by the avatar's own picture (default: 1)",
     )
+    add_surroundings(parser, ("auto", "never"))
     parser.add_argument("--seconds", type=float, metavar="S", help="stop after this long")
 
 
@@ -46,6 +48,12 @@ def run(arguments: argparse.Namespace) -> None:
     from enroll.identity import watch_beside
     from service.mirror import MirrorSettings, mirror
 
-    settings = MirrorSettings(arguments.size, arguments.effort, arguments.seconds)
+    settings = MirrorSettings(
+        arguments.size,
+        arguments.effort,
+        arguments.seconds,
+        background=arguments.background == "auto",
+        light=arguments.light == "auto",
+    )
     shown = mirror(read_avatar(archive), camera, target, settings, watch_beside(archive))
     print(f"{shown.frames} frames, {shown.kbps:.2f} kbps, {shown.fps:.1f} frames a second")

@@ -21,12 +21,15 @@ def build() -> None:
         size = gr.Slider(64, 1280, 256, step=2, label="Pixels a side")  # VP8 has even sides
         fit = gr.Dropdown(["contain", "cover", "extend"], value="contain", label="Fit")
         background = gr.Dropdown(["learned", "blur"], value="learned", label="Background")
+        around = gr.Checkbox(
+            True, label="Send the room I am in, and its light", elem_id="fw-around"
+        )
     with gr.Row():
         gr.Button("Make a room", elem_id="fw-make").click(
             None, None, room, js="() => facewire.makeRoom()"
         )
         gr.Button("Join", variant="primary", elem_id="fw-join").click(
-            None, [room, size, fit, background], js="(...wish) => facewire.join(...wish)"
+            None, [room, size, fit, background, around], js="(...wish) => facewire.join(...wish)"
         )
         gr.Button("Leave", elem_id="fw-leave").click(None, js="() => facewire.leave()")
     gr.HTML(_CALL)

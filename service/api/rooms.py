@@ -29,6 +29,7 @@ from service.calls.peer import Peer
 from service.calls.rooms import Room
 from service.store import audit, grants
 from service.store.models import StoredAvatar, User
+from service.surroundings_watch import WatchSettings
 from service.view import View
 
 router = APIRouter(prefix="/v1/rooms", tags=["calls"])
@@ -57,6 +58,8 @@ class JoinWanted(Asked):
     height: int = Field(256, ge=64, le=1280)
     fit: Literal["contain", "cover", "extend"] = "contain"
     background: Literal["learned", "blur"] = "learned"
+    room: bool = Field(True, description="send the room you are in, where it is not the enrolled")
+    light: bool = Field(True, description="send its light, likewise")
 
 
 class Joined(BaseModel):
@@ -97,6 +100,7 @@ async def join(id: Id, asked: JoinWanted, me: Caller, context: Shared) -> Joined
             watch=watch,
             seed=seed,
             fallback=await run_in_threadpool(fallback_at_hand),
+            surroundings=WatchSettings(asked.room, asked.light),
         )
     try:
         if _room(context, id) is not room:  # it made way for another meanwhile

@@ -14,7 +14,7 @@ from avatar.avatar import Avatar
 from avatar.errors import AccessError, InputError
 from service.calls.connection import drain, face_channel, new_connection, prompt, send, wait_open
 from service.calls.face_end import FaceEnd
-from service.calls.learning import learn
+from service.calls.learning import learn, place
 from service.calls.screen import Scene
 from service.calls.spoken import Spoken
 from service.calls.threads import drawer, filmer
@@ -54,11 +54,11 @@ class Line:
         await self._join()
         self.lost = False
         self._ticker = asyncio.create_task(self._tick())
-        self._learner = asyncio.create_task(learn(self.end))
+        self._beside = [asyncio.create_task(work(self.end)) for work in (learn, place)]
         return self
 
     async def __aexit__(self, *_: object) -> None:
-        for task in (self._ticker, self._learner, self._rejoining, self._listening):
+        for task in (self._ticker, *self._beside, self._rejoining, self._listening):
             if task is not None:
                 task.cancel()
         connection, self._connection = self._connection, None

@@ -34,8 +34,11 @@ class Drawing:
         """One state row [D] -> [height, width, 3] RGB.  Raises StateError."""
         from service.receiver import Renderer
 
-        if self._renderer is None or self._renderer[0] is not avatar:
+        if self._renderer is None or self._renderer[0].digest != avatar.digest:
             self._renderer = avatar, Renderer(avatar, *self._making)
+        elif self._renderer[0] is not avatar:
+            self._renderer[1].take(avatar)
+            self._renderer = avatar, self._renderer[1]
         return np.asarray(self._renderer[1].picture(values), np.uint8)
 
     @property
@@ -107,7 +110,8 @@ class _Easel:
 
     def take(self, avatar: Avatar | None) -> None:
         self._avatar = avatar
-        self._drawing.forget()
+        if avatar is None:
+            self._drawing.forget()
 
     def draw(self, values: NDArray[np.float32]) -> tuple[Picture, int]:
         assert self._avatar is not None

@@ -13,7 +13,7 @@ from __future__ import annotations
 import secrets
 import threading
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from avatar.avatar import Avatar
@@ -27,6 +27,7 @@ from codec.session.greeting import Greeting
 from codec.session.playout import Shown
 from codec.session.protection import ProtectedEnd
 from codec.session.receiving import Unlearned
+from codec.session.surroundings import SurroundingsMessage
 from enroll.capture import Frame
 from enroll.identity import IdentityWatch
 from service.calls.fallback_end import FallbackEnd
@@ -38,7 +39,12 @@ from service.states import states_of
 from service.traffic import Rate
 
 if TYPE_CHECKING:  # one who only looks, or relays, needs no torch
+    from service.calls.tracking_apart import SurroundingsApart
     from service.live_refiner import LiveRefiner
+    from service.surroundings import Surroundings
+    from service.surroundings_watch import SurroundingsWatch
+
+Unplaced = tuple[Avatar, SurroundingsMessage]  # an avatar, and where it is to be drawn
 
 # What changes a sealed datagram is noticed, so that it needs no checksum of its own.
 _SENDING, _RECEIVING = SenderSettings(check=False), ReceiverSettings(check=False, learns=False)
@@ -78,10 +84,10 @@ class FaceEnd:
     at hand for what comes.  watch: whether the face that is filmed is the enrolled one; without it
     that is taken for granted.  room: of the call.  seed: the signing key of `mine`'s owner.
     fallback: shows a face while no avatar can.  refiner: makes what is tracked better before it is
-    sent, of `mine`.  pace: how much is sent follows the network by
-    these; None sends the same whatever comes back.  known: public signing keys of those who are
-    called; where there are any, nothing is sent to, or taken from, an end that greets unsigned by
-    them."""
+    sent, of `mine`.  surroundings: finds where `mine`'s owner is, which is sent, too.  pace: how
+    much is sent follows the network by these; None sends the same whatever comes back.  known:
+    public signing keys of those who are called; where there are any, nothing is sent to, or taken
+    from, an end that greets unsigned by them."""
 
     def __init__(
         self,
@@ -94,11 +100,15 @@ class FaceEnd:
         pace: PaceSettings | None = _PACING,
         known: Collection[str] = (),
         refiner: LiveRefiner | None = None,
+        surroundings: SurroundingsWatch | SurroundingsApart | None = None,
     ) -> None:
         self._lock = threading.RLock()
         self._watch = watch
         self._known = frozenset(known)
         self._refiner = refiner
+        self._surroundings = surroundings
+        self._found: SurroundingsMessage | None = None
+        self._placed: tuple[Unplaced, Avatar] | None = None  # as it is to be drawn
         self._pacing = pace
         self._mine = mine
         self._avatars = {bytes.fromhex(a.digest)[:DIGEST]: a for a in theirs}
@@ -130,6 +140,8 @@ class FaceEnd:
             sender = FaceSender(mine.statistics, header_of(mine), _SENDING)
             sender.choose(self._chosen)
             sender.drive(self._owner, now)
+            if self._found is not None:
+                sender.surround(self._found)
             self._sender = sender
 
     def hold(self, avatar: Avatar) -> None:
@@ -162,11 +174,29 @@ class FaceEnd:
             if self._fallback is not None:
                 self._fallback.learned(what)
 
+    @property
+    def unplaced(self) -> Unplaced | None:
+        """What is to be drawn elsewhere than where it was enrolled, and is not yet; another thread
+        makes an avatar of it and gives it to `place`."""
+        with self._lock:
+            theirs, where = self.theirs, self._receiver.surroundings
+            if theirs is None or (self._placed is None and where == SurroundingsMessage()):
+                return None
+            known = None if self._placed is None else self._placed[0]
+            same = known is not None and known[0] is theirs and known[1] == where
+            return None if same else (theirs, where)
+
+    def place(self, what: Unplaced, drawn: Avatar) -> None:
+        """How an avatar that was unplaced is drawn from now on."""
+        with self._lock:
+            self._placed = what, drawn
+
     def drop(self, digest: bytes) -> None:
         """An avatar, by its digest's first bytes, that may not be shown any more."""
         with self._lock:
             avatar = self._avatars.pop(digest, None)
             if avatar is not None:
+                self._placed = None
                 self._receiver.release(avatar.digest)
 
     @property
@@ -231,8 +261,11 @@ class FaceEnd:
         if self._watch is not None:
             owner = self._watch.step(now, frame.image, tracked.points)
         states = states_of(tracked.row, mine)
-        if self._refiner is not None and owner is not False:
-            states = self._refiner.step(frame, tracked.row, states)
+        if owner is not False:
+            if self._surroundings is not None:
+                self._surround(self._surroundings.step(frame, tracked.row, states), mine)
+            if self._refiner is not None:
+                states = self._refiner.step(frame, tracked.row, states)
         with self._lock:
             sender = self._sender
             assert sender is not None
@@ -248,6 +281,17 @@ class FaceEnd:
             out = self._sealed(now, out)
             alone = now - self._faced <= _LOST and FALLBACK not in sender.carries
         return out if alone else out + self._film_fallback(now, frame, tracked)
+
+    def _surround(self, found: Surroundings | None, mine: Avatar) -> None:
+        """Goes on to where the camera turns out to be."""
+        if found is None:
+            return
+        if self._refiner is not None:  # looks at what a receiver will see
+            self._refiner.light_up(replace(found, background=None).around(mine))
+        with self._lock:
+            self._found = found.message
+            if self._sender is not None:
+                self._sender.surround(self._found)
 
     def _film_fallback(self, now: int, frame: Frame, tracked: Any) -> list[bytes]:
         fallback = self._fallback
@@ -362,12 +406,18 @@ class FaceEnd:
         shown = self._receiver.show(now)
         if theirs is None or self.stopped or self.identity == "mismatch":
             shown = None
-        avatar = None if shown is None or theirs is None else (theirs, shown)
+        avatar = None if shown is None or theirs is None else (self._as_placed(theirs), shown)
         if end is not None and shown is not None and self._hand_over.shown == AVATAR:
             end.meet(now, shown.time)
         fallback = None if end is None or vectors is None else (end, vectors)
         share = self._hand_over.step(now, shown, vectors)
         return Scene(share, avatar, fallback) if avatar or fallback else None
+
+    def _as_placed(self, theirs: Avatar) -> Avatar:
+        """Where it was until another place is there: what changes in between is not to leap."""
+        if self._placed is None or self._placed[1].digest != theirs.digest:
+            return theirs
+        return self._placed[1]
 
     def show(self, now: int) -> Shown | None:
         """The state of `theirs` to show now; None while there is none."""

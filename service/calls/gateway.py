@@ -25,12 +25,13 @@ from service.calls.failures import Failures
 from service.calls.fallback_end import FallbackEnd
 from service.calls.frame_wish import FrameWish
 from service.calls.hand_over import NOTHING
-from service.calls.learning import learn
+from service.calls.learning import learn, place
 from service.calls.peer import Peer
 from service.calls.screen import Screen
 from service.calls.shown_at_once import show_at_once
 from service.calls.threads import aside, drawer, filmer
 from service.calls.tracking_apart import TrackerApart
+from service.surroundings_watch import WatchSettings
 from service.view import View
 
 _log = logging.getLogger("facewire.calls")
@@ -40,13 +41,14 @@ _RATE = 25  # pictures a second
 _SHARE = 0.9  # of a picture's time that may go into rendering
 _TELL = 1.0  # seconds between two reports to the page
 _LARGEST = 1280  # pixels a side of a frame that is tracked
+_SURROUNDINGS = WatchSettings()
 _AGAIN = 3.0  # seconds after which an avatar that was not given is asked for again
 
 
 class Gateway(Peer):
     """mine: the avatar of who is filmed.  fetch: gives the avatar of a digest (16 bytes) if this
     member may have it, else None.  may: whether they still may.  watch, seed, fallback: as
-    `FaceEnd` has them."""
+    `FaceEnd` has them.  surroundings: what is sent of where they are."""
 
     mode = "video"
 
@@ -61,13 +63,22 @@ class Gateway(Peer):
         watch: IdentityWatch | None = None,
         seed: bytes = b"",
         fallback: FallbackEnd | None = None,
+        surroundings: WatchSettings = _SURROUNDINGS,
     ) -> None:
         super().__init__(*who)
         self._mine = mine
         self._fetch, self._may = fetch, may
         self._films = mine is not None or fallback is not None
         self._filmed_by: Any = None  # the first track that came with a picture; others are not seen
-        self._face = FaceEnd(mine, watch=watch, room=self.room.id, seed=seed, fallback=fallback)
+        self._tracker = None if mine is None else TrackerApart(mine, surroundings)
+        self._face = FaceEnd(
+            mine,
+            watch=watch,
+            room=self.room.id,
+            seed=seed,
+            fallback=fallback,
+            surroundings=None if self._tracker is None else self._tracker.surroundings,
+        )
         self._begun = time.monotonic()
         self._newest: Any = None
         self._fresh = asyncio.Event()
@@ -94,6 +105,7 @@ class Gateway(Peer):
         self._rendering.submit(self._drawing.start)
         self.begin(self._poll())
         self.begin(learn(self._face))
+        self.begin(place(self._face))
         self.begin(self._tell())
         return answer
 
@@ -125,10 +137,8 @@ class Gateway(Peer):
 
     async def _film(self) -> None:
         from enroll.capture import Frame
-        from enroll.scene import TrackPrior
 
         loop = asyncio.get_running_loop()
-        tracker = None if self._mine is None else TrackerApart(TrackPrior.of(self._mine))
         size: tuple[int, int] | None = None  # a browser changes it with the line; a track does not
         try:
             while True:
@@ -141,7 +151,7 @@ class Gateway(Peer):
                     frame: Any = frame, now: int = now, size: tuple[int, int] = size
                 ) -> list[bytes]:
                     image = frame.reformat(*size, format="rgb24").to_ndarray()
-                    return self._face.film(now, Frame(image, now), tracker)
+                    return self._face.film(now, Frame(image, now), self._tracker)
 
                 begun = time.monotonic()
                 try:
@@ -154,8 +164,8 @@ class Gateway(Peer):
                     self.room.forward(self, data)
                 self._wish.looked(time.monotonic() - begun)
         finally:
-            if tracker is not None:
-                tracker.close()
+            if self._tracker is not None:
+                self._tracker.close()
 
     async def _poll(self) -> None:
         while True:

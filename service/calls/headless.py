@@ -21,6 +21,7 @@ from service.calls.leased import Leases, Lent
 from service.calls.outputs import Hearing, Output
 from service.calls.screen import Scene, Screen
 from service.calls.spoken import FilmSound, MicrophoneSound, Spoken
+from service.calls.threads import finder
 from service.signing import seed_for
 from service.view import View
 
@@ -35,13 +36,16 @@ class AttendSettings:
     """size: pixels a side of what is shown.  seconds: then leave.  sound: of the source is sent, a
     video's own or what the microphone beside a camera hears.  known: public signing keys of those
     who are called.  effort: 1 looks at what the avatar will show, as often as there is time, and
-    corrects what was tracked; 0 does not."""
+    corrects what was tracked; 0 does not.  background, light: the room and its light are sent where
+    they are not the enrolled ones."""
 
     size: int = 256
     seconds: float = 60.0
     sound: bool = True
     known: Collection[str] = ()
     effort: int = 1
+    background: bool = True
+    light: bool = True
 
 
 @dataclass(frozen=True)
@@ -126,10 +130,15 @@ async def attend(
             "there is no avatar, and no weights of the fallback that does without one",
             "Name one: --avatar FILE.  Or train: facewire train-mttf CLIPS -o WEIGHTS",
         )
-    avatar = watch = refiner = None
+    avatar = watch = refiner = surroundings = None
     seed = b""
+    finding = finder()
     if mine is not None:
+        from service.surroundings_watch import SurroundingsWatch, WatchSettings
+
         avatar = read_avatar(mine)
+        sent = WatchSettings(settings.background, settings.light)
+        surroundings = SurroundingsWatch(avatar, sent, finding)
         seed, watch = seed_for(avatar, mine), watch_beside(mine)
         if settings.effort:
             from service.live_refiner import LiveRefiner
@@ -140,7 +149,17 @@ async def attend(
         get_ready(one)
     signers = {one.signer for one in held}
     people = {*settings.known, *(signers if all(signers) else ())}
-    end = FaceEnd(avatar, held, watch, room, seed, fallback, known=people, refiner=refiner)
+    end = FaceEnd(
+        avatar,
+        held,
+        watch,
+        room,
+        seed,
+        fallback,
+        known=people,
+        refiner=refiner,
+        surroundings=surroundings,
+    )
     video = open_video(source)
     spoken = _spoken(source, video.info, tell) if settings.sound else None
     screen, count = screen_of(settings.size), 0
@@ -181,6 +200,7 @@ async def attend(
                     task.cancel()
                 await asyncio.gather(*beside, return_exceptions=True)
     finally:
+        finding.shutdown(wait=False)
         video.close()
         if spoken is not None:
             spoken.close()

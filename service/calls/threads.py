@@ -1,5 +1,5 @@
-"""The two threads that an end of a call works on: one films, one draws; and where all calls look
-things up.
+"""The threads that an end of a call works on: one films, one draws, one finds out where it is; and
+where all calls look things up.
 
 Each works by itself: threads that share a frame wait for each other at every step of it, spinning,
 and beside tracking, coding, drawing and other calls they wait for long.
@@ -40,6 +40,11 @@ def filmer() -> ThreadPoolExecutor:
 def drawer() -> ThreadPoolExecutor:
     """Draws what is shown."""
     return ThreadPoolExecutor(1, "draw", yielding)
+
+
+def finder() -> ThreadPoolExecutor:
+    """Finds out now and then what films and draws best."""
+    return ThreadPoolExecutor(1, "find", yielding)
 
 
 def yielding() -> None:

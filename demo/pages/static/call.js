@@ -32,7 +32,7 @@ export function invited() {
   if (idOf(location.search)) say("fw-call-status", "You are invited to a room. Sign in, and join.");
 }
 
-export async function join(text, width, fit, background) {
+export async function join(text, width, fit, background, around) {
   if (line) return;
   const mine = line = {};
   const here = () => mine === line; // not left meanwhile
@@ -41,7 +41,8 @@ export async function join(text, width, fit, background) {
     mine.room = idOf(text || location.search);
     if (!mine.room) throw new Error("Give a room's link, or make a room.");
     const avatar = (await own())[0]?.id;
-    mine.wish = { avatar, width, height: width, fit, background };
+    mine.wish = { avatar, width, height: width, fit, background,
+      room: around, light: around };
     if (!here() || !await camera.open(at("fw-self"), camera.CALLED, true, here)) return;
     at("fw-call-pair").hidden = false;
     await connect(mine);

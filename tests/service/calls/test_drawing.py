@@ -9,6 +9,7 @@ import sys
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -79,6 +80,18 @@ def test_a_process_draws_what_a_thread_does_and_is_replaced_when_it_dies(apart):
 
     os.kill(first, signal.SIGKILL)
     assert (apart.picture(avatar, values) == here).all() and apart._apart.pid != first
+
+
+def test_the_same_person_elsewhere_is_drawn_as_coarsely_as_there_was_time_for():
+    drawing = Drawing(VIEW, deadline=1e-9)
+    avatar = avatar_of(small_person())
+    for _ in range(6):
+        drawing.picture(avatar, avatar.statistics.mean)
+    assert drawing.left_out == 1
+    drawing.picture(replace(avatar, name="elsewhere"), avatar.statistics.mean)
+    assert drawing.left_out == 1
+    drawing.picture(replace(avatar, digest="ef" * 32), avatar.statistics.mean)
+    assert drawing.left_out == 0
 
 
 def test_what_is_closed_keeps_nobody_waiting(apart):

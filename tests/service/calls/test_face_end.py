@@ -11,9 +11,11 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from codec.packet import LightPacket
 from enroll.capture import Frame
 from service.calls.badge import badged
 from service.calls.face_end import FaceEnd
+from service.surroundings import Surroundings
 
 TICK = 40_000  # us
 
@@ -65,6 +67,41 @@ def test_figures_are_told_while_another_thread_films(ada, moving):
         telling.shutdown()
     ended.result()
     assert told
+
+
+class Elsewhere:
+    """In place of what looks around: says once where it is."""
+
+    def __init__(self, found):
+        self.found = found
+
+    def step(self, frame, track, states):
+        found, self.found = self.found, None
+        return found
+
+
+def test_an_avatar_is_drawn_where_its_owner_is(ada, moving):
+    where = Surroundings(None, LightPacket((-32, 0, 32), (10, 4, -6)))
+    sender = FaceEnd(ada, surroundings=Elsewhere(where))
+    receiver = FaceEnd(None, [ada])
+    run(sender, receiver, moving, ada.layout.width)
+    assert receiver.unplaced == (ada, where.message)
+    now = 59 * TICK + 30_000
+    assert receiver.scene(now).avatar[0] is ada  # until it is made
+    drawn = replace(ada, name="lit")
+    receiver.place(receiver.unplaced, drawn)
+    assert receiver.unplaced is None and receiver.scene(now).avatar[0] is drawn
+    assert receiver.theirs is ada
+
+    # Who comes anew is told, too; a better archive is drawn there; what is taken away is gone.
+    other = FaceEnd(None, [ada])
+    run(sender, other, moving, ada.layout.width)
+    assert other.unplaced == (ada, where.message)
+    better = replace(ada)
+    receiver.hold(better)
+    assert receiver.unplaced == (better, where.message)
+    receiver.drop(bytes.fromhex(ada.digest)[:16])
+    assert receiver.unplaced is None and receiver.scene(now) is None
 
 
 def test_losses_are_survived_and_reported(ada, moving):

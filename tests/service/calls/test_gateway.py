@@ -25,6 +25,7 @@ class Easel:
     """In place of a process that draws."""
 
     closed = False
+    surroundings = None
 
     def __init__(self, *_: object) -> None:
         pass
@@ -122,7 +123,6 @@ def test_the_last_picture_stands_while_some_fail_and_not_for_ever(monkeypatch):
 def test_a_frame_that_cannot_be_tracked_is_left_out_and_a_blind_tracker_ends_the_call(
     ada, monkeypatch
 ):
-    monkeypatch.setattr("enroll.scene.TrackPrior.of", lambda avatar: None)
     monkeypatch.setattr(gateways, "TrackerApart", Easel)
     frame = SimpleNamespace(width=64, height=64)
     frame.reformat = lambda *size, format: SimpleNamespace(

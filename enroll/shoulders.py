@@ -3,11 +3,14 @@ person wears something else, against those of this very video.
 
 In other clothes the enrolled picture registers with nothing, and what comes out is no motion at
 all.  There the shoulders are put under the head as they were when enrolled, nearer or farther with
-it, and from then on move as the video's own reference says.
+it, and from then on move as the video's own reference says.  In a live call a jacket is taken off
+or put on: which of the two it is, is asked again and again.
 """
 
 from __future__ import annotations
 
+from collections import deque
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
@@ -59,9 +62,11 @@ class Shoulders:
         self._settings = settings or TorsoSettings()
         self._rest = rest
         self._register: TorsoRegistration | None = None
+        self._enrolled: TorsoRegistration | None = None  # in other clothes
         self._under: Array | None = None  # [4], in other clothes
         self._pivot = np.zeros(2)
-        self._agreed: list[float] = []
+        self._agreed: deque[float] = deque(maxlen=self._settings.rewatched)
+        self._frames = 0
         self.reference: Array = np.zeros((SIZE, SIZE), np.uint8)
         if reference is not None:
             self._know(reference)
@@ -78,17 +83,31 @@ class Shoulders:
             self._know(torso_reference(grey, mask, chin))
         assert self._register is not None
         moved = self._register.step(grey)
-        if self._under is not None:
-            return self._composed(moved)
-        if self._rest is None or len(self._agreed) >= self._settings.watched:
+        if self._rest is None:
             return moved
+        self._frames += 1
+        settings = self._settings
+        if self._under is not None:
+            return self._undressed(grey) if self._worn_again(grey) else self._composed(moved)
         self._agreed.append(self._register.agreement)
-        if len(self._agreed) >= self._settings.least_watched and self._strange(self._agreed):
+        first = self._frames <= settings.watched
+        due = len(self._agreed) >= (settings.least_watched if first else settings.rewatched)
+        if due and self._strange(self._agreed):
             self._dress(torso_reference(grey, mask, chin), head, camera)
             return self._composed(np.zeros(4))
-        if self._register.agreement < self._settings.agreement:
+        if first and self._register.agreement < settings.agreement:
             return self._rest.under(head, camera, self._pivot)
         return moved
+
+    def _worn_again(self, grey: Array) -> bool:
+        """Whether, for some time now, it is the enrolled clothes after all."""
+        assert self._enrolled is not None
+        if self._frames % self._settings.every:
+            return False
+        self._enrolled.step(grey)
+        self._agreed.append(self._enrolled.agreement)
+        enough = len(self._agreed) >= self._settings.rewatched // self._settings.every
+        return enough and not self._strange(self._agreed)
 
     def all(
         self, grey: Array, mask: Array, usual: int, chin: float, heads: Array, camera: Pinhole
@@ -112,14 +131,23 @@ class Shoulders:
             agreed.append(self._register.agreement)
         return np.array(moved), agreed
 
-    def _strange(self, agreed: list[float]) -> bool:
-        return float(np.median(agreed)) < self._settings.agreement
+    def _strange(self, agreed: Iterable[float]) -> bool:
+        return float(np.median(list(agreed))) < self._settings.agreement
 
     def _dress(self, own: Array, head: Array, camera: Pinhole) -> None:
         """From here on the shoulders' motion is against this video's own reference."""
         assert self._rest is not None
+        self._enrolled = self._register
         self._register = TorsoRegistration(own, self._settings)
         self._under = self._rest.under(head, camera, self._pivot)
+        self._agreed = deque(maxlen=self._settings.rewatched // self._settings.every)
+
+    def _undressed(self, grey: Array) -> Array:
+        """From here on it is against the enrolled reference again."""
+        assert self._enrolled is not None
+        self._register, self._enrolled, self._under = self._enrolled, None, None
+        self._agreed = deque(maxlen=self._settings.rewatched)
+        return self._register.step(grey)
 
     def _composed(self, moved: Array) -> Array:
         """Motion by the own reference, about its own middle, of the shoulders under the head."""

@@ -31,8 +31,10 @@ class TorsoSettings:
     # Correlation with the reference below which that shows other clothes.  Seen: 0.96 and more in
     # the enrolled ones, another day too, 0.82 with a hand before them, 0.4 in others.
     agreement: float = 0.7
-    least_watched: int = 5  # frames of a live call until that is said, and
-    watched: int = 15  # after which it is said no more
+    least_watched: int = 5  # frames of a live call until that is said,
+    watched: int = 15  # after which it takes more of them: a hand is not a jacket,
+    rewatched: int = 100  # so many,
+    every: int = 4  # frames to a look at whether the enrolled ones are worn again
 
 
 def torso_reference(grey: Array, mask: Array, chin: float) -> Array:

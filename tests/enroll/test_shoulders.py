@@ -7,7 +7,7 @@ import pytest
 
 from avatar.camera import Pinhole
 from enroll.shoulders import Rest, Shoulders
-from enroll.torso import SIZE, TorsoRegistration, middle_of, torso_reference
+from enroll.torso import SIZE, TorsoRegistration, TorsoSettings, middle_of, torso_reference
 from tests.enroll.test_torso import matte, shoulders
 
 CAMERA = Pinhole(2.0)
@@ -74,6 +74,27 @@ def test_live_other_clothes_rest_under_the_head_until_they_are_known(reference):
     # By now the head moves alone: shoulders are followed by their own picture.
     away = live.step(dressed(), matte(), CHIN, nearer + [0.05, 0, 0], CAMERA)
     np.testing.assert_allclose(away, under, atol=0.003)
+
+
+def test_live_a_jacket_is_taken_off_and_put_on_again_and_a_hand_is_none(reference):
+    settings = TorsoSettings(rewatched=40)
+    live = Shoulders(reference, REST, settings)
+
+    def step(grey):
+        return live.step(grey, matte(), CHIN, HEAD, CAMERA)
+
+    def moves(worn, times):
+        """Pixels of 64 to the right, of shoulders that stand one there."""
+        return [SIZE * float(step(worn((1.0, 0.0)))[0]) for _ in range(times)]
+
+    assert np.allclose(moves(shoulders, 20)[-5:], 1, atol=0.2)
+    moves(dressed, 19)  # before the shoulders for less than half of that time
+    assert np.allclose(moves(shoulders, 40)[-5:], 1, atol=0.2)
+    # Of the jacket nothing is known but where it is first seen: under the head.
+    seen = moves(dressed, 60)
+    assert np.allclose(seen[-5:], 0, atol=0.2)
+    assert np.allclose([SIZE * step(dressed((2.0, 0.0)))[0] for _ in range(5)], 1, atol=0.2)
+    assert np.allclose(moves(shoulders, 60)[-5:], 1, atol=0.2)
 
 
 def test_under_a_nearer_head_shoulders_are_larger_and_lower():

@@ -23,17 +23,18 @@ from codec.header import DIGEST, PROFILE_CALL, StreamHeader
 from codec.session import FaceReceiver, FaceSender, ReceiverSettings, SenderSettings
 from codec.session.datagram import Datagram, Message
 from codec.session.events import AVATAR, FALLBACK, FallbackData, Offered
-from codec.session.greeting import Greeting
 from codec.session.playout import Shown
 from codec.session.protection import ProtectedEnd
 from codec.session.receiving import Unlearned
 from codec.session.surroundings import SurroundingsMessage
 from enroll.capture import Frame
 from enroll.identity import IdentityWatch
+from service.calls.acquaintance import Acquaintance
 from service.calls.fallback_end import FallbackEnd
 from service.calls.framing import Framing
 from service.calls.hand_over import HandOver
 from service.calls.pace import Pace, PaceSettings
+from service.calls.placing import Placing, Unplaced
 from service.calls.screen import Scene
 from service.states import states_of
 from service.traffic import Rate
@@ -43,8 +44,6 @@ if TYPE_CHECKING:  # one who only looks, or relays, needs no torch
     from service.live_refiner import LiveRefiner
     from service.surroundings import Surroundings
     from service.surroundings_watch import SurroundingsWatch
-
-Unplaced = tuple[Avatar, SurroundingsMessage]  # an avatar, and where it is to be drawn
 
 # What changes a sealed datagram is noticed, so that it needs no checksum of its own.
 _SENDING, _RECEIVING = SenderSettings(check=False), ReceiverSettings(check=False, learns=False)
@@ -104,13 +103,13 @@ class FaceEnd:
     ) -> None:
         self._lock = threading.RLock()
         self._watch = watch
-        self._known = frozenset(known)
         self._refiner = refiner
         self._surroundings = surroundings
         self._found: SurroundingsMessage | None = None
-        self._placed: tuple[Unplaced, Avatar] | None = None  # as it is to be drawn
+        self._placing = Placing()
         self._pacing = pace
         self._mine = mine
+        self._other = Acquaintance(room, known)
         self._avatars = {bytes.fromhex(a.digest)[:DIGEST]: a for a in theirs}
         signs = bytes.fromhex(mine.digest) if mine is not None and seed else b""
         self._line = ProtectedEnd(room, secrets.token_bytes(32), signs, seed if signs else b"")
@@ -126,9 +125,6 @@ class FaceEnd:
     def _begin(self, now: int) -> None:
         """A session with whoever is at the other end."""
         self.offered: bytes | None = None  # digest of the avatar that is offered
-        self._genuine: tuple[tuple[Greeting, str], bool] | None = None  # what was judged, and how
-        # The other end, and whether it is a stranger.
-        self._met: tuple[Greeting, bool] | None = None
         self._hand_over = HandOver()
         self._receiver = FaceReceiver(_RECEIVING)
         self._receiver.want(self._wanted)
@@ -179,24 +175,22 @@ class FaceEnd:
         """What is to be drawn elsewhere than where it was enrolled, and is not yet; another thread
         makes an avatar of it and gives it to `place`."""
         with self._lock:
-            theirs, where = self.theirs, self._receiver.surroundings
-            if theirs is None or (self._placed is None and where == SurroundingsMessage()):
-                return None
-            known = None if self._placed is None else self._placed[0]
-            same = known is not None and known[0] is theirs and known[1] == where
-            return None if same else (theirs, where)
+            theirs = self.theirs
+            return (
+                None if theirs is None else self._placing.due(theirs, self._receiver.surroundings)
+            )
 
     def place(self, what: Unplaced, drawn: Avatar) -> None:
         """How an avatar that was unplaced is drawn from now on."""
         with self._lock:
-            self._placed = what, drawn
+            self._placing.take(what, drawn)
 
     def drop(self, digest: bytes) -> None:
         """An avatar, by its digest's first bytes, that may not be shown any more."""
         with self._lock:
             avatar = self._avatars.pop(digest, None)
             if avatar is not None:
-                self._placed = None
+                self._placing.forget()
                 self._receiver.release(avatar.digest)
 
     @property
@@ -205,29 +199,13 @@ class FaceEnd:
         avatar is not at hand; "verified"; "mismatch" where its owner's signature is missing or
         another's, and it is not shown; "unverified" for an avatar that names no signer."""
         with self._lock:
-            avatar, peer = self.theirs, self._line.peer
-            if avatar is None or peer is None:
-                return "unknown"
-            if not avatar.signer:
-                return "unverified"
-            said = (peer, avatar.digest)
-            if self._genuine is None or self._genuine[0] != said:
-                digest = bytes.fromhex(avatar.digest)
-                self._genuine = said, peer.of(digest, avatar.signer, self._line.room)
-            return "verified" if self._genuine[1] else "mismatch"
+            return self._other.identity(self._line.peer, self.theirs)
 
     @property
     def stranger(self) -> bool:
         """Whether the other end is none of those who are called, where that is known."""
         with self._lock:
-            peer = self._line.peer
-            if peer is None or not self._known:
-                return False
-            if self._met is None or self._met[0] != peer:
-                room = self._line.room
-                signs = any(peer.of(peer.digest, key, room) for key in self._known)
-                self._met = peer, not signs
-            return self._met[1]
+            return self._other.stranger(self._line.peer)
 
     @property
     def stopped(self) -> bool:
@@ -406,18 +384,12 @@ class FaceEnd:
         shown = self._receiver.show(now)
         if theirs is None or self.stopped or self.identity == "mismatch":
             shown = None
-        avatar = None if shown is None or theirs is None else (self._as_placed(theirs), shown)
+        avatar = None if shown is None or theirs is None else (self._placing.of(theirs), shown)
         if end is not None and shown is not None and self._hand_over.shown == AVATAR:
             end.meet(now, shown.time)
         fallback = None if end is None or vectors is None else (end, vectors)
         share = self._hand_over.step(now, shown, vectors)
         return Scene(share, avatar, fallback) if avatar or fallback else None
-
-    def _as_placed(self, theirs: Avatar) -> Avatar:
-        """Where it was until another place is there: what changes in between is not to leap."""
-        if self._placed is None or self._placed[1].digest != theirs.digest:
-            return theirs
-        return self._placed[1]
 
     def show(self, now: int) -> Shown | None:
         """The state of `theirs` to show now; None while there is none."""

@@ -8,7 +8,8 @@ import logging
 from avatar.avatar import Avatar
 from avatar.errors import FacewireError
 from codec.call_codec import CallCodec
-from service.calls.face_end import FaceEnd, Unplaced
+from service.calls.face_end import FaceEnd
+from service.calls.placing import Unplaced
 from service.calls.threads import aside
 
 _log = logging.getLogger("facewire.calls")

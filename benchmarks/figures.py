@@ -29,6 +29,7 @@ from benchmarks.another_camera import ANOTHER_CAMERA
 from benchmarks.another_day import ANOTHER_DAY
 from benchmarks.beyond import beyond
 from benchmarks.efforts import EFFORTS
+from benchmarks.gentle import GENTLE
 from benchmarks.lab import QUALITY, Lab, number
 from benchmarks.likeness import LIKENESS
 from benchmarks.live import LIVE
@@ -158,6 +159,7 @@ CHECKS: dict[str, Callable[[Lab], Iterator[Figure]]] = {
     **EFFORTS,
     **LIVE,
     "beyond": beyond,
+    **GENTLE,
 }
 
 

@@ -31,7 +31,7 @@ from enroll.exposure import levelled
 from enroll.finish import finished, report
 from enroll.fitted_states import FittedStates
 from enroll.initial import ExpressionBasis, start_person
-from enroll.initial_pictures import start_pictures
+from enroll.initial_pictures import lips_of, start_pictures
 from enroll.recorded import Recorded
 from render.allocator import keep_memory
 from render.fields.settings import FieldSettings
@@ -68,6 +68,7 @@ class FitSettings:
     as_tracked: float = 0.3  # share of the frames drawn that are learned without corrections
     smooth_weight: float = 1e-5  # of the density's total variation
     wall_weight: float = 0.03  # of the head's opacity squared where the matte is sure of the wall
+    ghost_weight: float = 0.2  # of the torso's opacity squared where only the head can be
     side_weight: float = 0.015  # of the mean square of what neighbours in depth's planes differ by
     warp_weight: float = 0.03  # of the mean squared offset of the head's deformation, box units
     bend_weight: float = 0.3  # of the mean square of what neighbouring offsets differ by
@@ -244,12 +245,13 @@ class Fit:
         left, top, right, bottom = rectangle[:, None].unbind(-1)
         u, v = far.points.unbind(-1)
         alone = ((u < left) | (u > right) | (v < top) | (v > bottom)).float()
+        above = (near.points[..., 1] < lips_of(self.draw.faces[rows])[:, None]).float()
         jitter = [
             torch.rand(near.matte.shape, generator=self.jitter, device=self.device)
             for _ in range(2)
         ]
         seen = [near.points, near.colour, near.matte, far.points, far.colour, far.matte]
-        return values, penalty, [values, *seen, alone, *jitter]
+        return values, penalty, [values, *seen, alone, above, *jitter]
 
     def loss(self, rows: Tensor) -> tuple[Tensor, dict[str, Tensor]]:
         values, penalty, batch = self._batch(rows)
@@ -262,6 +264,7 @@ class Fit:
         near_points: Tensor, near_colour: Tensor, near_matte: Tensor,  # as `Drawn`
         far_points: Tensor, far_colour: Tensor, far_matte: Tensor,
         alone: Tensor,  # [B, far rays], 1 where no head can be
+        above: Tensor,  # [B, near rays], 1 where no shoulder can be
         *jitter: Tensor,  # two, [B, near rays]
     ) -> tuple[Tensor, dict[str, Tensor]]:  # fmt: skip
         """All but the states' penalty; no step in it waits for the device."""
@@ -292,6 +295,9 @@ class Fit:
         beside = (person.head.top, person.head.profile)
         uneven = sum(plane.diff(dim=d).square().mean() for plane in beside for d in (1, 2))
         wall = (layers.head_opacity.square() * (near.matte < _SURE)).mean()
+        # Behind a head the torso is free to be anything, and was a second head, left standing where
+        # the first leans aside.
+        ghost = (torso[:, :count].square() * above).mean()
         # Where pictures hardly say how a place moves, Adam's steps are as large as elsewhere:
         # offsets wandered to ten times what faces move by, and new poses fell apart.
         still = driven.warp.square().mean()
@@ -299,6 +305,7 @@ class Fit:
         loss = (
             fine
             + s.wall_weight * wall
+            + s.ghost_weight * ghost
             + s.side_weight * uneven
             + s.warp_weight * still
             + s.bend_weight * bent

@@ -20,6 +20,7 @@ from render.person import Person
 
 Array = NDArray[Any]
 
+_CHIN = 0.25  # of a face box's height, from a mouth to a chin
 _FRAMES = 40  # enough for a median, few enough to be quick
 
 
@@ -43,12 +44,20 @@ def start_pictures(
         torso = person.torso.plane
         torso[0, ..., COLOUR] = _as_colour(_sized(_median_where(small, matte >= WALL)[0], cells))
         share = _sized(matte.mean(0).astype(np.float32) / 255.0, cells).clip(0.02, 0.98)
+        lips = float(np.median(lips_of(track.box[some])))
+        share[: max(round(lips * cells), 0)] = 0.02
         torso[0, ..., 0] = torch.from_numpy(np.log(share / (1 - share))).float().clamp(-3.0, 3.0)
         face = _as_colour(_unwrapped(person, images, track, model, basis, some))
         person.head.front[0, ..., COLOUR] = face
         depth, height, width, _ = person.head.coarse.shape[1:]
         coarse = torch.from_numpy(_sized(face.numpy(), (width, height)))
         person.head.coarse[0, ..., COLOUR] = coarse.expand(depth, height, width, 3)
+
+
+def lips_of(boxes: Any) -> Any:
+    """[F] of face boxes [F, 4] in the window, arrays or tensors: how far down a mouth is.  What is
+    higher, within the head's reach, is the head's, whatever the shoulders do."""
+    return boxes[:, 3] - _CHIN * (boxes[:, 3] - boxes[:, 1])
 
 
 def _unwrapped(

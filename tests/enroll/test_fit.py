@@ -18,6 +18,7 @@ from enroll.crops import Crops
 from enroll.draw import DrawSettings
 from enroll.finish import finished
 from enroll.fit import Fit, FitSettings, fit
+from enroll.initial_pictures import lips_of
 from render.fields.settings import FieldSettings
 from render.metrics import psnr
 from render.person import SamplingSettings
@@ -74,6 +75,28 @@ def test_the_wall_behind_a_person_is_even_where_no_frame_shows_it(painted):
     grain = np.abs(np.diff(plane, axis=1)).mean(-1)
     assert grain[always[:, 1:] > 200].mean() < 0.1 * np.abs(np.diff(kept, axis=1)).mean()
     np.testing.assert_array_equal(plane[always < 5], kept[always < 5])
+
+
+def test_no_second_head_stands_behind_the_first(painted):
+    images, track = painted
+    lips = float(np.median(lips_of(track.box)))
+    points = torch.tensor([[[0.5, v] for v in np.linspace(lips - 0.25, lips - 0.05, 9)]]).float()
+    behind = []
+    for weight in (0.0, 1.0):
+        settings = replace(SMALL, ghost_weight=weight, rate_grids=0.2)
+        run = Fit(Crops(images, track.time), track, FaceModel.load(), settings)
+        torso = run.person.torso
+        with torch.no_grad():
+            first = torso.plane[0, ..., 0].clone()
+            torso.plane[..., 0] = 1.0
+        for step in range(40):
+            run.step(step / 80)
+        with torch.no_grad():
+            drive = run.person.drive(run.states(torch.tensor([0]))[0])
+            seen = torso(points, drive.torso, run.person.consistency(drive.motion))[1]
+        behind.append(float(seen.mean()))
+    assert behind[1] < 0.5 * behind[0]
+    assert (first[: int(48 * lips) - 1] < -2.9).all() and first[-4:, 24].min() > 2.9  # at the start
 
 
 def test_the_deformation_is_held_to_what_pictures_ask_for(painted):

@@ -23,7 +23,7 @@ from bench.codec import Clip, Material, Outcome
 from codec.header import CODEC_AVATAR, CODEC_LOSSLESS16, DIGEST, StreamHeader
 from codec.quantize import COARSEST, FINEST, QUALITY_ONE
 from codec.timing import rate_of
-from service.surroundings import SAME, Surroundings, surroundings_of
+from service.surroundings import SAME, Surroundings
 
 if TYPE_CHECKING:
     from service.receiver import Renderer
@@ -70,9 +70,10 @@ class AvatarCodec:
                 "Let the run enrol one (--hold-out 10s), or name one: --avatar CLIP=FILE",
             )
         avatar = read_avatar(material.avatar)
-        states, looked = self._states(avatar, material, clip.seconds)
+        found = self._sent(avatar, material, clip.seconds)
+        states, looked = found.states, found.load
         header = self._header(states, avatar, material, point)
-        carried = self.coder(states, avatar, header, self._place(material))
+        carried = self.coder(states, avatar, header, found.place)
         height, width = clip.frames.shape[1:3]
         renderer = Renderer(carried.surroundings.around(avatar), View(width, height))
         # The last frame sent stands for as many pictures as any other.
@@ -94,29 +95,28 @@ class AvatarCodec:
             kmac=kmac,
         )
 
-    def _states(
-        self, avatar: Avatar, material: Material, seconds: float
-    ) -> tuple[FaceStates, float]:
-        """What is sent, at the judged frames' times, and the seconds of work for so long a clip:
-        tracking and refinement."""
-        from service.paper import paper_states
+    def _sent(self, avatar: Avatar, material: Material, seconds: float) -> _Searched:
+        """What is sent, at the judged frames' times; load: of all of so long a clip, tracking and
+        search."""
+        from avatar.track_file import read_track
+        from service.paper import expressions_of, paper_states
         from service.resample import resampled
 
-        states, load = _seen(material, self.effort, self.embedding, steady=self._recorded)
-        states = resampled(states, material.times)
-        return paper_states(states) if self.lossless else states, load * seconds
+        assert material.track is not None and material.avatar is not None
+        if self.embedding:
+            found = _searched(
+                material.avatar, material.track, material.judged, self.effort, self._recorded
+            )
+        else:
+            found = _Searched(expressions_of(read_track(material.track), avatar), SAME, 0.0)
+        states = resampled(found.states, material.times)
+        states = paper_states(states) if self.lossless else states
+        return _Searched(states, found.place, (material.tracking + found.load) * seconds)
 
     @property
     def _recorded(self) -> bool:
         """Whether frames may learn from later ones, as in a file and not in a call."""
         return not self.lossless and self.coder is not by_call
-
-    def _place(self, material: Material) -> Surroundings:
-        """As `facewire encode` sends them."""
-        if not self._recorded:
-            return SAME
-        assert material.track is not None and material.avatar is not None
-        return _around(material.avatar, material.track, material.judged)
 
     def _header(
         self, states: FaceStates, avatar: Avatar, material: Material, point: float
@@ -155,55 +155,35 @@ _CODERS: dict[Coder, str] = {
 }
 
 
+@dataclass(frozen=True)
+class _Searched:
+    """states: at the video's own times.  load: seconds of work for each second of it."""
+
+    states: FaceStates
+    place: Surroundings
+    load: float
+
+
 @lru_cache(maxsize=4)
-def _refined(
-    avatar: Path, track: Path, video: Path, effort: int, steady: bool
-) -> tuple[FaceStates, float]:
-    """States at the video's own times, and seconds of work for each second of it."""
+def _searched(avatar: Path, track: Path, video: Path, effort: int, recorded: bool) -> _Searched:
+    """As `facewire encode` finds them; not recorded: as one who sends frame by frame."""
     from avatar.archive import read_avatar
     from avatar.track_file import read_track
-    from service.refined_states import refined
+    from service.search import SearchSettings, searched
     from service.states import states_of
     from service.steady import steadied
 
     person, followed = read_avatar(avatar), read_track(track)
     states = states_of(followed, person)
     start = time.perf_counter()
-    lit = person
-    if steady:
-        lit = replace(_around(avatar, track, video), background=None).around(person)
-    better = refined(states, followed, video, lit, effort)
-    if steady:
+    settings = SearchSettings(effort)
+    if not recorded:
+        settings = SearchSettings(effort, "never", "neutral", "never")
+    better, place = searched(video, followed, states, person, settings)
+    if recorded:
         better = steadied(better, person.statistics)
     lasted = np.ptp(states.time) * 1e-6 * len(states) / max(len(states) - 1, 1)
-    return better, (time.perf_counter() - start) / lasted if lasted else 0.0
-
-
-@lru_cache(maxsize=4)
-def _around(avatar: Path, track: Path, video: Path) -> Surroundings:
-    """What has changed about the person, where that is worth its bytes."""
-    from avatar.archive import read_avatar
-    from avatar.track_file import read_track
-    from service.states import states_of
-
-    person, followed = read_avatar(avatar), read_track(track)
-    return surroundings_of(video, followed, states_of(followed, person), person)
-
-
-def _seen(
-    material: Material, effort: int, embedding: bool, steady: bool
-) -> tuple[FaceStates, float]:
-    """The judged video's states at its own times, and seconds of work for each second of it."""
-    from avatar.archive import read_avatar
-    from avatar.track_file import read_track
-    from service.paper import expressions_of
-
-    assert material.track is not None and material.avatar is not None
-    if not embedding:
-        states = expressions_of(read_track(material.track), read_avatar(material.avatar))
-        return states, material.tracking
-    states, load = _refined(material.avatar, material.track, material.judged, effort, steady)
-    return states, material.tracking + load
+    return _Searched(better, place, (time.perf_counter() - start) / lasted if lasted else 0.0)
 
 
 def _sum(some: float, more: float | None) -> float | None:

@@ -104,5 +104,5 @@ def by_order_0(
 
 def _sizes(place: Surroundings) -> dict[str, int]:
     """Bytes of what surrounds the person, where it is sent."""
-    found = {"background": place.background, "light": place.light}
+    found = {"background": place.background, "light": place.light, "posture": place.posture}
     return {name: len(bytes(packet)) for name, packet in found.items() if packet is not None}

@@ -58,7 +58,9 @@ def filmed(avatar: Path, clip: Path, looks: bool, around: bool = True) -> Filmed
 def _threaded(path: Path, clip: Path, looks: bool, around: bool) -> Filmed:
     avatar = read_avatar(path)
     with filmer() as filming, finder() as finding:
-        watch = SurroundingsWatch(avatar, WatchSettings(around, around), finding)
+        watch = SurroundingsWatch(
+            avatar, WatchSettings(around, around, posture=around and looks), finding
+        )
         return filming.submit(_filmed, avatar, clip, looks, watch).result()
 
 
@@ -74,13 +76,13 @@ def _filmed(avatar: Avatar, clip: Path, looks: bool, watch: SurroundingsWatch) -
             tracked = tracker.step(frame)
             states = states_of(tracked.row, avatar)
             between = time.monotonic()
+            if refiner is not None:
+                states = refiner.step(frame, tracked.row, states)
             found = watch.step(frame, tracked.row, states)
             if found is not None:
                 told = len(rows) if told is None else told
                 if refiner is not None:
-                    refiner.light_up(replace(found, background=None).around(avatar))
-            if refiner is not None:
-                states = refiner.step(frame, tracked.row, states)
+                    refiner.take(found.person(avatar))
             tracking.append(between - begun)
             looking.append(time.monotonic() - between)
             rows.append(states)
@@ -128,8 +130,7 @@ def live_elsewhere(lab: Lab, clip: str, protocol: str) -> Iterator[Figure]:
         seen = filmed(who.avatar, judge, looks=True, around=around)
         yield from _judged(lab, who, name, seen, f".dusk{int(around)}.fw")
         if seen.told is not None:
-            light, room = seen.found.light, seen.found.background
-            size = sum(len(bytes(packet)) for packet in (light, room) if packet is not None)
+            size = sum(len(bytes(packet)) for packet in seen.found)
             yield Figure(name, "surroundings", size, "bytes", note=f"told at frame {seen.told}")
 
 

@@ -20,10 +20,11 @@ from codec.packet import (
     INDEX,
     LIGHT,
     MAX_BODY,
+    POSTURE,
     SKIPPABLE,
 )
 
-_BESIDE = (AUDIO, BACKGROUND, LIGHT, INDEX)  # beside the face packets: each stands alone
+_BESIDE = (AUDIO, BACKGROUND, LIGHT, POSTURE, INDEX)  # beside the face packets: each stands alone
 
 
 @dataclass(frozen=True)
@@ -77,10 +78,7 @@ class ChunkReader:
                 continue
             if chunk.kind in self._faces:
                 face_crc = crc
-            elif (
-                chunk.kind not in (AUDIO, BACKGROUND, LIGHT, INDEX)
-                and chunk.kind not in self._fallback
-            ):
+            elif chunk.kind not in _BESIDE and chunk.kind not in self._fallback:
                 if chunk.kind < SKIPPABLE:
                     self.report(f"a chunk of the unknown kind {chunk.kind}", "kind", at)
                 at += chunk.size

@@ -28,11 +28,13 @@ from codec.packet import (
     FALLBACK_KINDS,
     INDEX,
     LIGHT,
+    POSTURE,
     AudioPacket,
     BackgroundPacket,
     FacePacket,
     Index,
     LightPacket,
+    PosturePacket,
 )
 
 MAX_STREAM = 1 << 31  # bytes that are read at once
@@ -60,6 +62,7 @@ class Stream:
     fallback: tuple[Chunk, ...] = ()  # the fallback's own chunks, as they are
     background: BackgroundPacket | None = None  # the last one
     light: LightPacket | None = None  # the last one
+    posture: PosturePacket | None = None  # the last one
 
     @property
     def frames(self) -> int:
@@ -117,6 +120,7 @@ class Stream:
             "size_bytes": self.size,
             "background_bytes": len(bytes(self.background)) if self.background else 0,
             "light": None if self.light is None else dict(self.light.__dict__),
+            "posture_bytes": len(bytes(self.posture)) if self.posture else 0,
             "packets": len(self._packets),
             "keys": sum(packet.key for packet in self._packets),
             "quality": self.header.quality / 256,
@@ -155,7 +159,7 @@ def read_stream(
     fallback: list[Chunk] = []
     audio: list[tuple[int, bytes]] = []
     audio_bytes = len(header.audio or b"")
-    index = background = light = None
+    index = background = light = posture = None
     for chunk in reader.chunks():
         base = chunk.offset + chunk.size - 4 - len(chunk.body)
         if chunk.kind in (FACE_KEY, FACE_DELTA):
@@ -170,6 +174,8 @@ def read_stream(
             background = BackgroundPacket.parse(chunk.body, base)
         elif chunk.kind == LIGHT:
             light = LightPacket.parse(chunk.body, base)
+        elif chunk.kind == POSTURE:
+            posture = PosturePacket.parse(chunk.body, base)
         elif chunk.kind in FALLBACK_KINDS:
             fallback.append(chunk)
         elif chunk.kind == INDEX:
@@ -190,6 +196,7 @@ def read_stream(
         tuple(fallback),
         background,
         light,
+        posture,
     )
 
 

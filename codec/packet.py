@@ -8,6 +8,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import ClassVar
 
+import numpy as np
+
 from codec.bits import ByteReader, unzigzag, varint, zigzag
 
 # Section 3.2: kinds of chunks.  16 to 31 are kept for the fallback's packets, 32 to 47 for a
@@ -18,6 +20,7 @@ AUDIO = 3
 INDEX = 4
 BACKGROUND = 128
 LIGHT = 129
+POSTURE = 130
 FALLBACK_KINDS = range(16, 32)
 SKIPPABLE = 128
 
@@ -25,6 +28,7 @@ MAX_FRAMES = 255  # section 3.4: frames in a packet, a byte
 MAX_BODY = 1 << 16  # section 3.2: bytes of a chunk's body
 FOOTER = 0xFE  # section 3.6: the last byte of a whole stream
 MAX_SIDE = 2048  # section 3.8: pixels
+MAX_NODES = 16  # section 3.10
 MAX_TIME = 1 << 53  # section 2: microseconds, 285 years either way
 
 
@@ -146,6 +150,34 @@ class LightPacket:
 
     def __bytes__(self) -> bytes:
         return b"".join(n.to_bytes(1, signed=True) for n in (*self.gains, *self.offsets))
+
+
+@dataclass(frozen=True)
+class PosturePacket:
+    """How the shoulders are held in a call, beside the enrolment (section 3.10).
+
+    side: of a grid over the window, nodes.  first: row of nodes that is not at rest.  offsets: of
+    it and those that follow, right and down in turn, in 1/2048 of the window's side, -128 to 127.
+    """
+
+    side: int
+    first: int
+    offsets: tuple[int, ...]
+    kind: ClassVar[int] = POSTURE
+
+    @classmethod
+    def parse(cls, body: bytes, base: int = 0) -> PosturePacket:
+        reader = ByteReader(body, "posture", base)
+        side, first = reader.integer(1, "side"), reader.integer(1, "first row")
+        if not 2 <= side <= MAX_NODES:
+            raise reader.fail(f"a grid of {side} nodes", "side", 0)
+        numbers = np.frombuffer(reader.take(reader.left, "offsets"), np.int8)
+        if len(numbers) % (2 * side) or len(numbers) // (2 * side) > side - first:
+            raise reader.fail(f"{len(numbers)} offsets from row {first} on", "offsets", 2)
+        return cls(side, first, tuple(numbers.tolist()))
+
+    def __bytes__(self) -> bytes:
+        return bytes([self.side, self.first]) + np.array(self.offsets, np.int8).tobytes()
 
 
 @dataclass(frozen=True)

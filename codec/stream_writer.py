@@ -28,6 +28,7 @@ from codec.packet import (
     Index,
     KeyPoint,
     LightPacket,
+    PosturePacket,
 )
 
 _AUDIO_SPAN = 1_000_000  # microseconds of audio that share a chunk
@@ -67,9 +68,9 @@ class StreamWriter:
         self._frames += packet.frames
         self._chunk(packet.kind, bytes(packet), self._header.crc)
 
-    def write_surroundings(self, packet: BackgroundPacket | LightPacket) -> None:
-        """What is behind the person (section 3.8) or the light (3.9), before the first face
-        packet."""
+    def write_surroundings(self, packet: BackgroundPacket | LightPacket | PosturePacket) -> None:
+        """What is behind the person (section 3.8), the light (3.9) or how the shoulders are held
+        (3.10), before the first face packet."""
         self._chunk(packet.kind, bytes(packet), self._header.crc)
 
     def write_fallback(self, kind: int, body: bytes) -> None:

@@ -66,9 +66,9 @@ class LiveRefiner:
         self.looked += 1
         return replace(states, values=values)
 
-    def light_up(self, avatar: Avatar) -> None:
-        """As `Refiner.light_up`."""
-        self._refiner.light_up(avatar)
+    def take(self, avatar: Avatar) -> None:
+        """As `Refiner.take`."""
+        self._refiner.take(avatar)
 
     def _follow(self, delay: float) -> None:
         """Looks less often where looking holds up the next frame."""

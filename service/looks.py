@@ -38,7 +38,18 @@ class Looks:
         wide = torch.nn.functional.max_pool2d(masks, 3, 1, 1)
         person = torch.nn.functional.interpolate(wide, size=(size, size), mode="bilinear")[:, 0]
         chance = (edge * (person > 77.0)).flatten(1) + 1e-6
-        pixels = _drawn(chance, min(count, size * size), self._generator)
+        return self._at(_drawn(chance, min(count, size * size), self._generator), images)
+
+    def evenly(self, rows: Array, count: int) -> tuple[Tensor, Tensor]:
+        """The same, of all places alike."""
+        images = self._images[torch.from_numpy(rows)]
+        chance = torch.ones(len(images), images.shape[1] ** 2)
+        return self._at(_drawn(chance, min(count, chance.shape[1]), self._generator), images)
+
+    @staticmethod
+    def _at(pixels: Tensor, images: Tensor) -> tuple[Tensor, Tensor]:
+        """pixels: [B, R], row after row."""
+        size = images.shape[1]
         points = torch.stack([pixels % size, pixels // size], dim=-1)
         flat = images.flatten(1, 2)
         colour = flat.gather(1, pixels[..., None].expand(-1, -1, 3)).float() / 255.0

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time as clock
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -107,7 +107,7 @@ class Mirror:
             self._refiner = LiveRefiner(avatar, looks, settings.device)
         # A recording of what is seen is the same every time.
         self._finding = finder() if deadline else None
-        sent = WatchSettings(settings.background, settings.light)
+        sent = WatchSettings(settings.background, settings.light, posture=bool(settings.effort))
         self._surroundings = SurroundingsWatch(avatar, sent, self._finding)
         self.rate = Rate()
 
@@ -121,11 +121,11 @@ class Mirror:
         if owner is False:
             return self._stopped(frame, row.window, bool(states.visible[0]))
         before = self._sent.bytes
+        if self._refiner is not None:
+            states = self._refiner.step(frame, row, states)
         found = self._surroundings.step(frame, row, states)
         if found is not None:
             self._surround(found)
-        if self._refiner is not None:
-            states = self._refiner.step(frame, row, states)
         visible = bool(states.visible[0])
         packets = self._encoder.encode(frame.time, states.values[0], visible)
         received = states
@@ -147,7 +147,7 @@ class Mirror:
         self._sent.write(bytes(found.message))
         self._renderer.take(found.around(self._avatar))
         if self._refiner is not None:
-            self._refiner.light_up(replace(found, background=None).around(self._avatar))
+            self._refiner.take(found.person(self._avatar))
 
     def _stopped(self, frame: Frame, window: Window, visible: bool) -> Reflection:
         """Somebody else is before the camera."""

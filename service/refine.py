@@ -126,8 +126,8 @@ class Refiner:
             self._last = None
         return out
 
-    def light_up(self, avatar: Avatar) -> None:
-        """From now on the same person is seen in another light (`service.light.with_light`)."""
+    def take(self, avatar: Avatar) -> None:
+        """From now on the same person looks so (`service.surroundings.Surroundings.person`)."""
         self._person = fields_of(avatar).to(self._device).requires_grad_(False)
         self._deviation = None
 

@@ -17,15 +17,14 @@ from codec.header import CODEC_AVATAR, CODEC_LOSSLESS16, DIGEST, StreamHeader
 from codec.quantize import COARSEST, FINEST, QUALITY_ONE
 from codec.stream_writer import StreamWriter
 from codec.timing import rate_of
-from service import light
 from service.audio import OpusTrack, read_audio
-from service.backdrop import MODES
 from service.paper import expressions_of, paper_states
 from service.rate import BETWEEN, period, within
 from service.resample import even_times, resampled
+from service.search import SearchSettings, searched
 from service.states import states_of
 from service.steady import steadied
-from service.surroundings import SAME, Surroundings, surroundings_of
+from service.surroundings import SAME, Surroundings
 
 # What a bit is worth where rate is high: of steps s the error D = s^2 / 12 falls by 2 ln 2 D a bit
 # (T. Wiegand, B. Girod, "Lagrange multiplier selection in hybrid video coder control", 2001).
@@ -47,7 +46,8 @@ class SenderSettings:
     floats, where embedding=False sends all 79 coefficients (`service.paper`).  background: "auto"
     sends once how the room differs from the enrolled one where that is worth its bytes
     (`service.backdrop`), "always" and "never" as they say.  light: "auto" the same of the light
-    (`service.light`), "neutral" shows the person as enrolled."""
+    (`service.light`), "neutral" shows the person as enrolled.  posture: "auto" the same of how the
+    shoulders are held (`service.posture`), or "never"."""
 
     fps: float | None = None
     quality: float = 1.0
@@ -59,6 +59,14 @@ class SenderSettings:
     embedding: bool = True
     background: str = "auto"
     light: str = "auto"
+    posture: str = "auto"
+
+    @property
+    def search(self) -> SearchSettings:
+        """What is looked for.  The paper's numbers say nothing of surroundings."""
+        if self.mode == "lossless16":
+            return SearchSettings(self.effort, "never", "neutral", "never")
+        return SearchSettings(self.effort, self.background, self.light, self.posture)
 
     def __post_init__(self) -> None:
         low, high = FINEST / QUALITY_ONE, COARSEST / QUALITY_ONE
@@ -73,14 +81,7 @@ class SenderSettings:
             raise InputError(
                 "lossless16 has one rate", "Leave --kbps, --quality and --skip out with it."
             )
-        if self.background not in MODES:
-            raise InputError(
-                f"there is no background {self.background!r}", f"Choose from {', '.join(MODES)}."
-            )
-        if self.light not in light.MODES:
-            raise InputError(
-                f"there is no light {self.light!r}", f"Choose from {', '.join(light.MODES)}."
-            )
+        _ = self.search  # which refuses what cannot be
         if not self.embedding and self.mode != "lossless16":
             raise InputError(
                 "the 79 coefficients are sent losslessly alone", "Add --mode lossless16."
@@ -115,16 +116,8 @@ def encode_video(
     track, warnings = track_file(source, TrackPrior.of(avatar), frames, progress)
     states = states_of(track, avatar) if settings.embedding else expressions_of(track, avatar)
     place = SAME
-    if settings.mode == "avatar":
-        place = surroundings_of(
-            source, track, states, avatar, frames, settings.background, settings.light
-        )
-    if settings.effort and settings.embedding:
-        from service.refined_states import refined
-
-        # In the call's own light: what a receiver will see.
-        lit = replace(place, background=None).around(avatar)
-        states = refined(states, track, source, lit, settings.effort, frames, progress)
+    if settings.embedding:
+        states, place = searched(source, track, states, avatar, settings.search, frames, progress)
     if settings.mode == "avatar":
         states = steadied(states, avatar.statistics)
     if settings.fps is not None:
@@ -155,8 +148,9 @@ def _shared(
     """What a wished rate leaves for the frames, and the surroundings that it leaves room for."""
     seconds = 1e-6 * (int(states.time[-1] - states.time[0]) + period(states))
     kbps = settings.kbps or 0.0
-    if place.light is not None:
-        kbps -= 8e-3 * (len(bytes(place.light)) + _FRAMING) / seconds
+    for small in (place.light, place.posture):
+        if small is not None:
+            kbps -= 8e-3 * (len(bytes(small)) + _FRAMING) / seconds
     if place.background is None:
         return kbps, place, []
     cost = 8e-3 * (len(bytes(place.background)) + _FRAMING) / seconds

@@ -1,4 +1,5 @@
-"""Where a call is made, as far as it differs from where its avatar was enrolled."""
+"""Where a call is made, and how its person holds themselves there, as far as that differs from the
+enrolment."""
 
 from __future__ import annotations
 
@@ -9,10 +10,11 @@ from pathlib import Path
 from avatar.avatar import Avatar
 from avatar.face import FaceStates, FaceTrack
 from codec.container import Stream
-from codec.packet import BackgroundPacket, LightPacket
+from codec.packet import BackgroundPacket, LightPacket, PosturePacket
 from codec.session.surroundings import SurroundingsMessage
 from service.backdrop import changed_room, with_background
 from service.light import changed_light, with_light
+from service.posture import with_posture
 
 
 @dataclass(frozen=True)
@@ -21,28 +23,33 @@ class Surroundings:
 
     background: BackgroundPacket | None = None
     light: LightPacket | None = None
+    posture: PosturePacket | None = None
 
     @classmethod
     def of(cls, told: Stream | SurroundingsMessage) -> Surroundings:
-        return cls(told.background, told.light)
+        return cls(told.background, told.light, told.posture)
 
     @property
     def message(self) -> SurroundingsMessage:
         """That says so in a call."""
-        return SurroundingsMessage(self.light, self.background)
+        return SurroundingsMessage(self.light, self.posture, self.background)
 
-    def __iter__(self) -> Iterator[BackgroundPacket | LightPacket]:
+    def __iter__(self) -> Iterator[BackgroundPacket | LightPacket | PosturePacket]:
         """What is sent, in the order of the stream."""
-        return (packet for packet in (self.background, self.light) if packet is not None)
+        packets = (self.background, self.light, self.posture)
+        return (packet for packet in packets if packet is not None)
+
+    def person(self, avatar: Avatar) -> Avatar:
+        """The avatar as its person looks there, before the enrolled room."""
+        if self.light is not None:
+            avatar = with_light(avatar, self.light)
+        return avatar if self.posture is None else with_posture(avatar, self.posture)
 
     def around(self, avatar: Avatar) -> Avatar:
         """The avatar as it is to be drawn there.  Raises StreamError for a background that is no
         picture."""
-        if self.light is not None:
-            avatar = with_light(avatar, self.light)
-        if self.background is not None:
-            avatar = with_background(avatar, self.background)
-        return avatar
+        avatar = self.person(avatar)
+        return avatar if self.background is None else with_background(avatar, self.background)
 
 
 SAME = Surroundings()
@@ -57,8 +64,8 @@ def surroundings_of(
     background: str = "auto",
     light: str = "auto",
 ) -> Surroundings:
-    """Of a tracked video, or a range of its frames.  background: of `backdrop.MODES`; light: of
-    `light.MODES`.  states: of the track's frames, for this avatar."""
+    """Room and light of a tracked video, or a range of its frames.  background: of
+    `backdrop.MODES`; light: of `light.MODES`.  states: of the track's frames, for this avatar."""
     room = lit = None
     if background != "never":
         room = changed_room(source, track, avatar, frames, background == "always")

@@ -15,6 +15,7 @@ from enroll.capture import Frame
 from enroll.crops import cut_window
 from service.backdrop import BackdropSettings, SeenRoom, background_packet, side_of
 from service.light import LightSettings, SeenLight, light_between
+from service.posture import PostureSettings, SeenPosture
 from service.surroundings import SAME, Surroundings
 
 _Looked = tuple[NDArray[np.uint8], NDArray[np.uint8], NDArray[np.uint8], NDArray[np.float32]]
@@ -22,21 +23,24 @@ _Looked = tuple[NDArray[np.uint8], NDArray[np.uint8], NDArray[np.uint8], NDArray
 
 @dataclass(frozen=True)
 class WatchSettings:
-    """background, light: whether what is found of them is told.  every: microseconds between two
-    frames that are looked at.  first, later: so many of them until something is found, at first
-    and afterwards.  fade: what was seen of a room before counts so much then.  backdrop: a picture
-    that fits into one datagram, of little work."""
+    """background, light, posture: whether what is found of them is told; the last is a second of
+    a core's work, and told by states that are right (`service.live_refiner`).  every: microseconds
+    between two frames that are looked at.  first, later: so many of them until something is found,
+    at first and afterwards.  fade: what was seen of a room before counts so much then.  backdrop:
+    a picture that fits into one datagram with all else, of little work."""
 
     background: bool = True
     light: bool = True
+    posture: bool = False
     every: int = 100_000
     first: int = 10
     later: int = 100
     fade: float = 0.25
     backdrop: BackdropSettings = BackdropSettings(
-        sides=(64, 128), qualities=(16, 24, 36, 48), most=1100
+        sides=(64, 128), qualities=(16, 24, 36, 48), most=1000
     )
     lit: LightSettings = field(default_factory=lambda: LightSettings(frames=10))
+    held: PostureSettings = field(default_factory=lambda: PostureSettings(rays=512))
 
 
 class SurroundingsWatch:
@@ -52,6 +56,7 @@ class SurroundingsWatch:
         self._avatar, self._settings = avatar, settings
         self._beside = beside
         self._light = SeenLight(avatar, settings.lit)
+        self._posture = SeenPosture(settings.held)
         self._begin(None)
 
     def _begin(self, window: Window | None) -> None:
@@ -100,10 +105,18 @@ class SurroundingsWatch:
         for _, person, mask, values in looked[-settings.lit.frames :]:
             self._light.look(person, mask, values)
         background = light = None
+        if settings.posture:
+            spread = max(1, len(looked) // settings.held.frames)
+            for window, _, mask, values in looked[::spread]:
+                self._posture.look(window, mask, values)
         if settings.background:
             background = background_packet(
                 self._room.room, self._avatar, settings.backdrop, held=held.background
             )
         if settings.light:
             light = light_between(*self._light.patches, settings.lit, held.light)
-        return Surroundings(background, light)
+        posture = held.posture
+        if settings.posture and self._posture.full:  # a second is a moment of a gesture
+            lit = Surroundings(light=light).person(self._avatar)
+            posture = self._posture.posture(lit, held.posture)
+        return Surroundings(background, light, posture)

@@ -7,12 +7,13 @@ import zlib
 from dataclasses import dataclass
 from typing import ClassVar
 
-from codec.bits import ByteReader
-from codec.packet import BackgroundPacket, LightPacket
+from codec.bits import ByteReader, varint
+from codec.packet import MAX_NODES, BackgroundPacket, LightPacket, PosturePacket
 
 MAX_SIDE = 256  # pixels of a room's picture: a receiver unpacks it while it draws
 _LIGHT = 6  # bytes
-_HAS_LIGHT, _HAS_BACKGROUND = 1, 2
+_POSTURE = 2 + 2 * MAX_NODES**2  # bytes at most
+_HAS_LIGHT, _HAS_BACKGROUND, _HAS_POSTURE = 1, 2, 4
 
 
 @dataclass(frozen=True)
@@ -20,6 +21,7 @@ class SurroundingsMessage:
     """What holds from now on.  None: as enrolled."""
 
     light: LightPacket | None = None
+    posture: PosturePacket | None = None
     background: BackgroundPacket | None = None
     kind: ClassVar[int] = 46
 
@@ -27,24 +29,30 @@ class SurroundingsMessage:
     def parse(cls, body: bytes) -> SurroundingsMessage:
         reader = ByteReader(body, "surroundings")
         flags = reader.integer(1, "flags")
-        if flags > (_HAS_LIGHT | _HAS_BACKGROUND):
+        if flags > (_HAS_LIGHT | _HAS_BACKGROUND | _HAS_POSTURE):
             raise reader.fail(f"flags {flags} are unknown", "flags", 0)
-        light = background = None
+        light = posture = background = None
         if flags & _HAS_LIGHT:
             light = LightPacket.parse(reader.take(_LIGHT, "light"), reader.at - _LIGHT)
+        if flags & _HAS_POSTURE:
+            body = reader.blob("posture", _POSTURE)
+            posture = PosturePacket.parse(body, reader.at - len(body))
         if flags & _HAS_BACKGROUND:
             at = reader.at
             background = BackgroundPacket.parse(reader.take(reader.left, "background"), at)
             if background.side > MAX_SIDE:
                 raise reader.fail(f"a side of {background.side} pixels", "side", at)
         reader.end("background")
-        return cls(light, background)
+        return cls(light, posture, background)
 
     def __bytes__(self) -> bytes:
         light = b"" if self.light is None else bytes(self.light)
+        posture = b"" if self.posture is None else bytes(self.posture)
         background = b"" if self.background is None else bytes(self.background)
         flags = bool(light) * _HAS_LIGHT | bool(background) * _HAS_BACKGROUND
-        return bytes([flags]) + light + background
+        flags |= bool(posture) * _HAS_POSTURE
+        told = varint(len(posture)) + posture if posture else b""
+        return bytes([flags]) + light + told + background
 
 
 @dataclass(frozen=True)

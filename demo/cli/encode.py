@@ -73,6 +73,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "2, 3: in more of them, slowly (default: 1, or 0 without torch)",
     )
     add_surroundings(parser, ("auto", "always", "never"))
+    parser.add_argument(
+        "--posture",
+        choices=("auto", "never"),
+        default="auto",
+        help="send once how the shoulders are held (default: where it is worth it)",
+    )
     parser.add_argument("--frames", metavar="A:B", help="only these frames, counted from 0")
     parser.add_argument("--no-audio", action="store_true", help="leave the sound out")
 
@@ -106,6 +112,7 @@ def run(arguments: argparse.Namespace) -> None:
         mode=arguments.mode,
         embedding=not arguments.no_embedding,
         background=arguments.background,
+        posture=arguments.posture,
         light=arguments.light,
     )
     avatar = read_avatar(archive)

@@ -13,7 +13,7 @@ from __future__ import annotations
 import secrets
 import threading
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from avatar.avatar import Avatar
@@ -240,10 +240,10 @@ class FaceEnd:
             owner = self._watch.step(now, frame.image, tracked.points)
         states = states_of(tracked.row, mine)
         if owner is not False:
-            if self._surroundings is not None:
-                self._surround(self._surroundings.step(frame, tracked.row, states), mine)
             if self._refiner is not None:
                 states = self._refiner.step(frame, tracked.row, states)
+            if self._surroundings is not None:
+                self._surround(self._surroundings.step(frame, tracked.row, states), mine)
         with self._lock:
             sender = self._sender
             assert sender is not None
@@ -265,7 +265,7 @@ class FaceEnd:
         if found is None:
             return
         if self._refiner is not None:  # looks at what a receiver will see
-            self._refiner.light_up(replace(found, background=None).around(mine))
+            self._refiner.take(found.person(mine))
         with self._lock:
             self._found = found.message
             if self._sender is not None:

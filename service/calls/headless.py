@@ -137,7 +137,8 @@ async def attend(
         from service.surroundings_watch import SurroundingsWatch, WatchSettings
 
         avatar = read_avatar(mine)
-        sent = WatchSettings(settings.background, settings.light)
+        looks = bool(settings.effort)
+        sent = WatchSettings(settings.background, settings.light, posture=looks)
         surroundings = SurroundingsWatch(avatar, sent, finding)
         seed, watch = seed_for(avatar, mine), watch_beside(mine)
         if settings.effort:

@@ -21,7 +21,7 @@ from bench.codec import Clip, Material, run_point
 from bench.codecs import codecs
 from bench.made_states import header, person, talking
 from bench.simulated_call import call
-from codec.packet import LightPacket
+from codec.packet import LightPacket, PosturePacket
 from render.fields.settings import FieldSettings
 from render.person import Person
 from render.tensors import fields_to_arrays, settings_to_json
@@ -63,9 +63,15 @@ def states(monkeypatch: pytest.MonkeyPatch) -> FaceStates:
     made = talking(FRAMES, LAYOUT, 3)
     made = FaceStates(np.arange(FRAMES, dtype=np.int64) * 40_000, made.values, made.visible, LAYOUT)
     # 0.2 s of work for each second of the video.
-    monkeypatch.setattr(avatar_codec, "_seen", lambda *given, steady: (made, 0.2))
-    monkeypatch.setattr(avatar_codec, "_around", lambda *given: SAME)
+    sent_from(monkeypatch, made, SAME)
     return made
+
+
+def sent_from(monkeypatch: pytest.MonkeyPatch, made: FaceStates, place: Surroundings) -> None:
+    def searched(*given: object) -> avatar_codec._Searched:
+        return avatar_codec._Searched(made, place if given[-1] else SAME, 0.2)
+
+    monkeypatch.setattr(avatar_codec, "_searched", searched)
 
 
 def test_coarser_steps_take_fewer_bytes_and_every_picture_comes_back(clip: Clip) -> None:
@@ -119,7 +125,7 @@ def test_a_call_sends_a_packet_a_frame_and_costs_more(clip: Clip, states: FaceSt
 
 
 def test_a_room_that_changed_is_counted_and_shown(
-    clip: Clip, monkeypatch: pytest.MonkeyPatch
+    clip: Clip, states: FaceStates, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     avatar = read_avatar(clip.material.avatar)  # type: ignore[union-attr, arg-type]
     side = side_of(avatar)
@@ -127,12 +133,14 @@ def test_a_room_that_changed_is_counted_and_shown(
     packet = background_packet(bright, avatar, always=True)
     codec, call_codec = codecs()["avatar"], codecs()["avatar-call"]
     before, called = run_point(codec, clip, 1.0), run_point(call_codec, clip, 1.0)
-    place = Surroundings(packet, LightPacket((-64, -64, -64), (0, 0, 0)))
-    monkeypatch.setattr(avatar_codec, "_around", lambda *given: place)
+    posture = PosturePacket(2, 1, (0, 9, 0, -9))
+    place = Surroundings(packet, LightPacket((-64, -64, -64), (0, 0, 0)), posture)
+    sent_from(monkeypatch, states, place)
     after = run_point(codec, clip, 1.0)
     assert after.parts["background"] == len(bytes(packet)) and after.parts["light"] == 6
+    assert after.parts["posture"] == 6
     more = after.account(clip).payload - before.account(clip).payload
-    assert len(bytes(packet)) + 6 <= more <= len(bytes(packet)) + 6 + 16
+    assert len(bytes(packet)) + 12 <= more <= len(bytes(packet)) + 12 + 24
     assert after.frames[:, 0].mean() > before.frames[:, 0].mean() + 5  # wall
     assert run_point(call_codec, clip, 1.0).parts == called.parts
 

@@ -10,7 +10,7 @@ from bench.made_states import DIGEST, person, talking
 from bench.simulated_call import MS, TINY
 from codec import call_codec
 from codec.header import PROFILE_CALL, StreamHeader
-from codec.packet import BackgroundPacket, LightPacket
+from codec.packet import BackgroundPacket, LightPacket, PosturePacket
 from codec.session import FaceReceiver, FaceSender, ReceiverSettings, SenderSettings
 from codec.session.datagram import STOPPED, Answer, Datagram, Feedback, Message, Offer
 from codec.session.events import Answered, FallbackData, HandOver, Offered
@@ -24,7 +24,8 @@ H264, MTTF = 16, 17
 PROMPT = ReceiverSettings(feedback=30 * MS)
 DUSK = LightPacket((-32, -32, 16), (10, 4, -6))
 ROOM = BackgroundPacket(2, 64, b"picture")
-ELSEWHERE = SurroundingsMessage(DUSK, ROOM)
+LEANING = PosturePacket(3, 1, (0, 0, 0, 0, 0, -9))
+ELSEWHERE = SurroundingsMessage(DUSK, LEANING, ROOM)
 OFFER = Offer((1, 3), frozenset([H264, 31]), HEAD)
 
 
@@ -117,7 +118,8 @@ def test_wrong_messages_are_refused(kind: type, data: bytes, message: str) -> No
 
 
 @pytest.mark.parametrize("message", [
-    SurroundingsMessage(), SurroundingsMessage(DUSK), SurroundingsMessage(None, ROOM), ELSEWHERE,
+    SurroundingsMessage(), SurroundingsMessage(DUSK), SurroundingsMessage(background=ROOM),
+    SurroundingsMessage(posture=LEANING), ELSEWHERE,
 ])  # fmt: skip
 def test_surroundings_come_back_and_what_is_none_is_refused(message: SurroundingsMessage) -> None:
     data = bytes(message)
@@ -126,9 +128,10 @@ def test_surroundings_come_back_and_what_is_none_is_refused(message: Surrounding
     assert HeldMessage.parse(bytes(held)) == held
     for wrong in (
         b"",
-        b"\4" + data[1:],
+        b"\x08" + data[1:],
         b"\1" + bytes(5),
         b"\2\1",
+        b"\4\3\3\1\1",
         bytes(SurroundingsMessage()) + b"x",
     ):
         with pytest.raises(StreamError):
@@ -136,7 +139,7 @@ def test_surroundings_come_back_and_what_is_none_is_refused(message: Surrounding
     with pytest.raises(StreamError):
         HeldMessage.parse(bytes(held)[:3])
     with pytest.raises(StreamError, match="257 pixels"):
-        SurroundingsMessage.parse(bytes(SurroundingsMessage(None, replace(ROOM, side=257))))
+        SurroundingsMessage.parse(bytes(SurroundingsMessage(background=replace(ROOM, side=257))))
 
 
 def told(pair: Pair, since: int = 0) -> list[int]:

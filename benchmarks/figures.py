@@ -34,6 +34,7 @@ from benchmarks.lab import QUALITY, Lab, number
 from benchmarks.likeness import LIKENESS
 from benchmarks.live import LIVE
 from benchmarks.rates import RATES
+from benchmarks.regions import REGIONS
 from benchmarks.steadiness import STEADINESS
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -153,6 +154,7 @@ CHECKS: dict[str, Callable[[Lab], Iterator[Figure]]] = {
     "demo": demo,
     "without-torch": without_torch,
     **LIKENESS,
+    **REGIONS,
     **ANOTHER_CAMERA,
     **ANOTHER_DAY,
     **STEADINESS,

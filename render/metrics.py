@@ -43,8 +43,14 @@ def psnr(reference: Picture, picture: Picture) -> float:
 
 def ssim(reference: Picture, picture: Picture) -> float:
     """Structural similarity, at most 1.  Pictures must be at least 11 pixels each way."""
+    return float(ssim_map(reference, picture).mean())
+
+
+def ssim_map(reference: Picture, picture: Picture) -> NDArray[np.float64]:
+    """[H-10, W-10] structural similarity about each pixel five and more from the border, the mean
+    of the channels."""
     structure, luminance = _similarity(_planes(reference), _planes(picture))
-    return float(np.mean(structure * luminance, dtype=np.float64))
+    return np.asarray(np.mean(structure * luminance, axis=0, dtype=np.float64))
 
 
 def ms_ssim(reference: Picture, picture: Picture) -> float:
@@ -73,9 +79,14 @@ def ms_ssim(reference: Picture, picture: Picture) -> float:
 def gradient_energy(picture: Picture) -> float:
     """Mean squared gradient of the luma (BT.601), in squared levels a pixel: how much detail a
     picture shows, be it right or wrong."""
+    return float(np.mean(gradient_map(picture), dtype=np.float64))
+
+
+def gradient_map(picture: Picture) -> NDArray[np.float32]:
+    """[H-1, W-1] squared gradient of the luma from each pixel to the next right and down."""
     luma = np.asarray(picture, np.float32) @ np.array([0.299, 0.587, 0.114], np.float32)
     down, right = luma[1:, :-1] - luma[:-1, :-1], luma[:-1, 1:] - luma[:-1, :-1]
-    return float(np.mean(down * down + right * right, dtype=np.float64))
+    return np.asarray(down * down + right * right)
 
 
 def face_region(box: NDArray[Any], width: int, height: int) -> tuple[slice, slice]:

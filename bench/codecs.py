@@ -13,12 +13,6 @@ from bench.mttf_codec import mttf_codecs
 from bench.plugins import CODECS, plugins
 from bench.still import still_codecs
 
-# What the comparison should hold one day, and holds nothing in the place of.
-ABSENT = (
-    ("rdac", "RDAC"),
-    ("bilayer", "Bi-layer"),
-)
-
 
 def codecs() -> dict[str, Codec]:
     """By name: ours, the generative methods, the classic ones at three sizes and two frame rates,
@@ -36,8 +30,6 @@ def codecs() -> dict[str, Codec]:
             needs = f"needs another name than {one.name}, which is taken"
             one = Unavailable(plugin.name, one.title, needs)
         known.setdefault(one.name, one)
-    for name, title in ABSENT:
-        known.setdefault(name, Unavailable(name, title, "needs a plug-in: not done here"))
     return known
 
 

@@ -39,6 +39,7 @@ class Method(Module):
 
     told = 0
     draws = True
+    learns_motion = True
 
     def __init__(self, settings: MethodSettings, candidates: int, hints: int) -> None:
         super().__init__()

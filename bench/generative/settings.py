@@ -14,6 +14,7 @@ SPACE_POINTS = 15  # of FV2V
 SPLINES, SPLINE_POINTS = 10, 5  # of TPS: splines, and key points of each
 REGIONS = 10  # of MRAA
 DIRECTIONS = 20  # of LIA
+FACE_POINTS = 68  # of Bi-layer
 
 
 @dataclass(frozen=True)
@@ -49,6 +50,7 @@ class MethodSettings(Resolutions):
 
 def _network(method: str) -> Callable[[MethodSettings], Any]:
     """Looked up when a network is made: their modules load torch."""
+    from bench.generative.bilayer import BiLayer
     from bench.generative.cfte import Cfte
     from bench.generative.dac import Dac
     from bench.generative.fomm import Fomm
@@ -59,6 +61,7 @@ def _network(method: str) -> Callable[[MethodSettings], Any]:
 
     methods = {
         "fomm": Fomm, "dac": Dac, "cfte": Cfte, "fv2v": Fv2v, "tps": Tps, "mraa": Mraa, "lia": Lia,
+        "bilayer": BiLayer,
     }  # fmt: skip
     return methods[method]
 
@@ -73,5 +76,6 @@ METHODS = {
         MethodSettings("tps-lite", 2 * SPLINES * SPLINE_POINTS),
         MethodSettings("mraa-lite", 5 * REGIONS),
         MethodSettings("lia-lite", DIRECTIONS),
+        MethodSettings("bilayer-lite", 2 * FACE_POINTS),
     )
 }

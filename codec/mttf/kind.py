@@ -56,6 +56,11 @@ class Network(Protocol):
     draws: bool  # whether `penalties` draw by chance, which a recorded step cannot
 
     @property
+    def learns_motion(self) -> bool:
+        """Whether meshes teach it while training is young (`codec.mttf.teacher`), because none says
+        to it how a key frame moves."""
+
+    @property
     def told(self) -> int:
         """How many numbers a key frame says of its face; 0 where meshes are of no use but in the
         training."""

@@ -59,6 +59,10 @@ class Mttf(Module):
         """M + S."""
         return 0 if self.guide is None else self.settings.mesh + self.settings.shape
 
+    @property
+    def learns_motion(self) -> bool:
+        return self.guide is None
+
     def prepare(self, portraits: Portraits) -> None:
         """Before training: the guide's model of meshes.  Raises InputError for too few."""
         if self.guide is not None:

@@ -100,7 +100,7 @@ class Trainer:
         self._recorded = settings.recorded and device.startswith("cuda") and not self.net.draws
         self._steps: dict[tuple[int, bool], Recorded] = {}
         self.reader = None
-        if portraits.meshes.shape[1] and not self.net.told:
+        if portraits.meshes.shape[1] and self.net.learns_motion:
             self.reader = MeshReader(network.numbers, portraits.meshes).to(device)
         self.optimiser = torch.optim.Adam(
             [*self.net.parameters(), *(self.reader.parameters() if self.reader else ())],

@@ -161,7 +161,7 @@ def test_the_coder_is_compared_at_the_same_step(results: Results, tmp_path: Path
 def test_what_is_not_to_be_had_is_listed(results: Results, tmp_path: Path) -> None:
     write_report(results, tmp_path / "report")
     absent = {row["what"]: row["why"] for row in cells(tmp_path / "report", "absent")}
-    assert absent["bilayer: Bi-layer"] == "needs a plug-in: not done here"
+    assert absent["rdac: RDAC: DAC lite with coded residuals"].startswith("needs dac-lite")
     assert absent["LPIPS whole"] == "needs LPIPS's weights"
 
 

@@ -220,5 +220,5 @@ def test_a_method_of_the_lab_has_one_size(capsys, folder):
     words = ("train-mttf", str(folder), "-o", "dac-full.safetensors", "--method", "dac")
     code, text = run(capsys, *words, "--size", "full")
     assert code != 0 and "there is no full network of dac" in text
-    code, text = run(capsys, *words[:-1], "bilayer")
-    assert code != 0 and "invalid choice: 'bilayer'" in text
+    code, text = run(capsys, *words[:-1], "rdac")
+    assert code != 0 and "invalid choice: 'rdac'" in text

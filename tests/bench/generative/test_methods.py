@@ -7,6 +7,8 @@ import pytest
 
 torch = pytest.importorskip("torch")
 
+from avatar.morphable import FaceModel  # noqa: E402
+from bench.generative.bilayer import BiLayer  # noqa: E402
 from bench.generative.cfte import Cfte  # noqa: E402
 from bench.generative.dac import Dac  # noqa: E402
 from bench.generative.deformation import Deformation, bent, random_deformation  # noqa: E402
@@ -19,16 +21,17 @@ from bench.generative.keypoints import (  # noqa: E402
     hints,
     points_of,
 )
+from bench.generative.landmarks import LANDMARKS, PARTS, drawn, landmarks_of  # noqa: E402
 from bench.generative.lia import Lia  # noqa: E402
 from bench.generative.method import HeldKey  # noqa: E402
 from bench.generative.mraa import Mraa  # noqa: E402
 from bench.generative.mraa import parted as regions  # noqa: E402
 from bench.generative.settings import METHODS  # noqa: E402
 from bench.generative.tps import splined  # noqa: E402
-from codec.mttf.blocks import identity_grid  # noqa: E402
+from codec.mttf.blocks import enlarged, identity_grid, logit  # noqa: E402
 from codec.mttf.measure import work  # noqa: E402
 from codec.mttf.settings import PLAIN  # noqa: E402
-from tests.bench.generative.conftest import tiny_of  # noqa: E402
+from tests.bench.generative.conftest import mesh, tiny_of  # noqa: E402
 from tests.codec.mttf.conftest import scene  # noqa: E402
 
 
@@ -46,7 +49,7 @@ def held_with(own: torch.Tensor, side: int) -> HeldKey:
 def test_the_papers_numbers_at_about_mttfs_work() -> None:
     assert {s.method: s.numbers for s in METHODS.values()} == {
         "fomm": 60, "dac": 20, "cfte": 16, "fv2v": 57, "tps": 100, "mraa": 50,
-        "lia": 20,
+        "lia": 20, "bilayer": 136,
     }  # fmt: skip
     ours = work(PLAIN)
     for settings in METHODS.values():
@@ -92,12 +95,13 @@ def test_gradients_reach_every_weight(tiny_method) -> None:
     assert set(asked) == {
         "fomm": {"equivariance", "jacobians"}, "dac": {"equivariance"}, "cfte": set(),
         "fv2v": {"equivariance", "prior", "displacements"}, "tps": {"equivariance"},
-        "mraa": {"equivariance", "axes"}, "lia": set(),
+        "mraa": {"equivariance", "axes"}, "lia": set(), "bilayer": set(),
     }[tiny_method.method]  # fmt: skip
     (made.picture.mean() + sum(asked.values())).backward()
     assert not [n for n, p in net.named_parameters() if p.grad is None]
     reached = [n for n, p in net.named_parameters() if float(p.grad.abs().max()) > 0]
-    assert any("detector" in n or "features" in n or "pose" in n for n in reached)
+    if tiny_method.method != "bilayer":  # whose landmarks are a tracker's
+        assert any("detector" in n or "features" in n or "pose" in n for n in reached)
 
 
 def test_a_point_is_the_mean_place_of_its_heat() -> None:
@@ -344,3 +348,63 @@ def test_lia_goes_along_orthonormal_directions_from_the_keys_reference() -> None
     assert moved.shape == (1, 2, 16, 16, 2) and hint.shape == (1, 8, 16, 16)
     assert torch.equal(moved[0, 0], identity_grid(16, moved)[0])
     assert float((moved - at_rest)[0, 1].abs().mean()) > 1e-4
+
+
+def test_bilayers_landmarks_are_the_same_on_both_sides() -> None:
+    assert len(LANDMARKS) == len(set(LANDMARKS)) == 68
+    mirror = FaceModel.load().mirror
+    assert {int(mirror[i]) for i in LANDMARKS} == set(LANDMARKS)
+
+
+def test_landmarks_are_drawn_as_lines() -> None:
+    places = torch.full((1, 68, 2), 3.0)  # beyond the picture
+    at = identity_grid(32, places)[0]
+    brow = torch.linspace(0, 1, 5)[:, None]
+    places[0, 17:22] = at[8, 4] + brow * (at[8, 20] - at[8, 4])
+    maps = drawn(places, 32)[0]
+    assert maps.shape == (PARTS, 32, 32)
+    assert maps[1, 8, 4:21].tolist() == pytest.approx([1.0] * 17)
+    step = 2 / 32
+    assert float(maps[1, 9, 12]) == pytest.approx(np.exp(-(step**2) / (2 * 0.03**2)), rel=1e-4)
+    assert float(maps[1, 8, 24:].max()) < 1e-6  # it has ends
+    assert float(maps[[0, *range(2, PARTS)]].max()) < 1e-6
+    # What is closed has a line from its last landmark to its first.
+    square = torch.tensor([[-0.5, -0.5], [0.0, -0.5], [0.5, -0.5], [0.5, 0.5], [0.0, 0.5]])
+    places[0, 36:41], places[0, 41] = square, torch.tensor([-0.5, 0.5])
+    assert float(drawn(places, 32)[0, 5, 16, 8]) > 0.5
+
+
+def test_bilayers_layers_add_up_to_the_key_frame() -> None:
+    torch.manual_seed(0)
+    net = BiLayer(tiny_of("bilayer")).eval()
+    torch.nn.init.zeros_(net.texture.last.weight)
+    key = pictures(0.1)
+    with torch.no_grad():
+        held = net.hold(key)
+        whole = enlarged(held.coarse, 64) + held.texture
+        assert torch.allclose(whole, logit(key), atol=1e-5)
+        # What is as large everywhere is no texture, whatever has been learned.
+        torch.nn.init.ones_(net.texture.last.bias)
+        assert torch.allclose(net.hold(key).texture, held.texture, atol=1e-5)
+        torch.nn.init.normal_(net.texture.last.weight)
+        assert not torch.allclose(net.hold(key).texture, held.texture, atol=0.01)
+
+
+def test_bilayer_is_told_by_landmarks_alone() -> None:
+    torch.manual_seed(1)
+    net = BiLayer(tiny_of("bilayer")).eval()
+    torch.nn.init.normal_(net.inference.last.weight, std=0.1)
+    key = pictures(0.0)
+    faces = [torch.from_numpy(mesh(shift))[None] for shift in (0.0, 0.1)]
+    with torch.no_grad():
+        here, there = (net.vectors(key, face) for face in faces)
+        assert torch.equal(points_of(here), landmarks_of(faces[0]))
+        assert torch.equal(here, net.vectors(pictures(0.3), faces[0]))
+        held = net.hold(key, net.face(faces[0]))
+        assert torch.equal(net.own(held), here)
+        same, moved = (net.generate(held, vectors) for vectors in (here, there))
+        assert not torch.equal(same.motion.foreground, moved.motion.foreground)
+        # A key frame without a face is moved by no landmarks.
+        faceless = net.hold(key)
+        same, moved = (net.generate(faceless, vectors).picture for vectors in (here, there))
+        assert torch.equal(same, moved)

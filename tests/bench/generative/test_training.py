@@ -13,23 +13,24 @@ torch = pytest.importorskip("torch")
 pytest.importorskip("imageio_ffmpeg")
 Image = pytest.importorskip("PIL.Image")
 
-from avatar.errors import FormatError  # noqa: E402
+from avatar.errors import FormatError, InputError  # noqa: E402
 from bench.codec import Clip, run_point  # noqa: E402
 from bench.codecs import codecs  # noqa: E402
+from bench.generative.keypoints import UNIT  # noqa: E402
 from bench.generative.settings import METHODS, MethodSettings  # noqa: E402
 from codec.mttf.runtime import Runtime  # noqa: E402
 from codec.mttf.train import Trainer, TrainSettings  # noqa: E402
-from codec.mttf.vectors import statistics_of  # noqa: E402
+from codec.mttf.vectors import STEP, statistics_of  # noqa: E402
 from codec.mttf.weights import load_weights, save_weights  # noqa: E402
 from service.fallback.training import train  # noqa: E402
-from tests.bench.generative.conftest import tiny_of  # noqa: E402
+from tests.bench.generative.conftest import learned_from, mesh, tiny_of  # noqa: E402
 from tests.codec.mttf.conftest import people, scene  # noqa: E402
 
 SMALL = TrainSettings(steps=40, batch=4, rate=3e-3, sides=((16, 0.5), (32, 0.5)))
 
 
 def test_it_learns_and_goes_on_where_it_was_stopped(tiny_method, tmp_path) -> None:
-    portraits = people()
+    portraits = learned_from(tiny_method)
 
     def fresh() -> Trainer:
         return Trainer(tiny_method, portraits, portraits.of([1]), SMALL)
@@ -48,7 +49,8 @@ def test_it_learns_and_goes_on_where_it_was_stopped(tiny_method, tmp_path) -> No
 
 
 def test_its_penalties_are_learned_from(tiny_method) -> None:
-    trainer = Trainer(tiny_method, people(), people(), SMALL)
+    portraits = learned_from(tiny_method)
+    trainer = Trainer(tiny_method, portraits, portraits, SMALL)
     asked = {
         "fomm": {"equivariance", "jacobians"},
         "fv2v": {"equivariance", "prior", "displacements"},
@@ -82,6 +84,24 @@ def test_weights_say_which_network_they_are_of(tiny_method, tmp_path) -> None:
         load_weights(tmp_path / "w.safetensors")
     with pytest.raises(FormatError, match="do not fit"):
         Runtime(replace(weights, settings=replace(tiny_method, residuals=2)))
+
+
+def test_landmarks_are_asked_of_what_is_learned_from() -> None:
+    with pytest.raises(InputError, match="meshes of 20 marks have no 68 landmarks"):
+        Trainer(tiny_of("bilayer"), people(), people(), SMALL)
+
+
+def test_landmarks_travel_with_key_frames_too(tmp_path) -> None:
+    kind = tiny_of("bilayer")
+    save(kind, tmp_path / "w.safetensors")
+    runtime = Runtime(load_weights(tmp_path / "w.safetensors", {kind.name: kind}))
+    assert runtime.guided
+    said, sent = runtime.face(mesh(0.1)), runtime.vectors(scene(0.1), mesh(0.1))
+    assert np.abs(np.array(said) * STEP - sent).max() <= STEP / 2
+    moved = runtime.vectors(scene(0.1), mesh(0.2))
+    assert moved - sent == pytest.approx(np.tile([2 * 0.1 * UNIT, 0.0], 68), abs=1e-3)
+    held = runtime.hold(scene(0.1), said)
+    assert runtime.generate(held, moved).shape == (64, 64, 3)
 
 
 def test_without_weights_they_are_named(tmp_path, monkeypatch) -> None:
@@ -131,6 +151,28 @@ def test_strategies_build_on_dac(tmp_path, monkeypatch) -> None:
     away = [np.abs(f.frames.astype(float) - clip.frames).mean() for f in (plain, hybrid)]
     assert away[1] < away[0]
     assert "two-sided" in several.settings and "two-sided" not in plain.settings
+
+
+def test_rdac_codes_what_dac_is_off(tmp_path, monkeypatch) -> None:
+    """A person that goes and comes: the first key frame stays, and what it is off is sent."""
+    monkeypatch.setenv("FACEWIRE_MODELS", str(tmp_path))
+    codec = codecs()["rdac"]
+    assert codec.missing() == ("needs dac-lite.safetensors in a folder that $FACEWIRE_MODELS names")
+    assert codec.points == (32.0, 27.0, 22.0, 17.0)
+    save(METHODS["dac-lite"], tmp_path / "dac-lite.safetensors")
+    shown = [scene(0.03 * (n % 6), 128) for n in range(10)]
+    clip = Clip("goes", np.stack(shown))
+    coarse, fine = (run_point(codec, clip, point) for point in (32, 17))
+    animated = codec.animation.code(clip, 17)
+    assert set(fine.parts) == {"header", "key frames", "vectors", "residuals"}
+    assert {**animated.parts, "residuals": fine.parts["residuals"]} == fine.parts
+    assert 0 < coarse.parts["residuals"] < fine.parts["residuals"]
+    assert "the first alone" in fine.settings
+    assert fine.settings.endswith("residuals by hevc at QP 36, anew every 8")
+    away = [np.abs(f.frames.astype(float) - clip.frames).mean() for f in (animated, coarse, fine)]
+    assert away[2] < away[1] < away[0] and away[2] < 0.3 * away[0]
+    with pytest.raises(InputError, match="no QP 22.5"):
+        run_point(codec, clip, 22.5)
 
 
 def test_the_fallbacks_training_command_trains_a_method(tmp_path) -> None:

@@ -8,7 +8,7 @@ import torch
 from avatar.avatar import Avatar, Consent, StateStatistics
 from avatar.camera import Pinhole
 from avatar.face import StateLayout, Window
-from render.fields.settings import FieldSettings
+from render.fields.settings import COLOUR, FieldSettings
 from render.person import Person
 from render.tensors import fields_to_arrays, settings_to_json
 
@@ -33,6 +33,16 @@ def small_person() -> Person:
         person.torso.plane[0, 22:, :, 0] = 12.0
         person.background.plane[0] = 0.5
     return person
+
+
+def colour(person: Person, spots: int) -> None:
+    """Head and shoulders in colours between 0.25 and 0.75, so many spots each way."""
+    with torch.no_grad():
+        for plane in (person.head.front, person.torso.plane):
+            size = plane.shape[1]
+            made = torch.rand(1, 3, spots, spots)
+            made = torch.nn.functional.interpolate(made, size=(size, size), mode="bilinear")
+            plane[0, ..., COLOUR] = 0.25 + 0.5 * made[0].permute(1, 2, 0)
 
 
 def avatar_of(person: Person) -> Avatar:

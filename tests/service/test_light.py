@@ -25,7 +25,7 @@ from render.portrait import Portrait, RenderSettings
 from service.light import changed_light, light_between, with_light
 from service.sender import SenderSettings, write_stream
 from service.surroundings import Surroundings
-from tests.service.small_person import LAYOUT, SIZE, WINDOW, avatar_of, small_person
+from tests.service.small_person import LAYOUT, SIZE, WINDOW, avatar_of, colour, small_person
 
 FRAMES = 6
 EXACT = RenderSettings(SamplingSettings(16, 8), thrift=None)
@@ -36,12 +36,10 @@ DUSK = LightPacket((-32, -32, 16), (10, 4, -6))
 def avatar() -> Avatar:
     """A head whose colours come from planes and network alike, shoulders, a grey wall."""
     person = small_person()
+    colour(person, spots=5)
     with torch.no_grad():
         for plane in (person.head.front, person.torso.plane):
             size = plane.shape[1]
-            spots = torch.rand(1, 3, 5, 5)
-            spots = torch.nn.functional.interpolate(spots, size=(size, size), mode="bilinear")
-            plane[0, ..., COLOUR] = 0.25 + 0.5 * spots[0].permute(1, 2, 0)
             plane[0, ..., COLOUR.stop :] = torch.randn(size, size, plane.shape[3] - COLOUR.stop)
     return avatar_of(person)
 

@@ -21,7 +21,6 @@ from codec.container import read_stream
 from codec.header import DIGEST, StreamHeader
 from codec.packet import PosturePacket
 from enroll.capture import Frame
-from render.fields.settings import COLOUR
 from render.person import SamplingSettings
 from render.portrait import Portrait, RenderSettings
 from render.posture import bent_plane
@@ -31,7 +30,7 @@ from service.search import SearchSettings, searched
 from service.sender import SenderSettings, write_stream
 from service.surroundings import SAME, Surroundings
 from service.surroundings_watch import SurroundingsWatch, WatchSettings
-from tests.service.small_person import LAYOUT, SIZE, WINDOW, avatar_of, small_person
+from tests.service.small_person import LAYOUT, SIZE, WINDOW, avatar_of, colour, small_person
 
 FRAMES = 6
 SETTINGS = PostureSettings(
@@ -44,13 +43,8 @@ MASK = np.full((64, 64), 255, np.uint8)
 def avatar() -> Avatar:
     """A head, and shoulders of many colours, before a grey wall."""
     person = small_person()
+    colour(person, spots=9)
     with torch.no_grad():
-        for plane in (person.head.front, person.torso.plane):
-            size = plane.shape[1]
-            spots = torch.nn.functional.interpolate(
-                torch.rand(1, 3, 9, 9), size=(size, size), mode="bicubic"
-            )
-            plane[0, ..., COLOUR] = 0.25 + 0.5 * spots[0].permute(1, 2, 0)
         for network in (person.head.colour, person.torso.colour):
             network.last.weight.zero_()
             network.last.bias.zero_()

@@ -13,19 +13,16 @@ pytest.importorskip("numba")
 pytest.importorskip("av")
 pytest.importorskip("cv2")
 
-import torch
-
 from avatar.avatar import Avatar
 from avatar.face import EXPRESSIONS, FaceStates, FaceTrack, Window
 from codec.packet import LightPacket
 from codec.session.surroundings import MAX_SIDE
 from enroll.capture import Frame
-from render.fields.settings import COLOUR
 from render.portrait import Portrait
 from service.light import with_light
 from service.surroundings import SAME
 from service.surroundings_watch import SurroundingsWatch, WatchSettings
-from tests.service.small_person import LAYOUT, SIZE, WINDOW, avatar_of, small_person
+from tests.service.small_person import LAYOUT, SIZE, WINDOW, avatar_of, colour, small_person
 
 DUSK = LightPacket((-32, -32, 16), (10, 4, -6))
 SOON = WatchSettings(first=3, later=5)
@@ -36,12 +33,7 @@ TICK = 100_000  # us
 def avatar() -> Avatar:
     """A head and shoulders in many colours, before a wall that is grey."""
     person = small_person()
-    with torch.no_grad():
-        for plane in (person.head.front, person.torso.plane):
-            size = plane.shape[1]
-            spots = torch.rand(1, 3, 5, 5)
-            spots = torch.nn.functional.interpolate(spots, size=(size, size), mode="bilinear")
-            plane[0, ..., COLOUR] = 0.25 + 0.5 * spots[0].permute(1, 2, 0)
+    colour(person, spots=5)
     return avatar_of(person)
 
 

@@ -70,7 +70,9 @@ def searched(
     states = refined(states, place)
     if settings.posture == "never":
         return states, place
-    held = posture.changed_posture(source, track, states, place.person(avatar), frames)
+    from service.seen_posture import changed_posture
+
+    held = changed_posture(source, track, states, place.person(avatar), frames)
     if held is None:
         return states, place
     place = replace(place, posture=held)

@@ -15,7 +15,7 @@ from enroll.capture import Frame
 from enroll.crops import cut_window
 from service.backdrop import BackdropSettings, SeenRoom, background_packet, side_of
 from service.light import LightSettings, SeenLight, light_between
-from service.posture import PostureSettings, SeenPosture
+from service.seen_posture import PostureSettings, SeenPosture
 from service.surroundings import SAME, Surroundings
 
 _Looked = tuple[NDArray[np.uint8], NDArray[np.uint8], NDArray[np.uint8], NDArray[np.float32]]

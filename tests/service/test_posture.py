@@ -24,9 +24,10 @@ from enroll.capture import Frame
 from render.person import SamplingSettings
 from render.portrait import Portrait, RenderSettings
 from render.posture import bent_plane
-from service import posture, search
-from service.posture import PostureSettings, SeenPosture, offsets_of, packet_of, with_posture
+from service import search, seen_posture
+from service.posture import offsets_of, packet_of, with_posture
 from service.search import SearchSettings, searched
+from service.seen_posture import PostureSettings, SeenPosture
 from service.sender import SenderSettings, write_stream
 from service.surroundings import SAME, Surroundings
 from service.surroundings_watch import SurroundingsWatch, WatchSettings
@@ -154,7 +155,7 @@ def test_a_recording_is_looked_at_again_once_it_is_known(
 
     monkeypatch.setattr("service.refined_states.refined", refined)
     monkeypatch.setattr(search, "surroundings_of", lambda *_: SAME)
-    monkeypatch.setattr(posture, "changed_posture", lambda *_: leaning)
+    monkeypatch.setattr(seen_posture, "changed_posture", lambda *_: leaning)
     found, place = searched("film", None, states, avatar, SearchSettings(effort=1))
     assert place == Surroundings(posture=leaning) and len(looks) == 2
     assert looks[0][1] is avatar and looks[1][0] == pytest.approx(looks[0][0] + states.values.size)

@@ -43,8 +43,9 @@ def drawer() -> ThreadPoolExecutor:
 
 
 def finder() -> ThreadPoolExecutor:
-    """Finds out now and then what films and draws best."""
-    return ThreadPoolExecutor(1, "find", yielding)
+    """Finds out now and then where a call is made."""
+    # Not behind others: with Python's lock in its hand it would keep those waiting who film.
+    return ThreadPoolExecutor(1, "find", by_itself)
 
 
 def yielding() -> None:

@@ -17,7 +17,9 @@ class Rate:
         self._last = self._total = 0
 
     def add(self, time: int, size: int) -> None:
-        """`size` bytes sent at `time` (us, rising)."""
+        """`size` bytes sent at `time` (us)."""
+        # Who tracks a frame for seconds sends it as of when it was filmed.
+        time = max(time, self._last)
         self._first = time if self._first is None else self._first
         self._last = time
         self._total += size

@@ -10,6 +10,7 @@ import pytest
 from enroll.capture import Frame
 from service.calls.face_end import FaceEnd
 from service.calls.pace import STEPS, Pace
+from service.traffic import Rate
 
 TICK = 20_000  # us
 SECOND = 1_000_000
@@ -119,3 +120,11 @@ def test_on_a_narrow_path_what_is_shown_stays_young(ada, moving, kbps):
 def test_on_a_wide_path_nothing_is_saved(ada, moving):
     median, worst, sender = late(ada, moving, 200)
     assert sender.saving == 0 and worst < 150, (median, worst)
+
+
+def test_a_rate_is_told_though_times_do_not_rise():
+    rate = Rate()
+    for time in (0, 1_000_000, 400_000, 1_500_000):
+        rate.add(time, 100)
+        assert rate.now >= 0
+    assert rate.now == pytest.approx(300 * 8000 / 1_500_000)

@@ -23,6 +23,7 @@ from codec.mttf.keyframe import decode_key, encode_key
 from codec.packet import MAX_BODY, BackgroundPacket
 from enroll.inpaint import inpainted
 from render.lanczos import lanczos
+from service.windows import crops_of_video, spread
 
 PLANE = "fields.background.plane"  # [1, S, S, 3] 0 .. 1, in an avatar's tensors
 MODES = ("auto", "always", "never")
@@ -100,10 +101,8 @@ def room_of(
     track: FaceTrack, crop_of: Callable[[int], NDArray[np.uint8]], side: int, frames: int
 ) -> Room:
     """crop_of(row): the tracked window of a frame, [side, side, 3]."""
-    rows = np.flatnonzero(track.confidence > 0)
-    rows = rows[np.linspace(0, len(rows) - 1, min(frames, len(rows))).astype(int)]
     seen = SeenRoom(side)
-    for row in rows.tolist():
+    for row in spread(track.confidence > 0, frames):
         seen.look(crop_of(row), track.mask[row])
     return seen.room
 
@@ -167,26 +166,6 @@ def changed_room(
         track, crops_of_video(source, track, side, frames), side, BackdropSettings.frames
     )
     return background_packet(room, avatar, always=always)
-
-
-def crops_of_video(
-    source: str | Path, track: FaceTrack, side: int, frames: slice | None
-) -> Callable[[int], NDArray[np.uint8]]:
-    """What `room_of` asks for, of rows that rise."""
-    from enroll.capture import open_video
-    from enroll.crops import cut_window
-
-    shown = enumerate(open_video(Path(source), frames=frames))
-
-    def crop(row: int) -> NDArray[np.uint8]:
-        for index, frame in shown:
-            if index == row:
-                return cut_window(frame.image, track.window, side)
-        raise InputError(
-            "the video has fewer frames than its track", "Track this very video again."
-        )
-
-    return crop
 
 
 def side_of(avatar: Avatar) -> int:

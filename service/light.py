@@ -21,7 +21,7 @@ from avatar.errors import InputError
 from avatar.face import FaceStates, FaceTrack
 from codec.packet import LightPacket
 from render.relight import relit
-from service.backdrop import crops_of_video
+from service.windows import crops_of_video, spread
 
 MODES = ("auto", "neutral")
 
@@ -62,13 +62,9 @@ def changed_light(
     """
     if len(states) != len(track):
         raise InputError("states and track are not of the same frames", "Track the video again.")
-    rows = np.flatnonzero(states.visible)
-    if not len(rows):
-        return None
-    rows = rows[np.linspace(0, len(rows) - 1, min(settings.frames, len(rows))).astype(int)]
     crop_of = crops_of_video(source, track, settings.size, frames)
     seen = SeenLight(avatar, settings)
-    for row in np.unique(rows).tolist():
+    for row in spread(states.visible, settings.frames):
         seen.look(crop_of(row), track.mask[row], states.values[row])
     return light_between(*seen.patches, settings)
 

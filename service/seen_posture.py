@@ -28,9 +28,9 @@ from codec.packet import PosturePacket
 from render.person import Drive, Person, SamplingSettings
 from render.posture import bent_plane
 from render.tensors import fields_of
-from service.backdrop import crops_of_video
 from service.looks import Looks
 from service.posture import offsets_of, packet_of
+from service.windows import crops_of_video, spread
 
 Array = NDArray[Any]
 
@@ -72,13 +72,9 @@ def changed_posture(
     """Of a tracked video, or a range of its frames; None where nothing worth sending has changed.
 
     states: of the track's frames, for this avatar, which is in the call's light."""
-    rows = np.flatnonzero(states.visible)
-    if not len(rows):
-        return None
-    rows = rows[np.linspace(0, len(rows) - 1, min(settings.frames, len(rows))).astype(int)]
     crop_of = crops_of_video(source, track, settings.size, frames)
     seen = SeenPosture(settings)
-    for row in np.unique(rows).tolist():
+    for row in spread(states.visible, settings.frames):
         seen.look(crop_of(row), track.mask[row], states.values[row])
     return seen.posture(avatar)
 

@@ -16,9 +16,8 @@ from avatar.face import FaceTrack
 def spread(seen: NDArray[Any], count: int) -> list[int]:
     """At most `count` of the rows that are `seen` [F], evenly over them all, rising."""
     rows = np.flatnonzero(seen)
-    return [
-        int(row) for row in rows[np.linspace(0, len(rows) - 1, min(count, len(rows))).astype(int)]
-    ]
+    places = np.linspace(0, len(rows) - 1, min(count, len(rows))).astype(int)
+    return [int(row) for row in rows[places]]
 
 
 def crops_of_video(

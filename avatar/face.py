@@ -129,6 +129,7 @@ class StateLayout:
 
 
 GROUPS = ("code", "rotation", "translation", "gaze", "lids", "torso")
+EXPRESSION = ("code", "gaze", "lids")  # those of them that say what the face does
 
 
 @dataclass(frozen=True)

@@ -15,6 +15,8 @@ from numpy.typing import NDArray
 
 from avatar.camera import rotation_matrix
 from avatar.face import FaceTrack, Window
+from avatar.features import EYES as EYE_LANDMARKS
+from avatar.features import LIPS
 from avatar.morphable import FaceModel
 from render.lanczos import lanczos
 from render.metrics import face_region
@@ -22,10 +24,6 @@ from render.metrics import face_region
 WHOLE, FACE, MOUTH, EYES = "whole", "face", "mouth", "eyes"
 REGIONS = (WHOLE, FACE, MOUTH, EYES)
 SIDES = {FACE: 256, MOUTH: 128, EYES: 128}  # pixels that a region is resized to, where it must be
-
-# Of the face mesh: the outer lips, and the corners and lids of both eyes.
-_LIPS = (0, 17, 37, 39, 40, 61, 84, 91, 146, 181, 185, 267, 269, 270, 291, 314, 321, 375, 405, 409)
-_EYES = (33, 133, 145, 159, 160, 144, 158, 153, 263, 362, 374, 386, 387, 373, 385, 380)
 
 Array = NDArray[Any]
 Boxes = Mapping[str, Array]  # a region's name -> [F, 4]
@@ -43,7 +41,7 @@ def boxes_of(track: FaceTrack, rows: Array, window: Window) -> dict[str, Array]:
     points = head @ np.swapaxes(turn, 1, 2) + track.translation[rows][:, None]
     at = track.camera.project(points)
     found = {FACE: track.box[rows].astype(np.float64)}
-    for name, chosen in ((MOUTH, _LIPS), (EYES, _EYES)):
+    for name, chosen in ((MOUTH, LIPS), (EYES, EYE_LANDMARKS)):
         part = at[:, list(chosen)]
         found[name] = np.concatenate([part.min(axis=1), part.max(axis=1)], axis=1)
     for box in found.values():

@@ -28,7 +28,7 @@ from enroll.checkpoint import load_checkpoint, save_checkpoint
 from enroll.crops import Crops
 from enroll.draw import ON_A_GPU, Drawn, DrawSettings, RayDraw
 from enroll.exposure import levelled
-from enroll.finish import finished, report
+from enroll.finish import finished, learned_psnr, report
 from enroll.fitted_states import FittedStates
 from enroll.initial import ExpressionBasis, start_person
 from enroll.initial_pictures import lips_of, start_pictures
@@ -381,6 +381,7 @@ def fit(
                 watch(run)
     run.report = run.report or report(run)
     run.report |= {"steps": run.done_steps, "seconds": round(run.spent, 1)}
+    run.report["psnr_learned"] = learned_psnr(run)
     say(total, total, f"{run.report['psnr']:.1f} dB on frames it had not seen; finishing")
     if watch is not None:
         watch(run)

@@ -13,7 +13,7 @@ import torch
 from torch import Tensor, nn
 
 from avatar.camera import Pinhole
-from avatar.face import StateLayout
+from avatar.face import EXPRESSION, StateLayout
 from render.fields.background import Background
 from render.fields.head import DrivenHead, HeadField
 from render.fields.settings import FieldSettings
@@ -87,7 +87,7 @@ class Person(nn.Module):
     def drive(self, values: Tensor) -> Drive:
         """State rows [B, D] in the layout's order -> what drives the fields."""
         columns = self.layout.groups
-        expression = torch.cat([values[:, columns[n]] for n in ("code", "gaze", "lids")], dim=-1)
+        expression = torch.cat([values[:, columns[n]] for n in EXPRESSION], dim=-1)
         expression = (expression - self.mean) / self.scale
         far = expression.norm(dim=-1, keepdim=True).clamp(min=1e-6)
         torso = values[:, columns["torso"]]

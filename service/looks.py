@@ -1,10 +1,11 @@
 """Where one looks at what a camera saw, to find the state that renders it best.
 
-Letters: F frames, S the pictures' side in pixels, M the masks', R rays a frame.
+Letters: F frames, S the pictures' side in pixels, M the masks', R rays a frame, K places.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -19,11 +20,23 @@ class Looks:
     """What the camera saw, looked at where it tells most: at edges, of the person alone."""
 
     def __init__(
-        self, images: NDArray[np.uint8], masks: NDArray[np.uint8], generator: torch.Generator
+        self,
+        images: NDArray[np.uint8],  # [F, S, S, 3]
+        masks: NDArray[np.uint8],  # [F, M, M]
+        generator: torch.Generator,
+        boxes: Array | None = None,
+        oftener: Sequence[float] = (),
     ) -> None:
+        """boxes: [F, K, 4], places of the window; oftener: [K], how many times as often as
+        elsewhere they are looked at.  Where they overlap the last one holds."""
         self._images = torch.from_numpy(np.ascontiguousarray(images))
         self._masks = torch.from_numpy(np.ascontiguousarray(masks))
         self._generator = generator
+        self._oftener = tuple(oftener)
+        size = images.shape[1]
+        self._boxes = np.zeros((len(images), 0, 4), int)
+        if boxes is not None:
+            self._boxes = np.clip(np.rint(boxes * size), 0, size).astype(int)
 
     def rays(self, rows: Array, count: int) -> tuple[Tensor, Tensor]:
         """Window points [B, R, 2] and the colours there [B, R, 3], 0..1."""
@@ -37,7 +50,11 @@ class Looks:
         # Half a cell wider than the mask: outlines tell where a head is.
         wide = torch.nn.functional.max_pool2d(masks, 3, 1, 1)
         person = torch.nn.functional.interpolate(wide, size=(size, size), mode="bilinear")[:, 0]
-        chance = (edge * (person > 77.0)).flatten(1) + 1e-6
+        often = torch.ones_like(grey)
+        for frame, boxes in zip(often, self._boxes[rows], strict=True):
+            for (left, top, right, bottom), times in zip(boxes, self._oftener, strict=True):
+                frame[top:bottom, left:right] = times
+        chance = (edge * often * (person > 77.0)).flatten(1) + 1e-6
         return self._at(_drawn(chance, min(count, size * size), self._generator), images)
 
     def evenly(self, rows: Array, count: int) -> tuple[Tensor, Tensor]:

@@ -30,10 +30,12 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from avatar.avatar import Avatar
+from avatar.face import EXPRESSION, StateLayout
 from enroll.cuts import CutWatch
 from render.person import SamplingSettings
 from render.portrait import chosen_device
 from render.tensors import fields_of
+from service.features import Features
 from service.looks import Looks
 from service.trajectory import smoothest
 
@@ -48,18 +50,23 @@ SIZE = 256  # pictures looked at have at most so many pixels a side
 
 @dataclass(frozen=True)
 class RefineSettings:
-    """rays: a frame.  rounds: steps of all frames of a stretch together, after the first one, in
-    which each frame is looked at from where the one before it was found.  noise:
+    """rays: a frame.  mouth, eye: how many times as often as elsewhere they are looked at there:
+    they are a twentieth of the person, and half of what is seen of one.  rounds: steps of all
+    frames of a stretch together, after the first one, in which each frame is looked at from where
+    the one before it was found.  noise:
     deviation of a colour, 0..1, around that of the right state.  alike: robust deviation of colours
     at the tracked states up to which the person looks as enrolled; noise grows as it is exceeded,
     since no state makes hair grey, and a mouth bent after it is worse than the tracked one.
     correlation: rays that count as
     one observation.  outlier: colour distance of weight 1/2.  code, rotation, ...: by how much the
     tracker may be off, in deviations of the enrolment for code, gaze and lids, else rad, m, window
-    sides.  steady: how much less than that it changes from frame to frame.
+    sides.  steady: how much less than that it changes from frame to frame; mobile: the same of
+    code, gaze and lids, which a tracker follows late and by half.
     """
 
     rays: int = 1024
+    mouth: float = 6.0
+    eye: float = 4.0
     rounds: int = 0
     noise: float = 0.03
     alike: float = 0.05
@@ -72,6 +79,7 @@ class RefineSettings:
     lids: float = 1.0
     torso: tuple[float, float, float, float] = (0.004, 0.004, 0.01, 0.01)
     steady: float = 0.15
+    mobile: float = 0.5
     frames: int = 12  # rendered at once
     sampling: SamplingSettings = SamplingSettings(20, 8)  # as a fit has it
     seed: int = 0
@@ -96,9 +104,10 @@ class Refiner:
         self._device = chosen_device(device)
         self._person = fields_of(avatar).to(self._device).requires_grad_(False)
         self._generator = torch.Generator().manual_seed(settings.seed)
+        self._features = Features.of(avatar)
         self._uncertain = _uncertainty(avatar, settings)
         self._prior = np.diag(self._uncertain**-2.0)
-        self._steady = self._prior / settings.steady**2
+        self._steady = np.diag((self._uncertain * _changes(avatar.layout, settings)) ** -2.0)
         self._mean = np.asarray(avatar.statistics.mean)
         self._deviation: float | None = None  # of colours from what is filmed, 0..1
         self._curvature: Array | None = None  # J^T J [D, D]
@@ -120,7 +129,7 @@ class Refiner:
         for run in _runs(visible, cut):
             if run.start > 0 or cut[run.start]:
                 self._last = None
-            pictures = Looks(images[run], masks[run], self._generator)
+            pictures = self._looks(images[run], masks[run], out[run])
             out[run] += self._corrections(pictures, out[run])
         if len(visible) and not visible[-1]:
             self._last = None
@@ -139,7 +148,7 @@ class Refiner:
         away = self._uncertain * rng.normal(size=(_LOOKS, len(self._mean)))
         values = (self._mean + away).astype(np.float32)
         images, masks = self._seen(values)
-        pictures, rows = Looks(images, masks, self._generator), np.arange(_LOOKS)
+        pictures, rows = self._looks(images, masks, values), np.arange(_LOOKS)
         points, _ = pictures.rays(rows, self.settings.rays)
         self._measure(values, points)
         self._slopes(pictures, values, rows[:1], np.zeros_like(values[:1]))
@@ -152,6 +161,11 @@ class Refiner:
         if self._last is None:
             return np.array(values, np.float32)
         return (values + self._last).astype(np.float32)
+
+    def _looks(self, images: NDArray[np.uint8], masks: NDArray[np.uint8], values: Array) -> Looks:
+        oftener = (self.settings.mouth, self.settings.eye, self.settings.eye)  # as `FEATURES`
+        boxes = self._features.boxes(values)
+        return Looks(images, masks, self._generator, boxes, oftener)
 
     @torch.no_grad()
     def _seen(self, values: Array) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
@@ -266,10 +280,18 @@ def _uncertainty(avatar: Avatar, settings: RefineSettings) -> Array:
     out = np.empty(avatar.layout.width)
     for name, columns in avatar.layout.groups.items():
         own = np.asarray(getattr(settings, name), np.float64)
-        if name in ("code", "gaze", "lids"):
+        if name in EXPRESSION:
             own = own * np.maximum(scale[columns], 1e-4)
         if columns.stop > columns.start:
             out[columns] = own
+    return out
+
+
+def _changes(layout: StateLayout, settings: RefineSettings) -> Array:
+    """[D]: v / u."""
+    out = np.full(layout.width, settings.steady)
+    for name in EXPRESSION:
+        out[layout.groups[name]] = settings.mobile
     return out
 
 

@@ -18,14 +18,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from avatar.avatar import StateStatistics
-from avatar.face import FaceStates, StateLayout
+from avatar.face import EXPRESSION, FaceStates, StateLayout
 
 Array = NDArray[Any]
 
 
 @dataclass(frozen=True)
 class SteadySettings:
-    """fast: deviation of the Gaussian in seconds.  rest, longest: deviation and half width of the
+    """fast: deviation of the Gaussian in seconds; fast_face: the same for code, gaze and lids: lips
+    and lids change within 0.1 s.  rest, longest: deviation and half width of the
     bilateral filter's look in seconds.  gap: seconds without a face after which all starts anew.
     jump: a change from frame to frame, in deviations of the noise, at which it does, too: a cut.
     code, rotation, ...: the noise, as measured on a still photograph with 3 levels of noise, in
@@ -33,6 +34,7 @@ class SteadySettings:
     """
 
     fast: float = 0.04
+    fast_face: float = 0.02
     rest: float = 0.5
     longest: float = 1.0
     gap: float = 0.25
@@ -53,16 +55,22 @@ def steadied(
     time = states.time * 1e-6
     values = states.values.astype(np.float64)
     for rows in _runs(time, values / noise, states, settings):
-        values[rows] = _calmed(time[rows], values[rows], settings.fast)
+        values[rows] = _calmed(time[rows], values[rows], states.layout, settings)
         values[rows] = _rested(time[rows], values[rows], noise, states.layout, settings)
     return replace(states, values=values.astype(np.float32))
 
 
-def _calmed(time: Array, values: Array, deviation: float) -> Array:
+def _calmed(time: Array, values: Array, layout: StateLayout, settings: SteadySettings) -> Array:
     """What the Gaussian takes of the crest of a movement is put back: twicing (Tukey, Exploratory
     Data Analysis, 1977)."""
-    once = _averaged(time, values, deviation, 4 * deviation)
-    return once + _averaged(time, values - once, deviation, 4 * deviation)
+    out = values.copy()
+    for name, columns in layout.groups.items():
+        if columns.stop > columns.start:
+            fast = settings.fast_face if name in EXPRESSION else settings.fast
+            own = values[:, columns]
+            once = _averaged(time, own, fast, 4 * fast)
+            out[:, columns] = once + _averaged(time, own - once, fast, 4 * fast)
+    return out
 
 
 def _rested(
@@ -109,7 +117,7 @@ def _noise(layout: StateLayout, statistics: StateStatistics, settings: SteadySet
     out = np.ones(layout.width)
     for name, columns in layout.groups.items():
         own = np.asarray(getattr(settings, name), np.float64)
-        if name in ("code", "gaze", "lids"):
+        if name in EXPRESSION:
             own = own * np.maximum(scale[columns], 1e-4)
         if columns.stop > columns.start:
             out[columns] = own

@@ -8,6 +8,7 @@ import torch
 from avatar.avatar import Avatar, Consent, StateStatistics
 from avatar.camera import Pinhole
 from avatar.face import StateLayout, Window
+from avatar.morphable import FaceModel
 from render.fields.settings import COLOUR, FieldSettings
 from render.person import Person
 from render.tensors import fields_to_arrays, settings_to_json
@@ -49,11 +50,13 @@ def avatar_of(person: Person) -> Avatar:
     """At rest 0.9 m away."""
     mean = np.zeros(LAYOUT.width, np.float32)
     mean[LAYOUT.groups["translation"]] = [0.0, 0.0, -0.9]
+    tensors = fields_to_arrays(person)
+    tensors["tracker.identity"] = np.zeros(FaceModel.load().identities, np.float32)  # the average
     return Avatar(
         name="Spots", created="2026-01-01T00:00:00+00:00",
         consent=Consent("nobody", "a test", "2026-01-01T00:00:00+00:00", "flag", "1"),
         camera=Pinhole(2.0), window=WINDOW, layout=LAYOUT,
         statistics=StateStatistics(mean, np.ones_like(mean), np.full_like(mean, 0.01)),
-        settings=settings_to_json(FIELDS), tensors=fields_to_arrays(person),
+        settings=settings_to_json(FIELDS), tensors=tensors,
         report={"size": SIZE}, digest="cd" * 32,
     )  # fmt: skip

@@ -20,9 +20,9 @@ from render.tensors import fields_to_arrays, settings_to_json
 if TYPE_CHECKING:
     from enroll.fit import Fit
 
-# Quantisation at quality 1 may add this share of the picture's own error, at states found by the
-# picture as a call finds them: 0.1 dB.
-_QUANTISATION_SHARE = 0.023
+# Quantisation at quality 1 may add this share of the picture's own error on frames learned from.
+# That of a call whose states are found by the picture is about twice as large: 0.1 dB there.
+_QUANTISATION_SHARE = 0.046
 _LOOKS = 12  # states at which the picture's feeling for the numbers is measured
 _EXAGGERATION = 1.3  # times the enrolment's farthest expression, up to which one is drawn
 _HISTORY = 250  # states of the enrolment that the coder's models learn from: ten seconds

@@ -123,13 +123,13 @@ def serve(notes: str, both: bool, fps: float | None) -> None:
     known: list[tuple[float, float]] = []  # time and number of what was filmed
 
     class Reading(FaceEnd):
-        def film(self, now: int, frame: Any, tracker: object) -> list[bytes]:
+        def film(self, now: int, frame: Any, *how: Any) -> list[bytes]:
             number = read(frame.image, _BITS, _BLOCK) if self._mine is not None else None
             if number is not None:
                 last = known[-1][1] if known else number
                 known.append((frame.time, last + (number - last) % _PERIOD))
             begun, worked = clock.monotonic(), clock.thread_time()
-            out = super().film(now, frame, tracker)
+            out = super().film(now, frame, *how)
             if self._mine is not None:
                 took["tracked"].append(1000 * (clock.monotonic() - begun))
                 took["CPU of that"].append(1000 * (clock.thread_time() - worked))

@@ -106,8 +106,8 @@ async def take(member: Member) -> Noted:
     noted = Noted()
 
     class Timed(FaceEnd):
-        def film(self, now: int, frame: Frame, tracker: object) -> list[bytes]:
-            out = super().film(now, frame, tracker)
+        def film(self, now: int, frame: Frame, *how: Any) -> list[bytes]:
+            out = super().film(now, frame, *how)
             noted.filmed.append(time.monotonic() - member.epoch - frame.time / 1e6)
             return out
 

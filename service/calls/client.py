@@ -180,7 +180,9 @@ async def take_part(
 
     def film() -> list[bytes] | None:
         frame = next(frames, None) if frames is not None else None
-        return None if frame is None else line.end.film(line.now, frame, tracker)
+        if frame is None:
+            return None
+        return line.end.film(line.now, frame, tracker, lambda: line.now)
 
     async def send_film() -> None:
         while frames is not None and going():

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import secrets
 import threading
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -227,9 +227,12 @@ class FaceEnd:
         """What the face that is shown comes by: "avatar", "fallback" or "nothing"."""
         return self._hand_over.carried
 
-    def film(self, now: int, frame: Frame, tracker: object) -> list[bytes]:
+    def film(
+        self, now: int, frame: Frame, tracker: object, clock: Callable[[], int] | None = None
+    ) -> list[bytes]:
         """A filmed frame on its way.  tracker: a `CausalTracker` with the avatar's prior; not
-        looked at without an avatar."""
+        looked at without an avatar.  clock: tells when it is sent, once it is tracked and looked
+        at; None: at once."""
         self._filmed = True
         mine = self._mine
         if mine is None:
@@ -244,6 +247,8 @@ class FaceEnd:
                 states = self._refiner.step(frame, tracked.row, states)
             if self._surroundings is not None:
                 self._surround(self._surroundings.step(frame, tracked.row, states), mine)
+        # A round trip that began before the tracking would count it, seconds at the first frame.
+        now = now if clock is None else clock()
         with self._lock:
             sender = self._sender
             assert sender is not None

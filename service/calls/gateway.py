@@ -151,7 +151,7 @@ class Gateway(Peer):
                     frame: Any = frame, now: int = now, size: tuple[int, int] = size
                 ) -> list[bytes]:
                     image = frame.reformat(*size, format="rgb24").to_ndarray()
-                    return self._face.film(now, Frame(image, now), self._tracker)
+                    return self._face.film(now, Frame(image, now), self._tracker, lambda: self.now)
 
                 begun = time.monotonic()
                 try:

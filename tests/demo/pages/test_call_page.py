@@ -53,9 +53,7 @@ _HEARS = """async () => {
 
 
 def figures_are_sound(page):
-    """What the page says of a call on one machine: numbers that such a call can have.  The first
-    are of while a process began."""
-    page.wait_for_timeout(5000)
+    """What the page says of a call on one machine: numbers that such a call can have."""
     told = page.text_content("#fw-call-figures")
     found = re.search(
         r"([\d.]+) kbit/s in, ([\d.]+) kbit/s out, (\d+) ms held back, (\d+) ms there and back, "

@@ -44,6 +44,23 @@ def test_what_is_filmed_here_is_shown_there(ada, moving):
     assert sender.round_trip is not None and 0 < receiver.traffic.received.now < 20
 
 
+def test_a_round_trip_does_not_count_the_tracking(ada, moving):
+    """Some frames take seconds, as the first does; what is sent of them is sent afterwards."""
+    sender, receiver = FaceEnd(ada), FaceEnd(None, [ada])
+    now = 0
+    for n in range(60):
+        values = np.full(ada.layout.width, 0.01 * n, np.float32)
+        begun, tracked = now, now + (5_000_000 if n in (0, 40) else 10_000)
+        out = sender.film(begun, Frame(values, begun), moving, lambda done=tracked: done)
+        for data in out + sender.poll(tracked):
+            receiver.receive(tracked + 5_000, data)
+        for data in receiver.poll(tracked + 6_000):
+            sender.receive(tracked + 10_000, data)
+            assert sender.round_trip is None or sender.round_trip < 100_000
+        now = tracked + TICK
+    assert sender.round_trip is not None
+
+
 def test_figures_are_told_while_another_thread_films(ada, moving):
     sender, receiver = FaceEnd(ada), FaceEnd(None, [ada])
     run(sender, receiver, moving, ada.layout.width)

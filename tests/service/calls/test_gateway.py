@@ -132,7 +132,7 @@ def test_a_frame_that_cannot_be_tracked_is_left_out_and_a_blind_tracker_ends_the
     async def call():
         gateway, looks = member(ada), []
 
-        def film(now, image, tracker):
+        def film(now, image, tracker, clock):
             looks.append(now)
             if len(looks) % 2 or len(looks) > 8:
                 raise ValueError

@@ -22,12 +22,13 @@ class LiveRefineSettings:
     """share: of the time that goes by, how much may go into looking; 1 looks at every frame.
     least: what that falls to where looks take so long that the next frame is late: half as much
     after each one that did, a tenth more after one that did not.  late: seconds by which that one
-    is later than the one that was looked at, at least."""
+    is later than the one that was looked at, at least.  look: expressions are held to what they
+    were as poses are, for nothing smooths them afterwards: a still face would shake."""
 
     share: float = 0.5
     least: float = 0.05
     late: float = 0.03
-    look: RefineSettings = RefineSettings()
+    look: RefineSettings = RefineSettings(mobile=0.15)
 
 
 class LiveRefiner:

@@ -79,7 +79,7 @@ class RefineSettings:
     lids: float = 1.0
     torso: tuple[float, float, float, float] = (0.004, 0.004, 0.01, 0.01)
     steady: float = 0.15
-    mobile: float = 0.5
+    mobile: float = 0.3
     frames: int = 12  # rendered at once
     sampling: SamplingSettings = SamplingSettings(20, 8)  # as a fit has it
     seed: int = 0

@@ -70,9 +70,8 @@ def test_the_wall_behind_a_person_is_even_where_no_frame_shows_it(painted):
     with torch.no_grad():  # as hundreds of steps leave it
         run.person.background.plane.add_(0.1 * torch.randn(run.person.background.plane.shape))
     kept = run.person.background.plane[0].detach().numpy().copy()
-    plane = finished(run, "Painted", CONSENT, {"psnr_learned": 25.0}).tensors[
-        "fields.background.plane"
-    ][0]
+    made = finished(run, "Painted", CONSENT, {"psnr_learned": 25.0})
+    plane = made.tensors["fields.background.plane"][0]
     always = cv2.resize(track.mask.min(0), plane.shape[:2], interpolation=cv2.INTER_LINEAR)
     grain = np.abs(np.diff(plane, axis=1)).mean(-1)
     assert grain[always[:, 1:] > 200].mean() < 0.1 * np.abs(np.diff(kept, axis=1)).mean()

@@ -9,6 +9,7 @@ import os
 import shutil
 import subprocess
 import sys
+import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -131,6 +132,14 @@ class Steps:
         from playwright.sync_api import expect
 
         expect(page.locator(f"#{id}")).to_contain_text(text, timeout=PATIENCE)
+
+    @staticmethod
+    def comes_to(page, id, sound):
+        """Waits until what the page says there is sound; a failure shows what it says instead."""
+        end = time.monotonic() + PATIENCE / 1000
+        while not sound(told := page.text_content(f"#{id}")):
+            assert time.monotonic() < end, told
+            page.wait_for_timeout(200)
 
     def sign_in(self, page, name, button="register"):
         page.fill("#fw-user :is(input, textarea)", name)

@@ -25,8 +25,8 @@ from enroll.track_live import CausalTracker
 from service.calls.threads import filmer, finder
 from service.latest import Latest
 from service.live_refiner import LiveRefiner
+from service.live_states import LiveStates
 from service.sender import write_stream
-from service.states import states_of
 from service.surroundings import Surroundings
 from service.surroundings_watch import SurroundingsWatch, WatchSettings
 
@@ -67,6 +67,7 @@ def _threaded(path: Path, clip: Path, looks: bool, around: bool) -> Filmed:
 def _filmed(avatar: Avatar, clip: Path, looks: bool, watch: SurroundingsWatch) -> Filmed:
     tracker = CausalTracker(prior=TrackPrior.of(avatar))
     refiner = LiveRefiner(avatar) if looks else None
+    live = LiveStates(avatar, refiner)
     told: int | None = None
     video = open_video(clip)
     rows, tracking, looking = [], [], []
@@ -74,15 +75,12 @@ def _filmed(avatar: Avatar, clip: Path, looks: bool, watch: SurroundingsWatch) -
         for frame in Latest(video):
             begun = time.monotonic()
             tracked = tracker.step(frame)
-            states = states_of(tracked.row, avatar)
             between = time.monotonic()
-            if refiner is not None:
-                states = refiner.step(frame, tracked.row, states)
+            states = live.step(frame, tracked.row)
             found = watch.step(frame, tracked.row, states)
             if found is not None:
                 told = len(rows) if told is None else told
-                if refiner is not None:
-                    refiner.take(found.person(avatar))
+                live.take(found)
             tracking.append(between - begun)
             looking.append(time.monotonic() - between)
             rows.append(states)

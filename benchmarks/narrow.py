@@ -73,9 +73,15 @@ class Told:
         return Row(frame)
 
 
-def _states(row: Frame, avatar: Avatar) -> FaceStates:
-    times, values = np.array([row.time]), np.asarray(row.image)[None]
-    return FaceStates(times, values, np.array([True]), avatar.layout)
+class _Moving:
+    """Frames that are states already."""
+
+    def __init__(self, avatar: Avatar, refiner: object) -> None:
+        self._layout = avatar.layout
+
+    def step(self, frame: Frame, row: Frame, looks: bool) -> FaceStates:
+        times, values = np.array([row.time]), np.asarray(row.image)[None]
+        return FaceStates(times, values, np.array([True]), self._layout)
 
 
 def call(
@@ -111,7 +117,7 @@ def main() -> None:
     avatar = replace(read_avatar(asked.avatar), signer="")  # nobody's key is needed here
     track, _ = track_file(asked.clip, TrackPrior.of(avatar))
     states = states_of(track, avatar).values
-    face_end.states_of = _states  # type: ignore[assignment]
+    face_end.LiveStates = _Moving  # type: ignore[assignment,misc]
     print("quality, frames a datagram  kbit/s  age, ms")
     for level, frames in STEPS:
         sender = FaceEnd(avatar, pace=None)

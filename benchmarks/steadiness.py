@@ -13,8 +13,10 @@ from bench.figure import Figure
 from bench.metrics.registry import metric
 from bench.metrics.tracked import tracked
 from benchmarks.lab import Enrolled, Lab
+from benchmarks.live import filmed
 from benchmarks.seam import border, steps
 from enroll.capture import open_video
+from render.portrait import Portrait
 from render.tensors import fields_of
 from service.compare import aligned
 from service.receiver import open_stream
@@ -30,7 +32,8 @@ def steadiness(lab: Lab, clip: str, protocol: str) -> Iterator[Figure]:
     """Of one avatar, by the default effort: all lengths in pixels at 256."""
     name = f"steady {Path(clip).stem}"
     who = lab.enrolled(clip, protocol)
-    yield Figure(name, "still photograph", _still(lab, who), "px", 0.1, "at most")
+    for what, pictures in (("", _recorded(lab, who)), (", in a call", _called(who))):
+        yield Figure(name, f"still photograph{what}", _moving(pictures), "px", 0.1, "at most")
     stream = lab.stream(who, "--effort=1")
     pairs = list(aligned(who.cut.judge, lab.video(who, stream, 256), stream))
     filmed, shown = (np.stack(side) for side in zip(*pairs, strict=True))
@@ -66,23 +69,39 @@ def _acceleration(points: NDArray[np.floating]) -> float:
     return float(np.nanmean(np.linalg.norm(np.diff(points, 2, axis=0), axis=2)))
 
 
-def _still(lab: Lab, who: Enrolled) -> float:
-    """Root mean square motion of the rendered landmarks about their mean, of one photograph with a
-    camera's noise."""
-    source = who.avatar.with_name("still.mkv")
-    if not source.exists():
+def _photograph(who: Enrolled) -> Path:
+    """A film of one photograph with a camera's noise."""
+    film = who.avatar.with_name("still.mkv")
+    if not film.exists():
         first = next(iter(open_video(who.cut.judge))).image
         rng = np.random.default_rng(0)
         height, width = first.shape[:2]
-        with video_file(source, width, height, RATE) as video:
+        with video_file(film, width, height, RATE) as video:
             for index in range(FRAMES):
                 noisy = first + rng.normal(0.0, NOISE, first.shape)
                 picture = np.clip(np.rint(noisy), 0, 255).astype(np.uint8)
                 video.picture(picture, index * _PERIOD, _PERIOD)
-    stream, shown = source.with_suffix(".fw"), source.with_suffix(".shown.mkv")
-    lab.run("encode", source, "--avatar", who.avatar, "-o", stream, "--effort", "1")
+    return film
+
+
+def _recorded(lab: Lab, who: Enrolled) -> NDArray[np.uint8]:
+    """The photograph as a recording shows it."""
+    film = _photograph(who)
+    stream, shown = film.with_suffix(".fw"), film.with_suffix(".shown.mkv")
+    lab.run("encode", film, "--avatar", who.avatar, "-o", stream, "--effort", "1")
     lab.run("decode", stream, "--avatar", who.avatar, "-o", shown, "--size", "256")
-    pictures = np.stack([frame.image for frame in open_video(shown)])
+    return np.stack([frame.image for frame in open_video(shown)])
+
+
+def _called(who: Enrolled) -> NDArray[np.uint8]:
+    """The photograph as a call shows it, before its numbers are coded."""
+    seen = filmed(who.avatar, _photograph(who), looks=True, around=False)
+    portrait = Portrait(read_avatar(who.avatar), "cpu")
+    return np.stack([portrait.render(values, 256, 256) for values in seen.states.values])
+
+
+def _moving(pictures: NDArray[np.uint8]) -> float:
+    """Root mean square motion of the landmarks of what does not move about their mean."""
     points = tracked(pictures, pictures)[1].points[FRAMES // 10 :]  # once the filters have settled
     off = points - np.nanmean(points, axis=0)
     return float(np.sqrt(np.nanmean(np.square(off).sum(axis=2))))

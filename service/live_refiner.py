@@ -22,12 +22,15 @@ class LiveRefineSettings:
     """share: of the time that goes by, how much may go into looking; 1 looks at every frame.
     least: what that falls to where looks take so long that the next frame is late: half as much
     after each one that did, a tenth more after one that did not.  late: seconds by which that one
-    is later than the one that was looked at, at least.  look: expressions are held to what they
-    were as poses are, for nothing smooths them afterwards: a still face would shake."""
+    is later than the one that was looked at, at least.  first: rounds of the first look
+    after a start: without them what the tracker is off by is come to within a second, and a still
+    face moves.  look: expressions are held to what they were as poses are, for nothing that looks
+    ahead smooths them afterwards: a still face would shake."""
 
     share: float = 0.5
     least: float = 0.05
     late: float = 0.03
+    first: int = 6
     look: RefineSettings = RefineSettings(mobile=0.15)
 
 
@@ -62,7 +65,8 @@ class LiveRefiner:
             values = self._refiner.carried(states.values, states.visible)
             return replace(states, values=values)
         window = cut_window(frame.image, track.window, self._refiner.size)[None]
-        values = self._refiner.refine(window, track.mask, states.values, states.visible)
+        rounds = self._settings.first if self._refiner.anew else None
+        values = self._refiner.refine(window, track.mask, states.values, states.visible, rounds)
         self._due = begun + (self._clock() - begun) / self._share
         self.looked += 1
         return replace(states, values=values)

@@ -25,8 +25,8 @@ from service.calls.threads import finder
 from service.display import check_display, left, shown
 from service.latest import Latest
 from service.live_refiner import LiveRefiner, LiveRefineSettings
+from service.live_states import LiveStates
 from service.receiver import Renderer
-from service.states import states_of
 from service.surroundings import Surroundings
 from service.surroundings_watch import SurroundingsWatch, WatchSettings
 from service.traffic import Rate
@@ -101,10 +101,11 @@ class Mirror:
         self._stream = StreamWriter(self._sent, header)  # type: ignore[arg-type]
         view = View(settings.size, settings.size)
         self._renderer = Renderer(avatar, view, settings.device, deadline)
-        self._refiner: LiveRefiner | None = None
+        refiner: LiveRefiner | None = None
         if settings.effort:
             looks = LiveRefineSettings() if deadline else LiveRefineSettings(share=1.0)
-            self._refiner = LiveRefiner(avatar, looks, settings.device)
+            refiner = LiveRefiner(avatar, looks, settings.device)
+        self._states = LiveStates(avatar, refiner)
         # A recording of what is seen is the same every time.
         self._finding = finder() if deadline else None
         sent = WatchSettings(settings.background, settings.light, posture=bool(settings.effort))
@@ -115,14 +116,12 @@ class Mirror:
         """The frame's way through tracker, codec and renderer."""
         tracked = self._tracker.step(frame)
         row, owner = tracked.row, None
-        states = states_of(row, self._avatar)
         if self._watch is not None:
             owner = self._watch.step(frame.time, frame.image, tracked.points)
         if owner is False:
-            return self._stopped(frame, row.window, bool(states.visible[0]))
+            return self._stopped(frame, row.window, tracked.visible)
         before = self._sent.bytes
-        if self._refiner is not None:
-            states = self._refiner.step(frame, row, states)
+        states = self._states.step(frame, row)
         found = self._surroundings.step(frame, row, states)
         if found is not None:
             self._surround(found)
@@ -146,8 +145,7 @@ class Mirror:
     def _surround(self, found: Surroundings) -> None:
         self._sent.write(bytes(found.message))
         self._renderer.take(found.around(self._avatar))
-        if self._refiner is not None:
-            self._refiner.take(found.person(self._avatar))
+        self._states.take(found)
 
     def _stopped(self, frame: Frame, window: Window, visible: bool) -> Reflection:
         """Somebody else is before the camera."""

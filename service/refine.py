@@ -120,6 +120,7 @@ class Refiner:
         masks: NDArray[np.uint8],  # [F, M, M] 0..255 where the person is
         values: Array,  # [F, D] as tracked
         visible: NDArray[np.bool_],  # [F]
+        rounds: int | None = None,  # other than the settings'
     ) -> Array:  # [F, D] float32
         """The next frames of the call, better than tracked.  Frames without a face stay as they
         are, and the next one starts anew, as does the first after a cut: what the tracker was off
@@ -130,10 +131,16 @@ class Refiner:
             if run.start > 0 or cut[run.start]:
                 self._last = None
             pictures = self._looks(images[run], masks[run], out[run])
-            out[run] += self._corrections(pictures, out[run])
+            out[run] += self._corrections(pictures, out[run], rounds)
         if len(visible) and not visible[-1]:
             self._last = None
         return out
+
+    @property
+    def anew(self) -> bool:
+        """Whether nothing is known of what the tracker is off by: before the first frame, and
+        after one that showed no face."""
+        return self._last is None
 
     def take(self, avatar: Avatar) -> None:
         """From now on the same person looks so (`service.surroundings.Surroundings.person`)."""
@@ -178,7 +185,7 @@ class Refiner:
         shape = (len(values), _SMALL, _SMALL)
         return _levels(colours).reshape(*shape, 3), _levels(apart.float()).reshape(shape)
 
-    def _corrections(self, pictures: Looks, values: Array) -> Array:
+    def _corrections(self, pictures: Looks, values: Array, count: int | None) -> Array:
         anew = self._curvature is None or len(values) >= _LOOK  # live, there is no later frame
         if self._deviation is None or anew:
             some = _looked_at(len(values), self._curvature is None)
@@ -199,7 +206,7 @@ class Refiner:
         # Once all is seen, earlier frames learn from later ones, at no picture's cost.
         found = self._smoothest(slopes, starts, before)
         rounds = [found]
-        for _ in range(self.settings.rounds):
+        for _ in range(self.settings.rounds if count is None else count):
             found = self._smoothest(self._sloped(pictures, values, found), found, before)
             rounds.append(found)
         found = np.mean(rounds[len(rounds) // 2 :], axis=0)

@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 
 from avatar.avatar import StateStatistics
 from avatar.face import EXPRESSION, FaceStates, StateLayout
+from service.tracker_noise import TrackerNoise
 
 Array = NDArray[Any]
 
@@ -29,8 +30,7 @@ class SteadySettings:
     and lids change within 0.1 s.  rest, longest: deviation and half width of the
     bilateral filter's look in seconds.  gap: seconds without a face after which all starts anew.
     jump: a change from frame to frame, in deviations of the noise, at which it does, too: a cut.
-    code, rotation, ...: the noise, as measured on a still photograph with 3 levels of noise, in
-    deviations of the enrolment for code, gaze and lids, else rad, m, window sides.
+    noise: a tracker's own.
     """
 
     fast: float = 0.04
@@ -39,19 +39,14 @@ class SteadySettings:
     longest: float = 1.0
     gap: float = 0.25
     jump: float = 40.0
-    code: float = 0.17
-    rotation: float = 0.0015
-    translation: tuple[float, float, float] = (0.0001, 0.0001, 0.0014)
-    gaze: float = 0.2
-    lids: float = 0.16
-    torso: tuple[float, float, float, float] = (0.0001, 0.0001, 0.00025, 0.0004)
+    noise: TrackerNoise = TrackerNoise()
 
 
 def steadied(
     states: FaceStates, statistics: StateStatistics, settings: SteadySettings = SteadySettings()
 ) -> FaceStates:
     """The same frames; those without a face stay as they are."""
-    noise = _noise(states.layout, statistics, settings)
+    noise = settings.noise.of(states.layout, statistics)
     time = states.time * 1e-6
     values = states.values.astype(np.float64)
     for rows in _runs(time, values / noise, states, settings):
@@ -109,19 +104,6 @@ def _averaged(
         total[inner] += both * (before * values[: -2 * k] + after * values[2 * k :])
         weights[inner] += both * (before + after)
     return np.asarray(total / weights)
-
-
-def _noise(layout: StateLayout, statistics: StateStatistics, settings: SteadySettings) -> Array:
-    """[D] in the states' units."""
-    scale = np.asarray(statistics.scale, np.float64)
-    out = np.ones(layout.width)
-    for name, columns in layout.groups.items():
-        own = np.asarray(getattr(settings, name), np.float64)
-        if name in EXPRESSION:
-            own = own * np.maximum(scale[columns], 1e-4)
-        if columns.stop > columns.start:
-            out[columns] = own
-    return out
 
 
 def _runs(

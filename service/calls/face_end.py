@@ -36,7 +36,7 @@ from service.calls.hand_over import HandOver
 from service.calls.pace import Pace, PaceSettings
 from service.calls.placing import Placing, Unplaced
 from service.calls.screen import Scene
-from service.states import states_of
+from service.live_states import LiveStates
 from service.traffic import Rate
 
 if TYPE_CHECKING:  # one who only looks, or relays, needs no torch
@@ -103,7 +103,7 @@ class FaceEnd:
     ) -> None:
         self._lock = threading.RLock()
         self._watch = watch
-        self._refiner = refiner
+        self._states = None if mine is None else LiveStates(mine, refiner)
         self._surroundings = surroundings
         self._found: SurroundingsMessage | None = None
         self._placing = Placing()
@@ -234,19 +234,16 @@ class FaceEnd:
         looked at without an avatar.  clock: tells when it is sent, once it is tracked and looked
         at; None: at once."""
         self._filmed = True
-        mine = self._mine
-        if mine is None:
+        mine, live = self._mine, self._states
+        if mine is None or live is None:
             return self._film_fallback(now, frame, None)
         tracked = tracker.step(frame)  # type: ignore[attr-defined]
         owner = self._owner
         if self._watch is not None:
             owner = self._watch.step(now, frame.image, tracked.points)
-        states = states_of(tracked.row, mine)
-        if owner is not False:
-            if self._refiner is not None:
-                states = self._refiner.step(frame, tracked.row, states)
-            if self._surroundings is not None:
-                self._surround(self._surroundings.step(frame, tracked.row, states), mine)
+        states = live.step(frame, tracked.row, looks=owner is not False)
+        if owner is not False and self._surroundings is not None:
+            self._surround(self._surroundings.step(frame, tracked.row, states), live)
         # A round trip that began before the tracking would count it, seconds at the first frame.
         now = now if clock is None else clock()
         with self._lock:
@@ -265,12 +262,11 @@ class FaceEnd:
             alone = now - self._faced <= _LOST and FALLBACK not in sender.carries
         return out if alone else out + self._film_fallback(now, frame, tracked)
 
-    def _surround(self, found: Surroundings | None, mine: Avatar) -> None:
+    def _surround(self, found: Surroundings | None, live: LiveStates) -> None:
         """Goes on to where the camera turns out to be."""
         if found is None:
             return
-        if self._refiner is not None:  # looks at what a receiver will see
-            self._refiner.take(found.person(mine))
+        live.take(found)
         with self._lock:
             self._found = found.message
             if self._sender is not None:

@@ -244,11 +244,11 @@ def test_a_video_is_looked_at_again(avatar, call, make_video):
         refined(states, replace(track, time=time + 1), video, avatar, 1)
 
 
-def filmed_live(avatar, call, cost, share=0.5, least=0.05, period=0.04):
+def filmed_live(avatar, call, cost, share=0.5, least=0.05, period=0.04, first=0):
     """(states sent, frames looked at), where a look takes `cost` seconds of a frame's 0.04."""
     _, tracked, images, masks = call
     now = 0.0
-    settings = LiveRefineSettings(share, least, late=0.015, look=SETTINGS)
+    settings = LiveRefineSettings(share, least, late=0.015, first=first, look=SETTINGS)
     live = LiveRefiner(avatar, settings, "cpu", lambda: now)
     look = live._refiner.refine
 
@@ -273,6 +273,13 @@ def test_a_live_call_is_refined_as_it_is_filmed(avatar, call):
     got, looked = filmed_live(avatar, call, cost=0.015)
     assert looked == FRAMES
     assert off(got[4:], true[4:]) < 0.5 * off(tracked[4:], true[4:])
+
+
+def test_the_first_frame_of_a_call_is_looked_at_until_it_is_right(avatar, call):
+    true, tracked, _, _ = call
+    once, until = (filmed_live(avatar, call, 0.015, first=first)[0] for first in (0, 6))
+    assert off(until[:1], true[:1]) < 0.6 * off(once[:1], true[:1])
+    assert off(until[:1], true[:1]) < 0.4 * off(tracked[:1], true[:1])
 
 
 def test_where_looks_take_long_frames_between_are_corrected_as_the_last_one(avatar, call):

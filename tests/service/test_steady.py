@@ -15,7 +15,7 @@ LAYOUT = StateLayout(code=4)
 FRAMES, FPS = 120, 25
 STATISTICS = StateStatistics(np.zeros(LAYOUT.width), np.ones(LAYOUT.width), np.ones(LAYOUT.width))
 TURN = LAYOUT.groups["rotation"].start + 1
-NOISE = SteadySettings().rotation
+NOISE = SteadySettings().noise.rotation
 
 
 def states_of(values: np.ndarray, visible: np.ndarray | None = None) -> FaceStates:

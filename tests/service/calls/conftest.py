@@ -25,10 +25,18 @@ def moving(monkeypatch):
         row: object
         points: object = None
 
-    def states(row, avatar):
-        return FaceStates(np.array([row.time]), row.image[None], np.array([True]), avatar.layout)
+    class States:
+        def __init__(self, avatar, refiner):
+            self._layout = avatar.layout
 
-    monkeypatch.setattr(face_end, "states_of", states)
+        def step(self, frame, row, looks):
+            times, seen = np.array([row.time]), np.array([True])
+            return FaceStates(times, row.image[None], seen, self._layout)
+
+        def take(self, found):
+            pass
+
+    monkeypatch.setattr(face_end, "LiveStates", States)
 
     class Tracker:
         def step(self, frame):

@@ -73,11 +73,15 @@ class Tracker:
 
 @pytest.fixture
 def tracker(monkeypatch):
-    def states(row, avatar):
-        values = np.zeros((1, avatar.layout.width), np.float32)
-        return FaceStates(np.array([row.time]), values, np.array([row.seen]), avatar.layout)
+    class States:
+        def __init__(self, avatar, refiner):
+            self._layout = avatar.layout
 
-    monkeypatch.setattr(face_end, "states_of", states)
+        def step(self, frame, row, looks):
+            values = np.zeros((1, self._layout.width), np.float32)
+            return FaceStates(np.array([row.time]), values, np.array([row.seen]), self._layout)
+
+    monkeypatch.setattr(face_end, "LiveStates", States)
     return Tracker()
 
 

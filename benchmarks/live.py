@@ -35,13 +35,13 @@ DUSK = "lutrgb=r=val*0.75+6:g=val*0.8+2:b=val*0.95"  # of ffmpeg
 
 @dataclass(frozen=True)
 class Filmed:
-    """tracking, looking: seconds of each frame.  looked: at so many of them.  late: frames that
+    """tracking, finding: seconds of each frame.  looked: at so many of them.  late: frames that
     the next one overtook.  found: where the camera is; told: so many frames after the first."""
 
     states: FaceStates
     window: Window
     tracking: list[float]
-    looking: list[float]
+    finding: list[float]
     looked: int
     late: int
     found: Surroundings
@@ -70,7 +70,7 @@ def _filmed(avatar: Avatar, clip: Path, looks: bool, watch: SurroundingsWatch) -
     live = LiveStates(avatar, refiner)
     told: int | None = None
     video = open_video(clip)
-    rows, tracking, looking = [], [], []
+    rows, tracking, finding = [], [], []
     try:
         for frame in Latest(video):
             begun = time.monotonic()
@@ -82,7 +82,7 @@ def _filmed(avatar: Avatar, clip: Path, looks: bool, watch: SurroundingsWatch) -
                 told = len(rows) if told is None else told
                 live.take(found)
             tracking.append(between - begun)
-            looking.append(time.monotonic() - between)
+            finding.append(time.monotonic() - between)
             rows.append(states)
     finally:
         tracker.close()
@@ -96,12 +96,12 @@ def _filmed(avatar: Avatar, clip: Path, looks: bool, watch: SurroundingsWatch) -
     late = sum(1 for _ in open_video(clip)) - len(states)
     looked = 0 if refiner is None else refiner.looked
     window = tracked.row.window
-    return Filmed(states, window, tracking, looking, looked, late, watch.found, told)
+    return Filmed(states, window, tracking, finding, looked, late, watch.found, told)
 
 
 def live(lab: Lab, clip: str, protocol: str) -> Iterator[Figure]:
     """PSNR, MS-SSIM and rate of held-out frames filmed live, at efforts 0 and 1, and what a
-    frame's tracking and a look take."""
+    frame's tracking takes, and finding its states."""
     who = lab.enrolled(clip, protocol)
     for effort in (0, 1):
         name = f"live, effort {effort}, {who.name}"
@@ -110,9 +110,9 @@ def live(lab: Lab, clip: str, protocol: str) -> Iterator[Figure]:
         frames = len(seen.states)
         note = f"{frames} frames, {seen.late} overtaken"
         yield Figure(name, "tracking a frame", 1e3 * float(np.mean(seen.tracking)), "ms", note=note)
-        if seen.looked:
-            looks = 1e3 * sum(seen.looking) / seen.looked
-            yield Figure(name, "a look", looks, "ms", note=f"{seen.looked} of {frames} frames")
+        finding = 1e3 * float(np.mean(seen.finding))
+        looked = f"{seen.looked} of {frames} frames looked at"
+        yield Figure(name, "finding states a frame", finding, "ms", note=looked)
 
 
 def live_elsewhere(lab: Lab, clip: str, protocol: str) -> Iterator[Figure]:

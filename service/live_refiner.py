@@ -67,7 +67,10 @@ class LiveRefiner:
         window = cut_window(frame.image, track.window, self._refiner.size)[None]
         rounds = self._settings.first if self._refiner.anew else None
         values = self._refiner.refine(window, track.mask, states.values, states.visible, rounds)
-        self._due = begun + (self._clock() - begun) / self._share
+        took = self._clock() - begun
+        if rounds:  # there is one such look: it tells nothing of how many there is time for
+            self._delay, took = None, took / (1 + rounds)
+        self._due = begun + took / self._share
         self.looked += 1
         return replace(states, values=values)
 

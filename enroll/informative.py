@@ -13,7 +13,7 @@ Array = NDArray[Any]
 # What a frame is like, each as much as the others: how the head is held and where, what the face
 # does, where it looks.
 _GROUPS = ("rotation", "translation", "expression", "gaze", "lids")
-_FAR = 3.0  # deviations of a number, beyond which a frame is a tracker's slip rather than news
+_FAR = 3.0  # deviations of a number, beyond which farther counts less: it may be a tracker's slip
 
 
 def informative(track: FaceTrack, count: int) -> NDArray[np.intp]:
@@ -25,10 +25,14 @@ def informative(track: FaceTrack, count: int) -> NDArray[np.intp]:
     if len(seen) <= count:
         return seen
     places = np.concatenate([_spread(getattr(track, name)[seen]) for name in _GROUPS], axis=1)
-    taken = [int(np.argmin(np.square(places - np.median(places, axis=0)).sum(axis=1)))]
+    lengths = np.square(places).sum(axis=1)
+    usual = np.square(places - np.median(places, axis=0)).sum(axis=1)
+    taken = [int(np.argmin(usual))]
     far = np.full(len(seen), np.inf, np.float32)
     while len(taken) < count:
-        far = np.minimum(far, np.square(places - places[taken[-1]]).sum(axis=1))
+        last = taken[-1]
+        far = np.minimum(far, lengths + lengths[last] - 2.0 * (places @ places[last]))
+        far[last] = -np.inf  # rounding leaves it a distance
         taken.append(int(np.argmax(far)))
     return np.sort(seen[taken])
 
@@ -38,5 +42,6 @@ def _spread(values: Array) -> NDArray[np.float32]:
     values = np.asarray(values, np.float64)
     off = values - values.mean(axis=0)
     deviation = off.std(axis=0)
-    off = np.clip(off, -_FAR * deviation, _FAR * deviation)
+    far = np.maximum(_FAR * deviation, 1e-9)
+    off = far * np.arcsinh(off / far)
     return (off / max(float(np.linalg.norm(deviation)), 1e-9)).astype(np.float32)

@@ -128,7 +128,7 @@ def enrol(
     rows = [spread(t, max(1, settings.frames * len(t) // total)) for t in found]
     if sum(map(len, rows)) < total:
         warnings.append(
-            f"{sum(map(len, rows))} of {total} frames are learned from, spread over the video: "
+            f"{sum(map(len, rows))} of {total} frames are learned from, those that show most: "
             "a minute or two of speech is enough."
         )
     images = _pictures(videos, [t.cut(some) for t, some in zip(found, rows)], settings.size)
@@ -177,14 +177,17 @@ def is_crops(path: Path) -> bool:
 
 def spread(track: FaceTrack, most: int) -> Array:
     """Rows of a track to keep so that there are `most` of them: ten seconds from the first face on
-    as they are, for the coder's models learn how a face moves, and the others evenly."""
+    as they are, for the coder's models learn how a face moves, and of the others those that teach
+    most."""
     rows = np.arange(len(track))
     if len(rows) <= most:
         return rows
+    from enroll.informative import informative
+
     begin = track.time[int(np.argmax(track.confidence > 0))]
     whole = rows[(track.time >= begin) & (track.time < begin + _WHOLE)][: most // 2]
     others = np.setdiff1d(rows, whole)
-    some = np.linspace(0, len(others) - 1, most - len(whole)).round().astype(int)
+    some = informative(track.cut(others), most - len(whole))
     return np.sort(np.concatenate([whole, others[some]]))
 
 

@@ -22,10 +22,10 @@ class LiveRefineSettings:
     """share: of the time that goes by, how much may go into looking; 1 looks at every frame.
     least: what that falls to where looks take so long that the next frame is late: half as much
     after each one that did, a tenth more after one that did not.  late: seconds by which that one
-    is later than the one that was looked at, at least.  first: rounds of the first look
-    after a start: without them what the tracker is off by is come to within a second, and a still
-    face moves.  look: expressions are held to what they were as poses are, for nothing that looks
-    ahead smooths them afterwards: a still face would shake."""
+    is later than the one that was looked at, at least.  first: rounds of a call's first look:
+    without them what the tracker is off by is come to within a second, and a still face moves.
+    look: expressions are held to what they were as poses are, for nothing that looks ahead smooths
+    them afterwards: a still face would shake."""
 
     share: float = 0.5
     least: float = 0.05
@@ -60,12 +60,13 @@ class LiveRefiner:
         begun = self._clock()
         delay = begun - 1e-6 * frame.time
         self._follow(delay)
-        self._delay = delay if begun >= self._due else None
+        due = begun >= self._due and bool(states.visible[0])
+        self._delay = delay if due else None
         if self._delay is None:
             values = self._refiner.carried(states.values, states.visible)
             return replace(states, values=values)
         window = cut_window(frame.image, track.window, self._refiner.size)[None]
-        rounds = self._settings.first if self._refiner.anew else None
+        rounds = None if self.looked else self._settings.first
         values = self._refiner.refine(window, track.mask, states.values, states.visible, rounds)
         took = self._clock() - begun
         if rounds:  # there is one such look: it tells nothing of how many there is time for

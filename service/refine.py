@@ -136,12 +136,6 @@ class Refiner:
             self._last = None
         return out
 
-    @property
-    def anew(self) -> bool:
-        """Whether nothing is known of what the tracker is off by: before the first frame, and
-        after one that showed no face."""
-        return self._last is None
-
     def take(self, avatar: Avatar) -> None:
         """From now on the same person looks so (`service.surroundings.Surroundings.person`)."""
         self._person = fields_of(avatar).to(self._device).requires_grad_(False)

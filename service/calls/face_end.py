@@ -234,8 +234,8 @@ class FaceEnd:
         looked at without an avatar.  clock: tells when it is sent, once it is tracked and looked
         at; None: at once."""
         self._filmed = True
-        mine, live = self._mine, self._states
-        if mine is None or live is None:
+        live = self._states
+        if live is None:
             return self._film_fallback(now, frame, None)
         tracked = tracker.step(frame)  # type: ignore[attr-defined]
         owner = self._owner

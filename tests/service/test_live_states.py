@@ -16,8 +16,8 @@ from tests.service.small_person import LAYOUT, SIZE, avatar_of, small_person
 FRAMES, PERIOD = 30, 40_000
 
 
-class Window:
-    """What is filmed is the window."""
+class Row:
+    """Of a track."""
 
     def __init__(self, time):
         self.time = np.array([time])
@@ -53,7 +53,7 @@ def shaking(live, avatar, tracker, noise):
     sent = []
     for time in range(0, FRAMES * PERIOD, PERIOD):
         noisy = np.clip(np.rint(still + rng.normal(0, noise, still.shape)), 0, 255)
-        sent.append(live.step(Frame(noisy.astype(np.uint8), time), Window(time)).values[0])
+        sent.append(live.step(Frame(noisy.astype(np.uint8), time), Row(time)).values[0])
     return float((np.std(sent[10:], axis=0) / tracker).mean())
 
 
@@ -78,9 +78,9 @@ def test_a_stranger_s_face_is_not_looked_at(avatar, tracker):
     looks = Looks()
     live = LiveStates(avatar, looks)
     frame = Frame(np.zeros((SIZE, SIZE, 3), np.uint8), 0)
-    live.step(frame, Window(0), looks=False)
+    live.step(frame, Row(0), looks=False)
     assert looks.steps == 0
-    live.step(frame, Window(1), looks=True)
+    live.step(frame, Row(1), looks=True)
     assert looks.steps == 1
 
 

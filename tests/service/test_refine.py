@@ -275,6 +275,19 @@ def test_a_live_call_is_refined_as_it_is_filmed(avatar, call):
     assert off(got[4:], true[4:]) < 0.5 * off(tracked[4:], true[4:])
 
 
+def test_a_frame_without_a_face_takes_no_look_and_the_next_one_no_longer_than_any(avatar, call):
+    """A hand that comes and goes must not hold up a call by the rounds of its first look."""
+    true, tracked, images, masks = call
+    live = LiveRefiner(avatar, LiveRefineSettings(1.0, look=SETTINGS), "cpu")
+    given, look = [], live._refiner.refine
+    live._refiner.refine = lambda *words: given.append(words[-1]) or look(*words)
+    for t, seen in enumerate((False, True, False, True)):
+        one, time = slice(t, t + 1), np.array([40_000 * t])
+        state = FaceStates(time, tracked[one].astype(np.float32), np.array([seen]), LAYOUT)
+        live.step(Frame(images[t], int(time[0])), track_of(avatar, time, masks[one]), state)
+    assert given == [LiveRefineSettings().first, None] and live.looked == 2
+
+
 def test_the_first_look_takes_no_time_from_the_later_ones(avatar, call):
     """As many frames are looked at, though the first look's rounds hold up the frame after it."""
     plain = filmed_live(avatar, call, cost=0.01, share=0.5)[1]

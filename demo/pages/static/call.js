@@ -46,7 +46,6 @@ export async function join(text, width, fit, background, around) {
     if (!here() || !await camera.open(at("fw-self"), camera.CALLED, true, here)) return;
     at("fw-call-pair").hidden = false;
     await connect(mine);
-    if (here() && !avatar) say("fw-call-status", "You have no avatar yet: the other sees you only by the fallback, where both have one.", true);
   } catch (error) {
     if (!here()) return;
     await leave();
@@ -88,7 +87,7 @@ const gathered = (connection) => new Promise((done) => {
 
 function changed(mine, connection) {
   if (mine !== line || connection !== mine.connection) return;
-  if (connection.connectionState === "connected") say("fw-call-status", "In the call.");
+  if (connection.connectionState === "connected") standing(mine);
   if (["failed", "disconnected"].includes(connection.connectionState)) again(mine);
 }
 
@@ -141,11 +140,23 @@ function figures(now) {
     + (now.refused && now.carried !== "refused" ? " You have no permission to receive this avatar." : ""));
 }
 
-// What the server says of the face before the camera.
-function warn(owner) {
-  if (owner === false) say("fw-call-status", "The face before your camera is not the one that was "
+// How the caller stands in a call that is joined: said anew whenever any of it changes, so that no
+// part of it is written over by another that came later.
+function standing(mine) {
+  if (mine.stranger) say("fw-call-status", "The face before your camera is not the one that was "
     + "enrolled: your avatar is not moved by it.", true);
-  else if (owner && at("fw-call-status").classList.contains("fw-wrong")) say("fw-call-status", "In the call.");
+  else if (!mine.wish.avatar) say("fw-call-status", "In the call. You have no avatar yet: the other "
+    + "sees you only by the fallback, where both have one.", true);
+  else say("fw-call-status", "In the call.");
+}
+
+// What the server says of the face before the camera: null where it has not looked.
+function warn(owner) {
+  if (owner == null || line?.connection?.connectionState !== "connected") return;
+  const stranger = !owner;
+  if (stranger === Boolean(line.stranger)) return;
+  line.stranger = stranger;
+  standing(line);
 }
 
 export async function leave() {

@@ -226,6 +226,27 @@ def test_a_camera_sends_no_more_frames_than_are_looked_at(visit, steps, server):
     steps.says(page, "fw-call-status", "Not in a call")
 
 
+def test_what_a_caller_should_know_is_not_written_over(visit, steps, server):
+    server.user("unknown")
+    page = visit("/call")
+    page.add_init_script(_NOTES_LINE)
+    page.reload()
+    steps.sign_in(page, "unknown", "sign-in")
+    page.click("#fw-make")
+    steps.says(page, "fw-call-link", "/call?room=")
+    page.click("#fw-join")
+    steps.says(page, "fw-call-status", "In the call. You have no avatar yet")
+    told = "(owner) => window.fwLine.channel.onmessage({ data: JSON.stringify({ others: [], loss: 0, owner }) })"
+    page.evaluate(told, False)
+    steps.says(page, "fw-call-status", "not the one that was enrolled")
+    page.evaluate(told, None)  # nobody was looked at: no news
+    steps.says(page, "fw-call-status", "not the one that was enrolled")
+    page.evaluate(told, True)
+    steps.says(page, "fw-call-status", "In the call. You have no avatar yet")
+    page.click("#fw-leave")
+    steps.says(page, "fw-call-status", "Not in a call")
+
+
 def test_a_call_is_made_by_keyboard(visit, steps, server):
     server.user("typing")
     page = visit("/call")

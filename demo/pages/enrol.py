@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import gradio as gr
 
 from demo.pages.account import account, navigation
@@ -16,7 +18,8 @@ alone, and destroyed when it is done. Nobody gets your avatar before you let the
 somebody has once been shown cannot be recalled."""
 
 
-def build() -> None:
+def build(live_only: bool) -> None:
+    """live_only: there is no way past the guided capture, so that none is shown."""
     navigation()
     gr.Markdown(_ABOUT)
     account()
@@ -35,28 +38,10 @@ def build() -> None:
         size = gr.Dropdown([64, 128, 256, 512], value=256, label="Pixels a side to learn from")
     wish = [name, subject, agreed, seconds, size]
     with gr.Tab("Film yourself"):
-        gr.Markdown(
-            "Sit an arm's length away, with light in front of you. You are asked to look "
-            "around, to smile, to blink and to read a sentence: that shows that you are here, "
-            "and teaches the avatar."
-        )
-        gr.HTML(_CAMERA)
-        with gr.Row():
-            gr.Button("Start the camera", variant="primary", elem_id="fw-film").click(
-                None, wish, js="(...wish) => facewire.film(...wish)"
-            )
-            gr.Button("Use what was filmed", elem_id="fw-enough").click(
-                None, js="() => facewire.enough()"
-            )
-    with gr.Tab("Use a video file"):
-        gr.Markdown("Half a minute or more of you alone, speaking, in steady light.")
-        gr.HTML(
-            '<label for="fw-file">Video file</label>'
-            '<input type="file" id="fw-file" accept="video/*">'
-        )
-        gr.Button("Enrol from this file", variant="primary", elem_id="fw-upload").click(
-            None, wish, js="(...wish) => facewire.upload(...wish)"
-        )
+        _film(wish, live_only)
+    if not live_only:
+        with gr.Tab("Use a video file"):
+            _file(wish)
     gr.Markdown("## 3. Your avatar")
     gr.HTML(_PROGRESS)
     gr.Button("Cancel", elem_id="fw-cancel", size="sm").click(None, js="() => facewire.cancel()")
@@ -69,6 +54,34 @@ def build() -> None:
             None, mirror_size, js="(size) => facewire.mirror(size)"
         )
         gr.Button("Stop", elem_id="fw-mirror-stop").click(None, js="() => facewire.unmirror()")
+
+
+def _film(wish: list[Any], live_only: bool) -> None:
+    gr.Markdown(
+        "Sit an arm's length away, with light in front of you. You are asked to look "
+        "around, to smile, to blink and to read a sentence: that shows that you are here, "
+        "and teaches the avatar."
+    )
+    gr.HTML(_CAMERA)
+    with gr.Row():
+        gr.Button("Start the camera", variant="primary", elem_id="fw-film").click(
+            None, wish, js="(...wish) => facewire.film(...wish)"
+        )
+        if not live_only:  # half a script is not one
+            gr.Button("Use what was filmed", elem_id="fw-enough").click(
+                None, js="() => facewire.enough()"
+            )
+
+
+def _file(wish: list[Any]) -> None:
+    gr.Markdown("Half a minute or more of you alone, speaking, in steady light.")
+    gr.HTML(
+        '<label for="fw-file">Video file</label>'
+        '<input type="file" id="fw-file" accept="video/*">'
+    )
+    gr.Button("Enrol from this file", variant="primary", elem_id="fw-upload").click(
+        None, wish, js="(...wish) => facewire.upload(...wish)"
+    )
 
 
 _CAMERA = """<div class="fw-camera">

@@ -24,7 +24,7 @@ def with_pages(app: FastAPI, lab: Path | None = None) -> FastAPI:
 
     app.mount("/pages", StaticFiles(directory=STATIC), name="pages")
     with gr.Blocks(title="Facewire", analytics_enabled=False) as site:
-        enrol.build()
+        enrol.build(live_only=app.state.context.settings.liveness)
     with site.route("Call", "/call"):
         call.build()
     with site.route("Yours", "/yours"):

@@ -30,6 +30,9 @@ _PARTS = parts("application/octet-stream")
 @router.post("", status_code=201, responses=refused(409, 503, 507), openapi_extra=FILE)
 async def add(request: Request, me: Writer, context: Shared) -> AvatarShown:
     """The body is an .avatar archive as it is.  It is checked, then sealed under your key."""
+    if context.settings.liveness:  # nobody knows who was before the camera that it was made from
+        raise refuse(403, "This server keeps only avatars that were enrolled here, by its guided "
+                     "capture.")  # fmt: skip
     with context.uploads.place(me.user):
         data = await request.body()
         return await run_in_threadpool(_add, context, me.user, data)

@@ -48,6 +48,11 @@ def ask(asked: EnrolmentWanted, me: Writer, context: Shared) -> EnrolmentShown:
             f"This server learns up to {limits.fit_size} pixels, for up to "
             f"{limits.fit_seconds:g} seconds.",
         )
+    if limits.liveness and not asked.guided:
+        raise refuse(
+            422, "This server enrols from its guided capture alone: ask for it, and film the "
+            "gestures in the order that it gives.",
+        )  # fmt: skip
     if asked.consent.version != consent.VERSION:
         raise ConsentError("the wording of the consent has changed", "Read GET /v1/consent again.")
     given = consent.record(
@@ -61,6 +66,7 @@ def ask(asked: EnrolmentWanted, me: Writer, context: Shared) -> EnrolmentShown:
         "steps": asked.steps,
         "consent": vars(given),
         "script": drawn_script() if asked.guided else None,
+        "live_only": limits.liveness,
     }
     with context.database.write() as session:
         bounds.hold(session, me.user)

@@ -36,6 +36,10 @@ class ServiceSettings:
     host: str = _of("127.0.0.1", "address to listen on")
     port: int = _of(8710, "port to listen on")
     registration: bool = _of(True, "whether anybody may register: 1 or 0")
+    liveness: bool = _of(
+        False, "whether only films that follow their guided script are enrolled, and no avatars"
+        " are taken from elsewhere: 1 or 0",
+    )  # fmt: skip
     pages: bool = _of(True, "whether the pages are served beside the API: 1 or 0")
     lab: str = _of("", "results of `facewire bench run`; with them there is a compare page")
     metrics: bool = _of(False, "whether /metrics tells Prometheus how the server fares: 1 or 0")

@@ -13,7 +13,6 @@ from sqlalchemy.orm import Session
 
 from avatar.avatar import Consent
 from avatar.errors import VideoError
-from avatar.face import FaceTrack
 from codec.signature import public_key
 from enroll.identity import can_describe, sign_bytes, sign_of_video
 from service.enrolment import Enrolled, EnrolmentSettings, checkpoint_of, enrol
@@ -129,6 +128,10 @@ def run(
     track, warnings = track_file(video, progress=telling.tracking)
     if track.time[-1] > work.longest * 1e6:
         raise _too_long(work.longest)
+    script = asked.get("script")
+    live = None if script is None else passed(track, script)
+    if asked.get("live_only") and not live:
+        raise _not_live()
     settings = EnrolmentSettings(
         size=asked["size"],
         budget=asked.get("budget"),
@@ -156,7 +159,7 @@ def run(
     )
     if last:
         queue.keep(claim, clock(), "preview", png(side_by_side(last[0])))
-    report = _report(track, made, warnings, asked.get("script"))
+    report = _report(made, warnings, live)
     now = clock()
     enrolled = adding(queue.store.library, target.read_bytes(), now, _sign(video))
     queue.finish(claim, report, now, enrolled)
@@ -187,18 +190,25 @@ def _sign(video: Path) -> bytes | None:
     return None if sign is None else sign_bytes(sign)
 
 
-def _report(
-    track: FaceTrack, made: Enrolled, warnings: list[str], script: list[str] | None
-) -> dict[str, Any]:
-    """Numbers and plain words; liveness: None where no script was asked for."""
+def _report(made: Enrolled, warnings: list[str], live: bool | None) -> dict[str, Any]:
+    """Numbers and plain words; live: None where no script was asked for."""
     seconds = made.coverage.map.round(2).tolist()
     return {
         "figures": made.avatar.report,
         "coverage": made.coverage.shares,
         "map": {"yaw": YAWS, "pitch": PITCHES, "seconds": seconds},
         "warnings": [*warnings, *made.warnings],
-        "liveness": None if script is None else passed(track, script),
+        "liveness": live,
     }
+
+
+def _not_live() -> VideoError:
+    return VideoError(
+        "The film does not show the gestures in the order that was asked for, so that it does not "
+        "tell that the person was there.",
+        "Enrol again and do as you are asked, one gesture after the other; a turn of the head or "
+        "an open mouth in between counts against it.",
+    )
 
 
 def _too_long(longest: float) -> VideoError:

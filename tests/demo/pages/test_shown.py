@@ -65,3 +65,18 @@ def test_the_pages_are_there_and_in_nobodys_frame(ask, path):
     assert page.status_code == 200
     policy = page.headers["content-security-policy"]
     assert "default-src 'self'" in policy and "frame-ancestors 'none'" in policy
+
+
+@pytest.mark.parametrize("liveness", [False, True])
+def test_a_page_offers_a_file_where_one_is_taken(tmp_path, liveness):
+    from fastapi.testclient import TestClient
+
+    from demo.pages.site import with_pages
+    from service.api.app import make_app
+    from service.api.settings import ServiceSettings
+
+    app = with_pages(make_app(ServiceSettings(data=tmp_path, liveness=liveness)))
+    page = TestClient(app).get("/").text
+    app.state.context.database.close()
+    assert "fw-film" in page
+    assert ("fw-file" in page, "fw-enough" in page) == (not liveness, not liveness)

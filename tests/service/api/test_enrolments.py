@@ -52,6 +52,17 @@ def test_a_guided_enrolment_has_a_script_of_its_own(serve):
     assert ask(server, ada).json()["script"] is None
 
 
+def test_a_server_may_ask_that_all_are_live(serve, archive):
+    server = serve(liveness=True)
+    ada = server.user("ada")
+    refused = ask(server, ada)
+    assert refused.status_code == 422 and "guided capture" in refused.json()["detail"]
+    assert ask(server, ada, guided=True).status_code == 201
+    brought = server.call("POST", "/v1/avatars", ada, content=archive)
+    assert brought.status_code == 403 and "guided capture" in brought.json()["detail"]
+    assert server.call("GET", "/v1/avatars", ada).json() == []
+
+
 def test_others_have_no_part_in_it(serve):
     server = serve()
     ada, eve = server.user("ada"), server.user("eve")

@@ -16,8 +16,9 @@ AGREED = {"subject": "self", "purpose": "tests", "version": "1", "agreed": True}
 FPS = 10
 
 
+@pytest.mark.parametrize("live_only", [False, True])
 def test_a_film_of_the_order_that_was_asked_for_is_live_and_no_other(
-    serve, make_video, archive, monkeypatch
+    serve, make_video, archive, monkeypatch, live_only
 ):
     from avatar.archive import parse_avatar
     from enroll.puppet import Puppet
@@ -29,7 +30,7 @@ def test_a_film_of_the_order_that_was_asked_for_is_live_and_no_other(
     from service.jobs.queue import Queue
     from service.jobs.worker import Worker
 
-    server = serve()
+    server = serve(liveness=live_only)
     ada = server.user("ada")
 
     def ask():
@@ -48,7 +49,10 @@ def test_a_film_of_the_order_that_was_asked_for_is_live_and_no_other(
         sent = server.call("PUT", f"/v1/enrolments/{id}/video", ada, content=film)
         assert sent.status_code == 202, sent.text
 
+    fits = []
+
     def fitted(videos, name, consent, target, *_, tracks, **__):
+        fits.append(name)
         target.write_bytes(archive)
         return Enrolled(parse_avatar(archive), coverage_of(tracks[0]), [])
 
@@ -59,6 +63,11 @@ def test_a_film_of_the_order_that_was_asked_for_is_live_and_no_other(
     while (claim := queue.claim(time.time())) is not None:
         worker.work(claim)
     shown = [server.call("GET", f"/v1/enrolments/{id}", ada).json() for id in (first, second)]
+    if live_only:
+        assert [one["state"] for one in shown] == ["done", "failed"], (order, other)
+        assert "Enrol again" in shown[1]["error"] and shown[1]["avatar"] is None
+        assert fits == [shown[0]["name"]]  # a fit that is for nothing is not begun
+        return
     assert [one["state"] for one in shown] == ["done", "done"], shown
     verdicts = [one["report"]["liveness"] for one in shown]
     assert verdicts == [True, False], (order, other)

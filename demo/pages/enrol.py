@@ -76,8 +76,7 @@ def _film(wish: list[Any], live_only: bool) -> None:
 def _file(wish: list[Any]) -> None:
     gr.Markdown("Half a minute or more of you alone, speaking, in steady light.")
     gr.HTML(
-        '<label for="fw-file">Video file</label>'
-        '<input type="file" id="fw-file" accept="video/*">'
+        '<label for="fw-file">Video file</label><input type="file" id="fw-file" accept="video/*">'
     )
     gr.Button("Enrol from this file", variant="primary", elem_id="fw-upload").click(
         None, wish, js="(...wish) => facewire.upload(...wish)"

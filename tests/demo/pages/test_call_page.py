@@ -236,7 +236,8 @@ def test_what_a_caller_should_know_is_not_written_over(visit, steps, server):
     steps.says(page, "fw-call-link", "/call?room=")
     page.click("#fw-join")
     steps.says(page, "fw-call-status", "In the call. You have no avatar yet")
-    told = "(owner) => window.fwLine.channel.onmessage({ data: JSON.stringify({ others: [], loss: 0, owner }) })"
+    told = """(owner) => window.fwLine.channel.onmessage(
+        { data: JSON.stringify({ others: [], loss: 0, owner }) })"""
     page.evaluate(told, False)
     steps.says(page, "fw-call-status", "not the one that was enrolled")
     page.evaluate(told, None)  # nobody was looked at: no news

@@ -29,7 +29,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from avatar.camera import Pinhole, rotation_matrix, rotation_vector
+from avatar.camera import Pinhole, rotation_matrix
 from avatar.face import EXPRESSIONS
 from avatar.morphable import SKIN_POINTS, FaceModel
 
@@ -383,8 +383,9 @@ def _moved(poses: Poses, step: Array) -> Poses:
     step = step.astype(np.float32)
     turn = np.clip(step[:, EXPRESSIONS : EXPRESSIONS + 3], -0.5, 0.5)
     rotation = rotation_matrix(turn) @ poses.rotation
-    # Back onto the rotations: float32 products drift.
-    rotation = rotation_matrix(rotation_vector(rotation.astype(np.float64)))
+    # Back onto the rotations, for products drift: Newton's step of the polar decomposition (Higham,
+    # SIAM J. Sci. Stat. Comput. 1986), which needs no inverse so near.
+    rotation = rotation @ (1.5 * np.eye(3) - 0.5 * rotation.transpose(0, 2, 1) @ rotation)
     translation = poses.translation + step[:, EXPRESSIONS + 3 :]
     translation[:, 2] = np.minimum(translation[:, 2], 0.25 * poses.translation[:, 2])
     return Poses(

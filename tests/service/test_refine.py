@@ -275,6 +275,41 @@ def test_a_live_call_is_refined_as_it_is_filmed(avatar, call):
     assert off(got[4:], true[4:]) < 0.5 * off(tracked[4:], true[4:])
 
 
+def interval_live(avatar, call, camera, tracking, look, interval=0.04):
+    """(seconds between the frames that are sent, share looked at) where the latest of a camera's
+    frames is taken, as `Latest` does, and what is done to it takes so many seconds."""
+    _, tracked, images, masks = call
+    now, taken = 0.0, []
+    live = LiveRefiner(avatar, LiveRefineSettings(interval=interval), "cpu", lambda: now)
+
+    def slow(windows, masks, values, visible, rounds):
+        nonlocal now
+        now += look
+        return values
+
+    live._refiner.refine = slow
+    while len(taken) < 400:
+        frame = max(int(now / camera), taken[-1] + 1 if taken else 0)
+        now = max(now, frame * camera) + tracking
+        taken.append(frame)
+        time = np.array([round(1e6 * camera * frame)])
+        state = FaceStates(time, tracked[:1].astype(np.float32), np.ones(1, bool), LAYOUT)
+        live.step(Frame(images[0], int(time[0])), track_of(avatar, time, masks[:1]), state)
+    settled = camera * np.diff(taken[100:])
+    return float(settled.mean()), live.looked / len(taken)
+
+
+def test_a_call_is_looked_at_less_before_it_jerks(avatar, call):
+    thirty = 1 / 30
+    jerky, often = interval_live(avatar, call, thirty, 0.03, 0.03, interval=1.0)
+    smooth, fewer = interval_live(avatar, call, thirty, 0.03, 0.03)
+    assert jerky > 0.055 and smooth < 0.044 and 0.1 < fewer < often
+    # A camera that gives no more is no reason, and neither is one that has the time.
+    for camera, tracking in ((1 / 15, 0.024), (thirty, 0.01)):
+        kept, looked = interval_live(avatar, call, camera, tracking, 0.02)
+        assert kept < 1.1 * camera and looked > 0.4
+
+
 def test_a_frame_without_a_face_takes_no_look_and_the_next_one_no_longer_than_any(avatar, call):
     """A hand that comes and goes must not hold up a call by the rounds of its first look."""
     true, tracked, images, masks = call

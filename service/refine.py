@@ -55,8 +55,10 @@ class RefineSettings:
     frames of a stretch together, after the first one, in which each frame is looked at from where
     the one before it was found.  noise:
     deviation of a colour, 0..1, around that of the right state.  alike: robust deviation of colours
-    at the tracked states up to which the person looks as enrolled; noise grows as it is exceeded,
-    since no state makes hair grey, and a mouth bent after it is worse than the tracked one.
+    at the tracked states up to which the person looks as enrolled.  As it is exceeded noise grows,
+    and what an expression may be off by falls, with the square: no state makes hair grey, and a
+    mouth bent after it is worse than the tracked one; where a head is its outline tells all the
+    same.
     correlation: rays that count as
     one observation.  outlier: colour distance of weight 1/2.  code, rotation, ...: by how much the
     tracker may be off, in deviations of the enrolment for code, gaze and lids, else rad, m, window
@@ -107,6 +109,7 @@ class Refiner:
         self._features = Features.of(avatar)
         self._uncertain = _uncertainty(avatar, settings)
         self._prior = np.diag(self._uncertain**-2.0)
+        self._expressive = _expressive(avatar.layout)
         self._steady = np.diag((self._uncertain * _changes(avatar.layout, settings)) ** -2.0)
         self._mean = np.asarray(avatar.statistics.mean)
         self._deviation: float | None = None  # of colours from what is filmed, 0..1
@@ -213,10 +216,11 @@ class Refiner:
     def _smoothest(self, slopes: Array, at: Array, before: Array | None) -> Array:
         """One Gauss-Newton step of the corrections [F, D] of adjoining frames."""
         assert self._curvature is not None and self._deviation is not None
-        noise = self.settings.noise * max(1.0, self._deviation / self.settings.alike)
-        known = 1.0 / (self.settings.correlation * noise**2)
+        unlike = max(1.0, self._deviation / self.settings.alike) ** 2
+        known = 1.0 / (self.settings.correlation * (self.settings.noise * unlike) ** 2)
         curvature, slopes = known * self._curvature, known * slopes
-        return smoothest(curvature, slopes, at, self._prior, self._steady, before)
+        held = np.where(self._expressive, unlike**2, 1.0)
+        return smoothest(curvature, slopes, at, held * self._prior, held * self._steady, before)
 
     def _sloped(self, pictures: Looks, values: Array, at: Array) -> Array:
         """`_slopes` of all frames, some at once."""
@@ -288,12 +292,17 @@ def _uncertainty(avatar: Avatar, settings: RefineSettings) -> Array:
     return out
 
 
+def _expressive(layout: StateLayout) -> NDArray[np.bool_]:
+    """[D]: which numbers tell an expression."""
+    out = np.zeros(layout.width, bool)
+    for name in EXPRESSION:
+        out[layout.groups[name]] = True
+    return out
+
+
 def _changes(layout: StateLayout, settings: RefineSettings) -> Array:
     """[D]: v / u."""
-    out = np.full(layout.width, settings.steady)
-    for name in EXPRESSION:
-        out[layout.groups[name]] = settings.mobile
-    return out
+    return np.where(_expressive(layout), settings.mobile, settings.steady)
 
 
 def _looked_at(frames: int, first: bool) -> Array:

@@ -26,6 +26,7 @@ from tests.service.small_person import LAYOUT, SIZE, avatar_of, small_person
 
 FRAMES = 10
 PLACE = slice(LAYOUT.groups["translation"].start, LAYOUT.groups["translation"].start + 2)
+CODE = LAYOUT.groups["code"]
 SAMPLING = SamplingSettings(12, 6)
 # A ball has no mouth and no eyes to look at.
 SETTINGS = RefineSettings(rays=256, mouth=1.0, eye=1.0, correlation=2.0, sampling=SAMPLING)
@@ -153,6 +154,22 @@ def test_who_looks_otherwise_than_enrolled_is_moved_little(avatar, call):
     got = Refiner(avatar, SETTINGS, "cpu").refine(images, masks, tracked, seen)
     trusting = Refiner(avatar, replace(SETTINGS, alike=10.0), "cpu")
     np.testing.assert_array_equal(got, trusting.refine(images, masks, tracked, seen))
+
+
+def test_an_expression_is_held_more_than_a_head_where_colours_are_others(avatar):
+    """An outline tells where a head is, however it is painted; a grey beard tells of no mouth."""
+    refiner = Refiner(avatar, SETTINGS, "cpu")
+    prior = np.diag(refiner._prior)
+    known = SETTINGS.correlation * SETTINGS.noise**2 * prior  # a picture as sure as the tracker is
+    refiner._curvature = np.diag(known)
+    nothing, pull = np.zeros((1, LAYOUT.width)), -known[None] / np.sqrt(prior)
+    steps = {}
+    for times in (0.5, 2.0):
+        refiner._deviation = times * SETTINGS.alike
+        steps[times] = np.sqrt(prior) * refiner._smoothest(pull, nothing, None)[0]
+    np.testing.assert_allclose(steps[0.5], 0.5, rtol=1e-6)
+    np.testing.assert_allclose(steps[2.0][PLACE], 1 / 17, rtol=1e-6)
+    np.testing.assert_allclose(steps[2.0][CODE], 1 / 257, rtol=1e-6)
 
 
 def test_a_dark_first_frame_is_forgotten(avatar, call):

@@ -233,8 +233,27 @@ def read_sei(stream: bytes, name: str) -> Iterator[tuple[int, int, bytes]]:
         picture += _begins(unit, syntax)
         for kind, payload in sei_messages(unit, name):
             # What precedes its picture belongs to the next one.
-            after = syntax.type_of(unit) == syntax.sei[-1] and syntax.after
+            after = _follows(unit, syntax)
             yield (max(picture, 0) if after else picture + 1), kind, payload
+
+
+def pictures(stream: bytes, name: str) -> Iterator[bytes]:
+    """A byte stream, picture by picture: each with what stands before it (parameter sets, prefix
+    SEI) and what belongs behind it (suffix SEI).  Bytes without a picture are none."""
+    syntax = syntax_of(name)
+    own: list[bytes] = []
+    ahead: list[bytes] = []
+    for unit in units(stream):
+        if _begins(unit, syntax):
+            if own:
+                yield _joined(own)
+            own, ahead = [*ahead, unit], []
+        elif own and (_is_slice(unit, syntax) or _follows(unit, syntax)):
+            own.append(unit)
+        else:
+            ahead.append(unit)
+    if own:
+        yield _joined([*own, *ahead])
 
 
 def with_sei(
@@ -262,7 +281,17 @@ def with_sei(
     for number in sorted(messages, reverse=True):
         if messages[number]:
             out.insert(where[number], sei_unit(name, messages[number]))
-    return b"".join(b"\0\0\0\1" + unit for unit in out)
+    return _joined(out)
+
+
+def _joined(parts: Sequence[bytes]) -> bytes:
+    return b"".join(b"\0\0\0\1" + unit for unit in parts)
+
+
+def _follows(unit: bytes, syntax: Syntax) -> bool:
+    """Whether a unit is suffix SEI, of the picture before it."""
+    long = len(unit) > syntax.header
+    return syntax.after and long and syntax.type_of(unit) == syntax.sei[-1]
 
 
 def _is_slice(unit: bytes, syntax: Syntax) -> bool:

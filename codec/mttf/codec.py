@@ -53,8 +53,8 @@ class CodecSettings:
     """side: pixels coded.  key_codec: of `classic.CODECS`.  qp: None chooses it by the rate.
     kbps: that key frames may make of the rate, over any ten seconds.  patience: how many times
     the error just after a key frame is borne before a better one is looked for.  quality: of the
-    vectors' steps, in 1/256.  lookback: frames of a recording that the next key frame may be mixed
-    into (`recording.Recorder`); 0 is none."""
+    vectors' steps, in 1/256.  slots: key frames that are held, to go back to.  lookback: frames of
+    a recording that the next key frame may be mixed into (`recording.Recorder`); 0 is none."""
 
     side: int = 256
     key_codec: str = "av1"
@@ -62,6 +62,7 @@ class CodecSettings:
     kbps: float = 3.0
     patience: float = 1.3
     quality: int = 256
+    slots: int = SLOTS
     lookback: int = 250
 
 
@@ -181,7 +182,7 @@ class Encoder:
     def _key(self, given: _Given) -> Seen:
         codec = CODECS[self.settings.key_codec]
         data, qp = self._coded(given.picture)
-        free = [s for s in range(SLOTS) if s not in self._held]
+        free = [s for s in range(self.settings.slots) if s not in self._held]
         slot = free[0] if free else min(self._used, key=self._used.__getitem__)
         face = self._runtime.face(given.mesh)
         key = KeyFrame(given.frame, slot, codec.number, self.settings.side, data, face=face)

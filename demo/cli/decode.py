@@ -16,7 +16,7 @@ EXAMPLE = "facewire decode call.fw --avatar ada.avatar -o call.mp4 --height 1080
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("stream", metavar="CALL.fw")
+    parser.add_argument("stream", metavar="CALL.fw", help="or .hevc, .h264, .vvc of `encode`")
     parser.add_argument("--avatar", metavar="AVATAR", help="unless it was coded without one")
     parser.add_argument(
         "-o", dest="output", required=True, metavar="OUT", help=".mkv is lossless, .mp4 is H.264"
@@ -48,10 +48,13 @@ def run(arguments: argparse.Namespace) -> None:
 
 
 def _fallback(arguments: argparse.Namespace, source: Path, target: Path) -> None:
+    from codec.mttf.gfv import SUFFIXES
     from codec.mttf.weights import find_weights, load_weights
+    from service.fallback.elementary import decode_elementary
     from service.fallback.receiver import decode_fallback, is_fallback
 
-    if not is_fallback(source):
+    elementary = source.suffix.lower() in SUFFIXES
+    if not elementary and not is_fallback(source):
         raise InputError(f"{source} shows an avatar", "Name it with --avatar.")
     sized = arguments.size is not None or arguments.height is not None
     look = view.view_of(arguments, Window(0, 0, 1, 1, 1))
@@ -60,7 +63,8 @@ def _fallback(arguments: argparse.Namespace, source: Path, target: Path) -> None
     device = "cpu" if arguments.device == "auto" else arguments.device
     with bar("Rendering") as progress:
         marks = arguments.watermark, arguments.badge
-        shown = decode_fallback(source, weights, target, width, height, device, progress, *marks)
+        decode = decode_elementary if elementary else decode_fallback
+        shown = decode(source, weights, target, width, height, device, progress, *marks)
     for warning in shown.warnings:
         say(warning)
     print(f"{target}: {shown.frames} frames of {shown.width}x{shown.height}")

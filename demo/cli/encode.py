@@ -29,7 +29,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         default="auto",
         help="mttf needs no avatar; auto takes it where none is given (default: %(default)s)",
     )
-    parser.add_argument("-o", dest="output", required=True, metavar="CALL.fw")
+    parser.add_argument(
+        "-o",
+        dest="output",
+        required=True,
+        metavar="CALL.fw",
+        help="without an avatar also .hevc, .h264 or .vvc: key frames that any player shows, with "
+        "their motion as GFV SEI messages",
+    )
     parser.add_argument("--fps", type=float, metavar="N", help="default: the video's own times")
     amount = parser.add_mutually_exclusive_group()
     amount.add_argument(
@@ -87,9 +94,16 @@ def run(arguments: argparse.Namespace) -> None:
     source = input_file(arguments.video, "video")
     archive = input_file(arguments.avatar, "avatar") if arguments.avatar else None
     inputs = (source, archive) if archive else (source,)
-    target = output_file(arguments.output, ".fw", inputs=inputs)
+    from codec.mttf.gfv import SUFFIXES
+
+    fallback = arguments.codec == "mttf" or (arguments.codec == "auto" and archive is None)
+    suffixes = (".fw", *SUFFIXES) if fallback else (".fw",)
+    target = output_file(arguments.output, *suffixes, inputs=inputs)
     frames = frame_range(arguments.frames)
-    if arguments.codec == "mttf" or (arguments.codec == "auto" and archive is None):
+    if fallback and target.suffix.lower() in SUFFIXES:
+        _elementary(arguments, source, target, frames)
+        return
+    if fallback:
         _fallback(arguments, source, target, frames)
         return
     if archive is None:
@@ -137,6 +151,28 @@ def _fallback(
     with bar("Encoding") as progress:
         sent = encode_fallback(source, target, weights, settings, frames, progress)
     _tell(target, sent)
+
+
+def _elementary(
+    arguments: argparse.Namespace, source: Path, target: Path, frames: slice | None
+) -> None:
+    if arguments.layer is not None:
+        raise InputError("SEI messages carry no layer", "Leave --layer out, or write a .fw.")
+    from codec.mttf.weights import find_weights, load_weights
+    from service.fallback.elementary import encode_elementary
+    from service.fallback.sender import FallbackSettings
+
+    kbps = FallbackSettings.kbps if arguments.kbps is None else arguments.kbps
+    settings = FallbackSettings(fps=arguments.fps, kbps=kbps)
+    weights = load_weights(find_weights())
+    with bar("Encoding") as progress:
+        sent = encode_elementary(source, target, weights, settings, frames, progress)
+    for warning in sent.warnings:
+        say(warning)
+    print(
+        f"{target}: {sent.frames} frames, {sent.seconds:.2f} s, {sent.keys} key frames, "
+        f"{sent.kbps:.2f} kbps, no sound"
+    )
 
 
 def _tell(target: Path, sent: Sent) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -14,6 +16,7 @@ from codec.mttf.recovery_file import recovery_at_hand
 from codec.mttf.runtime import Runtime
 from codec.mttf.weights import Weights
 from render.lanczos import lanczos
+from service.audio import OpusTrack
 from service.calls.badge import badged
 from service.receiver import Progress, Shown, audio_of
 from service.video_out import container_of, playable_size, video_file
@@ -46,24 +49,50 @@ def decode_fallback(
     check_digest(stream.header, weights.digest)
     states = stream.states
     decoder = Decoder(Runtime(weights, device), stream.fallback, recovery_at_hand(device))
-    width, height = playable_size(out, width or decoder.side, height or decoder.side)
-    times = (states.time - states.time[0]).tolist()
-    period = int(np.median(np.diff(times))) if len(times) > 1 else 40_000
-    until = [*times[1:], times[-1] + period]
     sound = audio_of(stream)
     sound = sound.shifted(-int(states.time[0])) if sound else None
+    time = states.time - states.time[0]
+    look = Look(width or decoder.side, height or decoder.side, watermark, badge)
+    shown = show(out, decoder.pictures(states.values), time, look, sound, progress)
+    warnings = (unrestored(decoder.unrestored),) if decoder.unrestored else ()
+    return replace(shown, warnings=warnings)
+
+
+@dataclass(frozen=True)
+class Look:
+    """Of a video: pixels, and the marks that .mp4 bears."""
+
+    width: int
+    height: int
+    watermark: bool = True
+    badge: bool = True
+
+
+def show(
+    out: str | Path,
+    pictures: Iterable[NDArray[np.uint8]],
+    time: NDArray[np.int64],
+    look: Look,
+    sound: OpusTrack | None = None,
+    progress: Progress | None = None,
+) -> Shown:
+    """Writes square pictures at their times [F], microseconds from 0, into the middle of a video.
+    Raises StorageError, and what the pictures do."""
+    width, height = playable_size(out, look.width, look.height)
+    times = time.tolist()
+    period = int(np.median(np.diff(times))) if len(times) > 1 else 40_000
+    until = [*times[1:], times[-1] + period]
     plain = container_of(out).lossless
-    mark = Watermark(NO_AVATAR) if watermark and not plain else None
+    mark = Watermark(NO_AVATAR) if look.watermark and not plain else None
     with video_file(out, width, height, 1e6 / period, sound) as video:
-        for index, row in enumerate(states.values):
-            picture = placed(decoder.picture(row), width, height)
-            picture = badged(picture) if badge and not plain else picture
+        for index, made in enumerate(pictures):
+            picture = placed(made, width, height)
+            picture = badged(picture) if look.badge and not plain else picture
             picture = picture if mark is None else mark.on(picture, times[index])
             video.picture(picture, times[index], until[index] - times[index])
             if progress:
                 progress(index + 1, len(times))
-    warnings = (unrestored(decoder.unrestored),) if decoder.unrestored else ()
-    return Shown(len(times), width, height, warnings)
+    return Shown(len(times), width, height)
 
 
 def unrestored(count: int) -> str:

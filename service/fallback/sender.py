@@ -19,7 +19,7 @@ from avatar.storage import whole_file
 from codec.container import read_stream
 from codec.face_codec import encode_states
 from codec.header import StreamHeader
-from codec.mttf.codec import CodecSettings, stream_header
+from codec.mttf.codec import CodecSettings, Encoder, stream_header
 from codec.mttf.layer import LayerEncoder, LayerSettings
 from codec.mttf.packet import Event, in_order
 from codec.mttf.packet import Sent as SentChunk
@@ -39,7 +39,7 @@ from service.sender import Sent
 
 _SAMPLES = 8  # key frames of a file that are looked at for the head
 _FRAME = 40_000  # us, of a clip with one frame
-_KEYS = 0.5  # of a wished rate, for key frames
+KEYS = 0.5  # of a wished rate, for key frames
 
 Progress = Callable[[float, float], None]
 
@@ -61,6 +61,58 @@ class FallbackSettings:
     layer: float | None = None
 
 
+@dataclass(frozen=True)
+class Filmed:
+    """A video as its encoder has taken it.  time: [F] microseconds.  vectors: [F, D], still to be
+    quantised.  start: microseconds, the file's time of time 0."""
+
+    time: NDArray[np.int64]
+    vectors: NDArray[np.float32]
+    window: Window
+    start: int
+    warnings: tuple[str, ...]
+
+    @property
+    def end(self) -> int:
+        """When the last picture ends, as `time`."""
+        return int(self.time[-1]) + _period(self.time)
+
+
+def film(
+    source: str | Path,
+    encoder: Encoder | Recorder,
+    runtime: Runtime,
+    side: int,
+    fps: float | None,
+    frames: slice | None = None,
+    progress: Progress | None = None,
+    layer: LayerEncoder | None = None,
+) -> Filmed:
+    """Gives the head's square of every frame to the encoder, and to the layer's.  fps: None keeps
+    the source's times, 0 takes their mean rate.  Raises VideoError, InputError."""
+    video = open_video(source, frames)
+    warnings: list[str] = []
+    window = head_square(video, warnings)
+    times, rows = [], []
+    rate = (video.info.fps or 1e6 / _FRAME) if fps == 0 else fps
+    shown = video if rate is None else paced(video, rate)
+    with closing(FaceReader()) as faces:
+        for frame in shown:
+            picture = cut_window(frame.image, window, side)
+            mesh = faces.see(frame.image, frame.time, window) if runtime.guided else None
+            rows.append(encoder.encode(picture, frame.time, mesh))
+            if layer is not None:
+                layer.add(picture, frame.time)
+            times.append(frame.time)
+            if progress:
+                progress(len(rows), max(video.info.frames, len(rows)))
+    warnings += video.warnings
+    if not rows:
+        raise InputError("the video holds no frame", "Check it with: ffmpeg -i VIDEO -f null -")
+    time, vectors = np.array(times, np.int64), np.stack(rows)
+    return Filmed(time, vectors, window, video.info.start, tuple(warnings))
+
+
 def encode_fallback(
     source: str | Path,
     out: str | Path,
@@ -73,46 +125,21 @@ def encode_fallback(
 
     Raises VideoError, InputError, MissingError, StorageError.
     """
-    if not settings.kbps > 0:
-        raise InputError(f"--kbps {settings.kbps:g} sends nothing", "Give a rate above 0.")
+    check_rate(settings.kbps)
     layer = None
     if settings.layer is not None:
         layer = LayerEncoder(LayerSettings(settings.layer), settings.side)
-    video = open_video(source, frames)
-    warnings: list[str] = []
-    window = head_square(video, warnings)
     runtime = Runtime(weights)
-    encoder = Recorder(
-        runtime,
-        weights.statistics,
-        CodecSettings(
-            settings.side,
-            settings.key_codec,
-            settings.qp,
-            settings.kbps * _KEYS,
-            lookback=settings.lookback,
-        ),
-        recovery_at_hand(),
-    )
-    times, rows = [], []
-    shown = video if settings.fps is None else paced(video, settings.fps)
-    with closing(FaceReader()) as faces:
-        for frame in shown:
-            picture = cut_window(frame.image, window, settings.side)
-            mesh = faces.see(frame.image, frame.time, window) if runtime.guided else None
-            rows.append(encoder.encode(picture, frame.time, mesh))
-            if layer is not None:
-                layer.add(picture, frame.time)
-            times.append(frame.time)
-            if progress:
-                progress(len(rows), max(video.info.frames, len(rows)))
-    warnings += video.warnings
-    if not rows:
-        raise InputError("the video holds no frame", "Check it with: ffmpeg -i VIDEO -f null -")
-    time, values = np.array(times, np.int64), np.stack(rows)
+    coding = CodecSettings(
+        settings.side, settings.key_codec, settings.qp, settings.kbps * KEYS,
+        lookback=settings.lookback,
+    )  # fmt: skip
+    encoder = Recorder(runtime, weights.statistics, coding, recovery_at_hand())
+    filmed = film(source, encoder, runtime, settings.side, settings.fps, frames, progress, layer)
+    time, values, warnings = filmed.time, filmed.vectors, list(filmed.warnings)
     rate, rounding = rate_of(time)
     head = stream_header(weights.digest, weights.settings.numbers, 256)
-    head = replace(head, rate=rate, rounding=rounding, window=window)
+    head = replace(head, rate=rate, rounding=rounding, window=filmed.window)
     quality, sizes = _fitting(head, time, values, weights.statistics, encoder.chunks, settings.kbps)
     if sizes > settings.kbps:
         warnings.append(f"{settings.kbps:g} kbps cannot be reached: this is {sizes:.2f} kbps.")
@@ -127,13 +154,18 @@ def encode_fallback(
             )
     audio = None
     if settings.audio:
-        clock = video.info.start
-        audio = read_audio(source, clock + times[0], clock + times[-1] + _period(time))
+        clock = filmed.start
+        audio = read_audio(source, clock + int(time[0]), clock + filmed.end)
         audio = audio.shifted(-clock) if audio else None
     head = replace(head, quality=quality, audio=audio.head if audio else None)
     with whole_file(out) as file:
         write_fallback(file, head, time, values, weights.statistics, chunks, audio)
     return Sent(read_stream(out, weights.statistics, weights.digest).summary(), tuple(warnings))
+
+
+def check_rate(kbps: float) -> None:
+    if not kbps > 0:
+        raise InputError(f"--kbps {kbps:g} sends nothing", "Give a rate above 0.")
 
 
 def head_square(video: Video, warnings: list[str]) -> Window:

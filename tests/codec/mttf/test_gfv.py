@@ -106,3 +106,21 @@ def test_any_decoder_shows_the_key_frames(codec: str, make_scene) -> None:
     assert all(np.abs(one.vectors - rows).max() <= STEP / 2 + 1e-6 for one in found)
     assert [one.face for one in found] == [FACE, FACE]
     assert len(list(pictures(b"".join(keys), STREAMS[codec]))) == 2
+
+
+def test_damage_is_told_and_nothing_else() -> None:
+    rng = np.random.default_rng(0)
+    rows = rng.normal(0, 1, (6, 40))
+    stream = bytes(scene(rows)) + bytes(scene(rows))
+    refused = 0
+    for _ in range(500):
+        data = bytearray(stream)
+        for at in rng.integers(len(data), size=rng.integers(1, 5)):
+            data[at] = rng.integers(256)
+        cut = data[: rng.integers(1, len(data) + 1)] if rng.random() < 0.3 else data
+        try:
+            for one in scenes_in(bytes(cut), "hevc"):
+                assert one.vectors.ndim == 2 and np.isfinite(one.vectors).all()
+        except StreamError:
+            refused += 1
+    assert refused > 100

@@ -62,7 +62,9 @@ def encode_elementary(
         settings.side, codec, settings.qp, settings.kbps * KEYS, slots=1, lookback=0
     )
     encoder = Encoder(runtime, weights.statistics, coding)
-    filmed = film(source, encoder, runtime, settings.side, settings.fps or 0, frames, progress)
+    filmed = film(
+        source, encoder, runtime, settings.side, settings.fps, frames, progress, even=True
+    )
     keys = [chunk for chunk in encoder.chunks if isinstance(chunk, KeyFrame)]
     seconds = (filmed.end - int(filmed.time[0])) * 1e-6
     for precision in (PRECISION, PRECISION - 1):  # the finest that keeps the rate; steps of 1/2

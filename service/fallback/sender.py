@@ -87,14 +87,18 @@ def film(
     frames: slice | None = None,
     progress: Progress | None = None,
     layer: LayerEncoder | None = None,
+    even: bool = False,
 ) -> Filmed:
     """Gives the head's square of every frame to the encoder, and to the layer's.  fps: None keeps
-    the source's times, 0 takes their mean rate.  Raises VideoError, InputError."""
+    the source's times, or where they have to be even takes their mean rate.  Raises VideoError,
+    InputError."""
     video = open_video(source, frames)
     warnings: list[str] = []
     window = head_square(video, warnings)
     times, rows = [], []
-    rate = (video.info.fps or 1e6 / _FRAME) if fps == 0 else fps
+    rate = fps
+    if even and fps is None:
+        rate = video.info.fps or 1e6 / _FRAME
     shown = video if rate is None else paced(video, rate)
     with closing(FaceReader()) as faces:
         for frame in shown:

@@ -291,11 +291,12 @@ class Decoder:
         return self._runtime.hold(received.picture, event.face)
 
 
-def check_digest(header: StreamHeader, digest: str) -> None:
-    """MismatchError where a stream was made with other weights."""
-    if header.digest != bytes.fromhex(digest)[:DIGEST]:
+def check_digest(named: bytes, digest: str) -> None:
+    """MismatchError where a stream, which names the digest's first bytes, was made with other
+    weights."""
+    if named != bytes.fromhex(digest)[: len(named)]:
         raise MismatchError(
-            f"the stream was made with the fallback weights {header.digest.hex()}, here are "
+            f"the stream was made with the fallback weights {named[:DIGEST].hex()}, here are "
             f"{digest[: 2 * DIGEST]}",
             "Decode it with the Facewire version that coded it, or name its weights.",
         )

@@ -51,20 +51,20 @@ def _fallback(arguments: argparse.Namespace, source: Path, target: Path) -> None
     from codec.mttf.gfv import SUFFIXES
     from codec.mttf.weights import find_weights, load_weights
     from service.fallback.elementary import decode_elementary
-    from service.fallback.receiver import decode_fallback, is_fallback
+    from service.fallback.receiver import Look, decode_fallback, is_fallback
 
     elementary = source.suffix.lower() in SUFFIXES
     if not elementary and not is_fallback(source):
         raise InputError(f"{source} shows an avatar", "Name it with --avatar.")
     sized = arguments.size is not None or arguments.height is not None
-    look = view.view_of(arguments, Window(0, 0, 1, 1, 1))
-    width, height = (look.width, look.height) if sized else (None, None)
+    chosen = view.view_of(arguments, Window(0, 0, 1, 1, 1))
+    width, height = (chosen.width, chosen.height) if sized else (None, None)
+    look = Look(width, height, arguments.watermark, arguments.badge)
     weights = load_weights(find_weights())
     device = "cpu" if arguments.device == "auto" else arguments.device
     with bar("Rendering") as progress:
-        marks = arguments.watermark, arguments.badge
         decode = decode_elementary if elementary else decode_fallback
-        shown = decode(source, weights, target, width, height, device, progress, *marks)
+        shown = decode(source, weights, target, look, device, progress)
     for warning in shown.warnings:
         say(warning)
     print(f"{target}: {shown.frames} frames of {shown.width}x{shown.height}")

@@ -15,10 +15,10 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from avatar.errors import MismatchError, StreamError
+from avatar.errors import StreamError
 from avatar.storage import whole_file
 from codec.mttf.classic import CODECS
-from codec.mttf.codec import CodecSettings, Encoder
+from codec.mttf.codec import CodecSettings, Encoder, check_digest
 from codec.mttf.gfv import PRECISION, SUFFIXES, GfvNetwork, Scene, scenes_in
 from codec.mttf.keyframe import decode_key
 from codec.mttf.packet import KeyFrame
@@ -28,7 +28,7 @@ from service.fallback.receiver import Look, show
 from service.fallback.sender import KEYS, FallbackSettings, Filmed, Progress, check_rate, film
 from service.receiver import Shown
 
-_DEFAULT = FallbackSettings()
+_DEFAULT, _AS_CODED = FallbackSettings(), Look()
 
 
 @dataclass(frozen=True)
@@ -100,12 +100,9 @@ def decode_elementary(
     path: str | Path,
     weights: Weights,
     out: str | Path,
-    width: int | None = None,
-    height: int | None = None,
+    look: Look = _AS_CODED,
     device: str = "cpu",
     progress: Progress | None = None,
-    watermark: bool = True,
-    badge: bool = True,
 ) -> Shown:
     """As `decode_fallback`.  Raises StreamError for a stream without the fallback's messages,
     MismatchError for one of other weights."""
@@ -114,21 +111,15 @@ def decode_elementary(
     if not scenes:
         raise StreamError(f"{path}: no picture with GFV messages", field="GFV")
     network = scenes[0].network
-    if network.digest != weights.digest:
-        raise MismatchError(
-            f"the stream was made with the fallback weights {network.digest[:16]}, here are "
-            f"{weights.digest[:16]}",
-            "Decode it with the Facewire version that coded it, or name its weights.",
-        )
+    check_digest(bytes.fromhex(network.digest), weights.digest)
     if any(scene.network != network for scene in scenes):
         raise StreamError("GFV: scenes of several sizes or rates", field="uri")
     frames = sum(len(scene.vectors) for scene in scenes)
     if not frames:
         raise StreamError("GFV: key frames without frames", field="GFV")
     time = np.round(np.arange(frames) * 1e6 / float(network.fps)).astype(np.int64)
-    look = Look(width or network.side, height or network.side, watermark, badge)
     pictures = _pictures(scenes, Runtime(weights, device))
-    return show(out, pictures, time, look, progress=progress)
+    return show(out, pictures, time, network.side, look, progress=progress)
 
 
 def _pictures(scenes: Sequence[Scene], runtime: Runtime) -> Iterator[NDArray[np.uint8]]:

@@ -24,6 +24,17 @@ from service.watermark.mark import Watermark
 from service.watermark.payload import NO_AVATAR
 
 
+@dataclass(frozen=True)
+class Look:
+    """Of a video: pixels (the coded size where None), the square in the middle and black beside
+    it; watermark, badge: as `decode_file` has them."""
+
+    width: int | None = None
+    height: int | None = None
+    watermark: bool = True
+    badge: bool = True
+
+
 def is_fallback(path: str | Path) -> bool:
     """Whether a stream needs no avatar.  Raises StreamError as `read_stream`."""
     return read_stream(path).header.codec == CODEC_MTTF
@@ -33,52 +44,38 @@ def decode_fallback(
     path: str | Path,
     weights: Weights,
     out: str | Path,
-    width: int | None = None,
-    height: int | None = None,
+    look: Look = Look(),
     device: str = "cpu",
     progress: Progress | None = None,
-    watermark: bool = True,
-    badge: bool = True,
 ) -> Shown:
-    """Shows a stream as a video file of width x height (the coded size where not given), the
-    square in the middle, black beside it.  watermark, badge: as `decode_file` has them.
+    """Shows a stream as a video file.
 
     Raises StreamError, VersionError, StorageError, MismatchError for a stream of other weights.
     """
     stream = read_stream(path, weights.statistics)
-    check_digest(stream.header, weights.digest)
+    check_digest(stream.header.digest, weights.digest)
     states = stream.states
     decoder = Decoder(Runtime(weights, device), stream.fallback, recovery_at_hand(device))
     sound = audio_of(stream)
     sound = sound.shifted(-int(states.time[0])) if sound else None
-    time = states.time - states.time[0]
-    look = Look(width or decoder.side, height or decoder.side, watermark, badge)
-    shown = show(out, decoder.pictures(states.values), time, look, sound, progress)
+    pictures, time = decoder.pictures(states.values), states.time - states.time[0]
+    shown = show(out, pictures, time, decoder.side, look, sound, progress)
     warnings = (unrestored(decoder.unrestored),) if decoder.unrestored else ()
     return replace(shown, warnings=warnings)
-
-
-@dataclass(frozen=True)
-class Look:
-    """Of a video: pixels, and the marks that .mp4 bears."""
-
-    width: int
-    height: int
-    watermark: bool = True
-    badge: bool = True
 
 
 def show(
     out: str | Path,
     pictures: Iterable[NDArray[np.uint8]],
     time: NDArray[np.int64],
+    side: int,
     look: Look,
     sound: OpusTrack | None = None,
     progress: Progress | None = None,
 ) -> Shown:
-    """Writes square pictures at their times [F], microseconds from 0, into the middle of a video.
-    Raises StorageError, and what the pictures do."""
-    width, height = playable_size(out, look.width, look.height)
+    """Writes pictures [side, side, 3] at their times [F], microseconds from 0.  Raises
+    StorageError, and what the pictures do."""
+    width, height = playable_size(out, look.width or side, look.height or side)
     times = time.tolist()
     period = int(np.median(np.diff(times))) if len(times) > 1 else 40_000
     until = [*times[1:], times[-1] + period]

@@ -139,9 +139,9 @@ def test_a_stream_there_and_back(tiny, make_scene) -> None:
     data = stream_of(weights, times, result)
     stream = read_stream(data, weights.statistics)
     assert stream.summary()["codec"] == "mttf" and stream.frames == len(frames)
-    check_digest(stream.header, weights.digest)
+    check_digest(stream.header.digest, weights.digest)
     with pytest.raises(MismatchError):
-        check_digest(stream.header, "cd" * 32)
+        check_digest(stream.header.digest, "cd" * 32)
     states = stream.states
     assert states.time.tolist() == times
     assert np.abs(states.values - result.vectors).max() <= STEP / 2 + 1e-6

@@ -210,15 +210,21 @@ _NOTES_LINE = """window.RTCPeerConnection = class extends RTCPeerConnection {
 };"""
 
 
-def test_a_camera_sends_no_more_frames_than_are_looked_at(visit, steps, server):
-    server.user("crowded")
+def alone_in_a_call(name, visit, steps, server):
+    """A page in a room of its own, whose line is at hand."""
+    server.user(name)
     page = visit("/call")
     page.add_init_script(_NOTES_LINE)
     page.reload()
-    steps.sign_in(page, "crowded", "sign-in")
+    steps.sign_in(page, name, "sign-in")
     page.click("#fw-make")
     steps.says(page, "fw-call-link", "/call?room=")
     page.click("#fw-join")
+    return page
+
+
+def test_a_camera_sends_no_more_frames_than_are_looked_at(visit, steps, server):
+    page = alone_in_a_call("crowded", visit, steps, server)
     steps.says(page, "fw-call-figures", "Nobody else is here yet")
     page.wait_for_function(_FOLLOWS, arg=5)  # fewer than a server asks for, which is heard as well
     page.wait_for_function(_FOLLOWS, arg=60)
@@ -227,14 +233,7 @@ def test_a_camera_sends_no_more_frames_than_are_looked_at(visit, steps, server):
 
 
 def test_what_a_caller_should_know_is_not_written_over(visit, steps, server):
-    server.user("unknown")
-    page = visit("/call")
-    page.add_init_script(_NOTES_LINE)
-    page.reload()
-    steps.sign_in(page, "unknown", "sign-in")
-    page.click("#fw-make")
-    steps.says(page, "fw-call-link", "/call?room=")
-    page.click("#fw-join")
+    page = alone_in_a_call("unknown", visit, steps, server)
     steps.says(page, "fw-call-status", "In the call. You have no avatar yet")
     told = """(owner) => window.fwLine.channel.onmessage(
         { data: JSON.stringify({ others: [], loss: 0, owner }) })"""

@@ -5,29 +5,16 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-torch = pytest.importorskip("torch")
+pytest.importorskip("torch")
 av = pytest.importorskip("av")
 
 from avatar.errors import MismatchError, StreamError  # noqa: E402
 from codec.mttf.gfv import SUFFIXES, scenes_in  # noqa: E402
-from codec.mttf.network import Mttf  # noqa: E402
-from codec.mttf.settings import LITE  # noqa: E402
-from codec.mttf.vectors import statistics_of  # noqa: E402
-from codec.mttf.weights import load_weights, save_weights  # noqa: E402
+from codec.mttf.weights import load_weights  # noqa: E402
 from enroll.capture import open_video  # noqa: E402
 from service.fallback.elementary import decode_elementary, encode_elementary  # noqa: E402
 from service.fallback.receiver import decode_fallback  # noqa: E402
 from service.fallback.sender import FallbackSettings, encode_fallback  # noqa: E402
-
-
-@pytest.fixture(scope="module")
-def weights(tmp_path_factory):
-    torch.manual_seed(0)
-    tensors = {name: t.numpy() for name, t in Mttf(LITE).state_dict().items()}
-    rows = np.random.default_rng(0).normal(size=(9, LITE.numbers))
-    path = tmp_path_factory.mktemp("weights") / "mttf-lite.safetensors"
-    save_weights(path, LITE, tensors, statistics_of(rows), {})
-    return path
 
 
 @pytest.fixture

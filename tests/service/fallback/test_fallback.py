@@ -12,11 +12,9 @@ pytest.importorskip("av")
 
 from avatar.errors import InputError, MismatchError  # noqa: E402
 from codec.container import read_stream  # noqa: E402
-from codec.mttf.network import Mttf  # noqa: E402
 from codec.mttf.portraits import held_out_clips  # noqa: E402
 from codec.mttf.settings import LITE  # noqa: E402
-from codec.mttf.vectors import statistics_of  # noqa: E402
-from codec.mttf.weights import load_weights, save_weights  # noqa: E402
+from codec.mttf.weights import load_weights  # noqa: E402
 from enroll.capture import Frame  # noqa: E402
 from service.fallback.crops import head_window  # noqa: E402
 from service.fallback.people import same_people  # noqa: E402
@@ -24,17 +22,6 @@ from service.fallback.portraits import read_portraits, split  # noqa: E402
 from service.fallback.receiver import decode_fallback, is_fallback, placed  # noqa: E402
 from service.fallback.sender import FallbackSettings, encode_fallback, paced  # noqa: E402
 from tests.demo.badge import has_badge  # noqa: E402
-
-
-@pytest.fixture(scope="module")
-def weights(tmp_path_factory):
-    """Untrained: every frame shows the key frame."""
-    torch.manual_seed(0)
-    tensors = {name: t.numpy() for name, t in Mttf(LITE).state_dict().items()}
-    rows = np.random.default_rng(0).normal(size=(9, LITE.numbers))
-    path = tmp_path_factory.mktemp("weights") / "mttf-lite.safetensors"
-    save_weights(path, LITE, tensors, statistics_of(rows), {})
-    return path
 
 
 def moving(count: int, height: int = 128, width: int = 128) -> list[np.ndarray]:

@@ -19,8 +19,9 @@ from enroll.capture import Frame
 from enroll.crops import cut_window
 from service.refine import Refiner, RefineSettings
 
-_RECENT, _PAUSE = 16, 4  # frames whose intervals are known; of these, at most
-_SHORT, _UNEVEN = 0.25, 0.1  # share of intervals that are the camera's own or less; of which jitter
+_LEAST, _RECENT, _PAUSE = 16, 64, 4  # frames whose intervals are known; of these, at most
+_SHORT, _UNEVEN = 0.05, 0.25  # share of intervals below the camera's own; how much above it is slow
+_TRY = 12  # looks, after which one frame is not looked at
 
 
 @dataclass(frozen=True)
@@ -67,6 +68,7 @@ class LiveRefiner:
 
     def step(self, frame: Frame, track: FaceTrack, states: FaceStates) -> FaceStates:
         """The next frame's states (one row), better than tracked.  track: its row."""
+        settings = self._settings
         begun = self._clock()
         delay = begun - 1e-6 * frame.time
         self._pace.step(1e-6 * frame.time)
@@ -77,13 +79,15 @@ class LiveRefiner:
             values = self._refiner.carried(states.values, states.visible)
             return replace(states, values=values)
         window = cut_window(frame.image, track.window, self._refiner.size)[None]
-        rounds = None if self.looked else self._settings.first
+        rounds = None if self.looked else settings.first
         values = self._refiner.refine(window, track.mask, states.values, states.visible, rounds)
         took = self._clock() - begun
         if rounds:  # there is one such look: it tells nothing of how many there is time for
             self._delay, took = None, took / (1 + rounds)
-        self._due = begun + took / self._share
         self.looked += 1
+        # Where every look lets a frame be overtaken, nothing else tells how many there would be.
+        rest = settings.interval if self.looked % _TRY == 0 else 0.0
+        self._due = begun + took / self._share + rest
         return replace(states, values=values)
 
     def take(self, avatar: Avatar) -> None:
@@ -117,7 +121,7 @@ class _Pace:
 
     @property
     def slow(self) -> bool:
-        if len(self._apart) < _RECENT:
+        if len(self._apart) < _LEAST:
             return False
-        camera = float(np.quantile(self._apart, _SHORT))  # of which up to three in four are missing
+        camera = float(np.quantile(self._apart, _SHORT))
         return float(np.mean(self._apart)) > max(self._interval, (1 + _UNEVEN) * camera)

@@ -18,6 +18,8 @@ from service.light import LightSettings, SeenLight, light_between
 from service.seen_posture import PostureSettings, SeenPosture
 from service.surroundings import SAME, Surroundings
 
+_SURE = 2  # times at the least: what somebody hides at first, who moves, is seen by then
+_CELLS = 8  # a side, of a glance
 _Looked = tuple[NDArray[np.uint8], NDArray[np.uint8], NDArray[np.uint8], NDArray[np.float32]]
 
 
@@ -26,8 +28,10 @@ class WatchSettings:
     """background, light, posture: whether what is found of them is told; the last is a second of
     a core's work, and told by states that are right (`service.live_refiner`).  every: microseconds
     between two frames that are looked at.  first, later: so many of them until something is found,
-    at first and afterwards.  fade: what was seen of a room before counts so much then.  backdrop:
-    a picture that fits into one datagram with all else, of little work."""
+    at first and afterwards.  fade: what was seen of a room before counts so much then.  changed:
+    levels of 255 by which the picture has to be another, on the average, for more to be looked for
+    once there was nothing new: it takes a second of a core, which who films would wait for.
+    backdrop: a picture that fits into one datagram with all else, of little work."""
 
     background: bool = True
     light: bool = True
@@ -36,11 +40,34 @@ class WatchSettings:
     first: int = 10
     later: int = 100
     fade: float = 0.25
+    changed: float = 3.0
     backdrop: BackdropSettings = BackdropSettings(
         sides=(64, 128), qualities=(16, 24, 36, 48), most=1000
     )
     lit: LightSettings = field(default_factory=lambda: LightSettings(frames=10))
     held: PostureSettings = field(default_factory=lambda: PostureSettings(rays=512))
+
+
+@dataclass(frozen=True)
+class _Glance:
+    """A picture at its coarsest.  colours: [8, 8, 3] levels.  person: [8, 8], whether it is one."""
+
+    colours: NDArray[np.float32]
+    person: NDArray[np.bool_]
+
+    @classmethod
+    def of(cls, picture: NDArray[np.uint8], mask: NDArray[np.uint8]) -> _Glance:
+        import cv2
+
+        small = (_CELLS, _CELLS)
+        colours = cv2.resize(picture, small, interpolation=cv2.INTER_AREA).astype(np.float32)
+        return cls(colours, cv2.resize(mask, small, interpolation=cv2.INTER_AREA) > 127)
+
+    def apart(self, other: _Glance) -> float:
+        """Mean difference where both show the person, or neither does."""
+        alike = self.person == other.person
+        away = np.abs(self.colours - other.colours)[alike]
+        return float(away.mean()) if away.size else np.inf
 
 
 class SurroundingsWatch:
@@ -63,6 +90,9 @@ class SurroundingsWatch:
         self._window = window
         self._room = SeenRoom(side_of(self._avatar))
         self._looked: list[_Looked] = []
+        self._before: _Glance | None = None  # when something was found last
+        self._sought = 0  # times since the camera stands here
+        self._settled = False  # nothing new the last time
         self._wanted, self._next = self._settings.first, -(1 << 62)
         self._finding: Future[Surroundings] | None = None
 
@@ -86,13 +116,24 @@ class SurroundingsWatch:
             return None
         looked, self._looked = self._looked, []
         self._wanted = self._settings.later
+        if not self._worth(_Glance.of(*looked[-1][::2])):
+            return None
         if self._beside is None:
             return self._told(self._find(looked))
         self._finding = self._beside.submit(self._find, looked)
         return None
 
+    def _worth(self, now: _Glance) -> bool:
+        """Whether there may be something to find that was not found before."""
+        before, settled = self._before, self._settled and self._sought >= _SURE
+        if settled and before and now.apart(before) < self._settings.changed:
+            return False
+        self._before, self._sought = now, self._sought + 1
+        return True
+
     def _told(self, found: Surroundings) -> Surroundings | None:
-        if found == self.found:
+        self._settled = found == self.found
+        if self._settled:
             return None
         self.found = found
         return found

@@ -110,6 +110,20 @@ def test_another_room_and_light_are_found_told_once_and_drawn(avatar, camera) ->
     assert watch.found == SAME and 1 <= sum(one is not None for one in told) <= 4
 
 
+def test_where_nothing_changes_nothing_more_is_looked_for(avatar, camera, monkeypatch) -> None:
+    """It is a second of a core each time, for which frames wait."""
+    watch, wall = SurroundingsWatch(avatar, SOON), (90, 140, 200)
+    looked, find = [], watch._find
+    monkeypatch.setattr(watch, "_find", lambda looks: looked.append(camera.time) or find(looks))
+    for _ in range(60):
+        camera.film(watch, wall)
+    assert 2 <= len(looked) <= 4
+    before = len(looked)
+    for _ in range(20):
+        camera.film(watch, wall, DUSK)
+    assert watch.found.light is not None and len(looked) > before
+
+
 def test_what_is_not_to_be_sent_is_not(avatar, camera) -> None:
     watch = SurroundingsWatch(avatar, replace(SOON, background=False))
     found = [camera.film(watch, (90, 140, 200), DUSK) for _ in range(3)][-1]

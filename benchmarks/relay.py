@@ -119,7 +119,7 @@ def main() -> None:
         servers = []
         for _ in range(asked.servers):
             folder = stack.enter_context(tempfile.TemporaryDirectory())
-            servers.append(stack.enter_context(served(folder)))
+            servers.append(stack.enter_context(served(folder, user_rooms=1000)))
         print("calls    sent/s   % sent    lost  p50, ms  p99, ms  servers   load  others: cores")
         for calls in asked.calls:
             print(asyncio.run(measure(servers, calls, asked.seconds)), flush=True)

@@ -86,7 +86,8 @@ class LiveRefiner:
             self._delay, took = None, took / (1 + rounds)
         self.looked += 1
         # Where every look lets a frame be overtaken, nothing else tells how many there would be.
-        rest = settings.interval if self.looked % _TRY == 0 else 0.0
+        tries = settings.share < 1 and self.looked % _TRY == 0
+        rest = settings.interval if tries else 0.0
         self._due = begun + took / self._share + rest
         return replace(states, values=values)
 

@@ -116,7 +116,8 @@ class SurroundingsWatch:
             return None
         looked, self._looked = self._looked, []
         self._wanted = self._settings.later
-        if not self._worth(_Glance.of(*looked[-1][::2])):
+        room, _, mask, _ = looked[-1]
+        if not self._worth(_Glance.of(room, mask)):
             return None
         if self._beside is None:
             return self._told(self._find(looked))

@@ -5,8 +5,8 @@ of.
     scenes = list(scenes_in(stream, codec))
 
 The D numbers of a frame are one matrix of type 7, 2 x D/2, in steps of 1/8, which is the step that
-the networks are trained with, or coarser where the rate asks for it.  All messages of a
-scene stand at its base picture.
+the networks are trained with, or coarser where the rate asks for it.  All messages of a scene
+stand at its base picture.
 """
 
 from __future__ import annotations

@@ -293,12 +293,12 @@ def test_a_live_call_is_refined_as_it_is_filmed(avatar, call):
     assert off(got[4:], true[4:]) < 0.5 * off(tracked[4:], true[4:])
 
 
-def interval_live(avatar, call, camera, tracking, look, paced=True):
+def interval_live(avatar, call, camera, tracking, look, paced=True, share=0.5):
     """(seconds between the frames that are sent, share looked at) where the latest of a camera's
     frames is taken, as `Latest` does, and what is done to it takes so many seconds."""
     _, tracked, images, masks = call
     now, taken = 0.0, []
-    live = LiveRefiner(avatar, LiveRefineSettings(), "cpu", lambda: now)
+    live = LiveRefiner(avatar, LiveRefineSettings(share), "cpu", lambda: now)
     if not paced:
         live._pace = SimpleNamespace(slow=False, step=lambda time: None)
 
@@ -326,6 +326,8 @@ def test_a_call_is_looked_at_less_before_it_jerks(avatar, call):
         jerky, often = interval_live(avatar, call, thirty, tracking, look, paced=False)
         smooth, fewer = interval_live(avatar, call, thirty, tracking, look)
         assert jerky > 0.043 and smooth < 0.041 and 0.2 < fewer < often
+    # Who asks for all of them gets all.
+    assert interval_live(avatar, call, thirty, 0.03, 0.03, share=1.0)[1] == 1
     # A camera that gives no more is no reason, and neither is one that has the time.
     for camera, tracking in ((1 / 15, 0.024), (thirty, 0.01)):
         kept, looked = interval_live(avatar, call, camera, tracking, 0.02)

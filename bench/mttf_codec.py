@@ -69,7 +69,7 @@ class NetworkCodec:
         """Raises InputError for frames that are not square or of a side that the network does not
         make, and for a QP that is none."""
         from codec.container import read_stream
-        from codec.mttf.codec import Decoder
+        from codec.mttf.decoder import Decoder
         from codec.mttf.measure import work
         from codec.mttf.packet import Layer
         from codec.mttf.recovery_file import recovery_at_hand
@@ -111,7 +111,7 @@ class NetworkCodec:
     def _write(
         self, path: Path, clip: Clip, point: float, runtime: Any, weights: Any, recovery: Any
     ) -> None:
-        from codec.mttf.codec import CodecSettings, stream_header
+        from codec.mttf.encoder import EncoderSettings, stream_header
         from codec.mttf.layer import LayerEncoder, LayerSettings
         from codec.mttf.packet import Sent
         from codec.mttf.recording import encode
@@ -122,7 +122,7 @@ class NetworkCodec:
         side = clip.frames.shape[1]
         times = np.round(np.arange(len(clip.frames)) * 1e6 / clip.fps).astype(np.int64)
         rate, rounding = rate_of(times)
-        settings = CodecSettings(side, KEY_CODEC, KEY_QP if self.layered else int(point))
+        settings = EncoderSettings(side, KEY_CODEC, KEY_QP if self.layered else int(point))
         if not self.two_sided:
             settings = replace(settings, lookback=0)
         if not self.refreshed:

@@ -28,3 +28,10 @@ def _loaded() -> tuple[Any, Any, Any, Any]:
 
 
 torch, nn, functional, Module = _loaded()
+
+
+def half_precision(device: str) -> bool:
+    """Whether bfloat16 is quicker than float32 there: every CUDA device, few CPUs."""
+    if device.startswith("cuda"):
+        return True
+    return bool(getattr(torch.cpu, "_is_avx512_bf16_supported", lambda: False)())

@@ -18,13 +18,13 @@ from numpy.typing import NDArray
 
 from avatar.avatar import StateStatistics
 from avatar.errors import InputError
-from codec.mttf.codec import CodecSettings, Encoder, Picture, Seen
+from codec.mttf.encoder import Encoder, EncoderSettings, Picture, Seen
 from codec.mttf.packet import Event, KeyFrame, Reference, SecondReference
 from codec.mttf.ramp import Evidence, best_ramp, mixed
 from codec.mttf.recovery import Recovery
 from codec.mttf.runtime import Mesh, Runtime
 
-_DEFAULT = CodecSettings()
+_DEFAULT = EncoderSettings()
 
 
 @dataclass(frozen=True)
@@ -45,7 +45,7 @@ class Recorder:
         self,
         runtime: Runtime,
         statistics: StateStatistics,
-        settings: CodecSettings = _DEFAULT,
+        settings: EncoderSettings = _DEFAULT,
         recovery: Recovery | None = None,
     ) -> None:
         """Raises as `Encoder`."""
@@ -90,7 +90,7 @@ def encode(
     times: Sequence[int],
     runtime: Runtime,
     statistics: StateStatistics,
-    settings: CodecSettings = _DEFAULT,
+    settings: EncoderSettings = _DEFAULT,
     progress: Callable[[float, float], None] | None = None,
     recovery: Recovery | None = None,
     meshes: Iterable[Mesh | None] | None = None,

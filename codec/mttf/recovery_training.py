@@ -15,9 +15,8 @@ from numpy.typing import NDArray
 
 from avatar.errors import InputError
 from codec.mttf.average import follow
-from codec.mttf.backend import functional, torch
+from codec.mttf.backend import functional, half_precision, torch
 from codec.mttf.recovery import RecoveryNet, RecoverySettings
-from codec.mttf.train import half_precision
 
 Tensor = Any
 

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from avatar.errors import FormatError, StreamError
-from codec.mttf.backend import nn, torch
+from codec.mttf.backend import half_precision, nn, torch
 from codec.mttf.packet import FARTHEST
 from codec.mttf.vectors import STEP
 from codec.mttf.weights import Weights
@@ -25,11 +25,12 @@ class Runtime:
     guided: whether it looks at meshes.
     """
 
-    def __init__(self, weights: Weights, device: str = "cpu") -> None:
-        """Raises FormatError where the tensors do not fit the network, MissingError without
-        torch."""
+    def __init__(self, weights: Weights, device: str = "cpu", half: bool | None = None) -> None:
+        """half: pictures are generated in bfloat16; None: where that is quicker.  Raises
+        FormatError where the tensors do not fit the network, MissingError without torch."""
         self.settings = weights.settings
         self._device = device
+        self._half = half_precision(device) if half is None else half
         net = weights.settings.network()
         try:
             net.load_state_dict({n: torch.from_numpy(a) for n, a in weights.tensors.items()})
@@ -64,9 +65,11 @@ class Runtime:
             return self._net.hold(self._tensor(key), told if face else None)
 
     def generate(self, held: Any, vectors: NDArray[np.float32]) -> Picture:
+        kind = torch.device(self._device).type
         with torch.inference_mode():
             given = torch.from_numpy(np.asarray(vectors, np.float32))[None].to(self._device)
-            made = self._net.generate(held, given).picture
+            with torch.autocast(kind, torch.bfloat16, enabled=self._half):
+                made = self._net.generate(held, given).picture.float()
             made = (made[0].permute(1, 2, 0) * 255 + 0.5).to(torch.uint8)
         return np.ascontiguousarray(made.cpu().numpy())
 

@@ -18,7 +18,7 @@ import numpy as np
 from avatar.errors import InputError
 from avatar.storage import whole_file
 from codec.mttf.average import follow
-from codec.mttf.backend import torch
+from codec.mttf.backend import half_precision, torch
 from codec.mttf.guide import LANDMARKS
 from codec.mttf.kind import NetworkKind
 from codec.mttf.lesson import lesson
@@ -55,13 +55,6 @@ class TrainSettings:
     weights: LossWeights = field(default_factory=LossWeights)
     half: bool = True
     recorded: bool = True
-
-
-def half_precision(device: str) -> bool:
-    """Whether bfloat16 is quicker than float32 there: every CUDA device, few CPUs."""
-    if device.startswith("cuda"):
-        return True
-    return bool(getattr(torch.cpu, "_is_avx512_bf16_supported", lambda: False)())
 
 
 @dataclass(frozen=True)

@@ -22,7 +22,7 @@ from avatar.errors import InputError, MissingError, StateError, StreamError
 from avatar.face import Window
 from codec.header import PROFILE_CALL
 from codec.mttf.call_keys import MTTF_REPORT, MTTF_SESSION, KeyReceiver, KeyReport, KeySender
-from codec.mttf.codec import CodecSettings, Encoder, stream_header
+from codec.mttf.encoder import Encoder, EncoderSettings, stream_header
 from codec.mttf.network import Held
 from codec.mttf.recovery import Recovery, receive
 from codec.mttf.recovery_file import recovery_at_hand
@@ -50,7 +50,7 @@ class Tracked(Protocol):
 @dataclass(frozen=True)
 class CallFallback:
     """side: pixels coded.  key_codec, qp: of key frames; the QP is fixed, for to search one takes
-    longer than a frame lasts.  kbps: of key frames, as `CodecSettings`."""
+    longer than a frame lasts.  kbps: of key frames, as `EncoderSettings`."""
 
     side: int = 256
     key_codec: str = "av1"
@@ -105,7 +105,7 @@ class FallbackEnd:
         self._encoder = Encoder(
             self._runtime,
             weights.statistics,
-            CodecSettings(settings.side, settings.key_codec, settings.qp, settings.kbps),
+            EncoderSettings(settings.side, settings.key_codec, settings.qp, settings.kbps),
             recovery,
         )
         self._sender = FaceSender(weights.statistics, replace(head, profile=PROFILE_CALL), _SENDING)

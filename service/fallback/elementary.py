@@ -13,18 +13,18 @@ from fractions import Fraction
 from pathlib import Path
 
 import numpy as np
-from numpy.typing import NDArray
 
 from avatar.errors import StreamError
 from avatar.storage import whole_file
 from codec.mttf.classic import CODECS
-from codec.mttf.codec import CodecSettings, Encoder, check_digest
+from codec.mttf.decoder import Making, check_digest
+from codec.mttf.encoder import Encoder, EncoderSettings
 from codec.mttf.gfv import PRECISION, SUFFIXES, GfvNetwork, Scene, scenes_in
 from codec.mttf.keyframe import decode_key
 from codec.mttf.packet import KeyFrame
 from codec.mttf.runtime import Runtime
 from codec.mttf.weights import Weights
-from service.fallback.receiver import Look, show
+from service.fallback.receiver import Look, made, show
 from service.fallback.sender import KEYS, FallbackSettings, Filmed, Progress, check_rate, film
 from service.receiver import Shown
 
@@ -58,7 +58,7 @@ def encode_elementary(
     check_rate(settings.kbps)
     codec = SUFFIXES[Path(out).suffix.lower()]
     runtime = Runtime(weights)
-    coding = CodecSettings(
+    coding = EncoderSettings(
         settings.side, codec, settings.qp, settings.kbps * KEYS, slots=1, lookback=0
     )
     encoder = Encoder(runtime, weights.statistics, coding)
@@ -118,11 +118,11 @@ def decode_elementary(
     if not frames:
         raise StreamError("GFV: key frames without frames", field="GFV")
     time = np.round(np.arange(frames) * 1e6 / float(network.fps)).astype(np.int64)
-    pictures = _pictures(scenes, Runtime(weights, device))
+    pictures = made(_frames(scenes, Runtime(weights, device)), device)
     return show(out, pictures, time, network.side, look, progress=progress)
 
 
-def _pictures(scenes: Sequence[Scene], runtime: Runtime) -> Iterator[NDArray[np.uint8]]:
+def _frames(scenes: Sequence[Scene], runtime: Runtime) -> Iterator[Making]:
     numbers = runtime.settings.numbers
     for scene in scenes:
         if len(scene.own) != numbers or scene.network.side not in runtime.settings.sides:
@@ -130,4 +130,4 @@ def _pictures(scenes: Sequence[Scene], runtime: Runtime) -> Iterator[NDArray[np.
         number = CODECS[scene.codec].number
         held = runtime.hold(decode_key(scene.key, number, scene.network.side), scene.face)
         for row in scene.vectors:
-            yield runtime.generate(held, row)
+            yield Making(runtime, row, held)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -11,11 +11,12 @@ from numpy.typing import NDArray
 
 from codec.container import read_stream
 from codec.header import CODEC_MTTF
-from codec.mttf.codec import Decoder, check_digest
+from codec.mttf.decoder import Decoder, Making, check_digest
 from codec.mttf.recovery_file import recovery_at_hand
 from codec.mttf.runtime import Runtime
 from codec.mttf.weights import Weights
 from render.lanczos import lanczos
+from render.side_by_side import side_by_side
 from service.audio import OpusTrack
 from service.calls.badge import badged
 from service.receiver import Progress, Shown, audio_of
@@ -58,10 +59,16 @@ def decode_fallback(
     decoder = Decoder(Runtime(weights, device), stream.fallback, recovery_at_hand(device))
     sound = audio_of(stream)
     sound = sound.shifted(-int(states.time[0])) if sound else None
-    pictures, time = decoder.pictures(states.values), states.time - states.time[0]
+    pictures = made(map(decoder.next, states.values), device)
+    time = states.time - states.time[0]
     shown = show(out, pictures, time, decoder.side, look, sound, progress)
     warnings = (unrestored(decoder.unrestored),) if decoder.unrestored else ()
     return replace(shown, warnings=warnings)
+
+
+def made(frames: Iterable[Making], device: str) -> Iterator[NDArray[np.uint8]]:
+    """Frames in their order; on a CPU each core makes one."""
+    return side_by_side(Making.picture, frames, None if device == "cpu" else 1)
 
 
 def show(
@@ -82,8 +89,8 @@ def show(
     plain = container_of(out).lossless
     mark = Watermark(NO_AVATAR) if look.watermark and not plain else None
     with video_file(out, width, height, 1e6 / period, sound) as video:
-        for index, made in enumerate(pictures):
-            picture = placed(made, width, height)
+        for index, coded in enumerate(pictures):
+            picture = placed(coded, width, height)
             picture = badged(picture) if look.badge and not plain else picture
             picture = picture if mark is None else mark.on(picture, times[index])
             video.picture(picture, times[index], until[index] - times[index])

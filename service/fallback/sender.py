@@ -19,7 +19,7 @@ from avatar.storage import whole_file
 from codec.container import read_stream
 from codec.face_codec import encode_states
 from codec.header import StreamHeader
-from codec.mttf.codec import CodecSettings, Encoder, stream_header
+from codec.mttf.encoder import Encoder, EncoderSettings, stream_header
 from codec.mttf.layer import LayerEncoder, LayerSettings
 from codec.mttf.packet import Event, in_order
 from codec.mttf.packet import Sent as SentChunk
@@ -48,7 +48,7 @@ Progress = Callable[[float, float], None]
 class FallbackSettings:
     """fps: None keeps the source's times.  kbps: every byte but sound and layer.  side: pixels
     coded.  key_codec, qp: of the key frames; qp None has it chosen by the rate.  lookback: as
-    `CodecSettings`; 0 has every frame made from one key frame.  layer: kbps of a coded small
+    `EncoderSettings`; 0 has every frame made from one key frame.  layer: kbps of a coded small
     picture that the generated one is fused with; None sends none."""
 
     fps: float | None = None
@@ -57,7 +57,7 @@ class FallbackSettings:
     side: int = 256
     key_codec: str = "av1"
     qp: int | None = None
-    lookback: int = CodecSettings.lookback
+    lookback: int = EncoderSettings.lookback
     layer: float | None = None
 
 
@@ -134,7 +134,7 @@ def encode_fallback(
     if settings.layer is not None:
         layer = LayerEncoder(LayerSettings(settings.layer), settings.side)
     runtime = Runtime(weights)
-    coding = CodecSettings(
+    coding = EncoderSettings(
         settings.side, settings.key_codec, settings.qp, settings.kbps * KEYS,
         lookback=settings.lookback,
     )  # fmt: skip

@@ -156,7 +156,8 @@ def test_what_the_layer_says_is_taken_where_its_noise_does_not_explain_it(make_s
 
 def test_a_stream_gains_from_its_layer(tiny, make_scene) -> None:
     pytest.importorskip("torch")
-    from codec.mttf.codec import CodecSettings, Decoder
+    from codec.mttf.decoder import Decoder
+    from codec.mttf.encoder import EncoderSettings
     from codec.mttf.recording import encode
     from codec.mttf.runtime import Runtime
     from tests.codec.mttf.untrained import untrained
@@ -164,7 +165,7 @@ def test_a_stream_gains_from_its_layer(tiny, make_scene) -> None:
     pictures = moving(make_scene)
     weights = untrained(tiny)
     runtime, times = Runtime(weights), [n * 40_000 for n in range(len(pictures))]
-    settings = CodecSettings(side=64, qp=40, kbps=0.1)
+    settings = EncoderSettings(side=64, qp=40, kbps=0.1)
     result = encode(pictures, times, runtime, weights.statistics, settings)
 
     def left(layers) -> float:

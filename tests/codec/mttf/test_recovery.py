@@ -12,7 +12,8 @@ av = pytest.importorskip("av")
 
 from avatar.errors import FormatError, InputError, MissingError, StreamError  # noqa: E402
 from codec.container import read_stream  # noqa: E402
-from codec.mttf.codec import CodecSettings, Decoder  # noqa: E402
+from codec.mttf.decoder import Decoder  # noqa: E402
+from codec.mttf.encoder import EncoderSettings  # noqa: E402
 from codec.mttf.keyframe import decode_key, encode_key  # noqa: E402
 from codec.mttf.packet import RESTORER, KeyFrame  # noqa: E402
 from codec.mttf.recording import encode  # noqa: E402
@@ -125,10 +126,10 @@ def darkened(tiny, make_scene):
     runtime = Runtime(weights)
     recovery = Recovery(weights_of(8 / 255))
     frames = [make_scene(0.02 * n) for n in range(6)]
-    choices = CodecSettings(side=64, kbps=40.0, qp=60)
+    choices = EncoderSettings(side=64, kbps=40.0, qp=60)
     times = [n * 40_000 for n in range(len(frames))]
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("codec.mttf.codec.encode_key", _darker)
+        patch.setattr("codec.mttf.encoder.encode_key", _darker)
         coded = encode(frames, times, runtime, weights.statistics, choices, recovery=recovery)
     return weights, runtime, recovery, coded, stream_of(weights, times, coded), frames
 

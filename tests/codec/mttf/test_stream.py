@@ -102,19 +102,19 @@ def pictures_of(make_scene, count: int = 12) -> list[np.ndarray]:
 
 
 def coded(tiny, make_scene, frames: list[np.ndarray], **changes):
-    from codec.mttf.codec import CodecSettings
+    from codec.mttf.encoder import EncoderSettings
     from codec.mttf.recording import encode
     from codec.mttf.runtime import Runtime
 
     weights = untrained(tiny)
     runtime = Runtime(weights)
-    choices = CodecSettings(**{"side": 64, "kbps": 40.0, "qp": 30, **changes})
+    choices = EncoderSettings(**{"side": 64, "kbps": 40.0, "qp": 30, **changes})
     times = [n * 40_000 for n in range(len(frames))]
     return weights, runtime, times, encode(frames, times, runtime, weights.statistics, choices)
 
 
 def stream_of(weights, times, result, damage=None) -> bytes:
-    from codec.mttf.codec import stream_header
+    from codec.mttf.encoder import stream_header
 
     head = stream_header(weights.digest, weights.settings.numbers, 256)
     file = BytesIO()
@@ -132,7 +132,7 @@ def stream_of(weights, times, result, damage=None) -> bytes:
 
 
 def test_a_stream_there_and_back(tiny, make_scene) -> None:
-    from codec.mttf.codec import Decoder, check_digest
+    from codec.mttf.decoder import Decoder, check_digest
 
     frames = pictures_of(make_scene)
     weights, runtime, times, result = coded(tiny, make_scene, frames)
@@ -189,7 +189,7 @@ def test_the_qp_is_found_by_the_rate(tiny, make_scene) -> None:
 
 
 def test_damaged_fallbacks(tiny, make_scene) -> None:
-    from codec.mttf.codec import Decoder
+    from codec.mttf.decoder import Decoder
 
     frames = pictures_of(make_scene, 3)
     weights, runtime, times, result = coded(tiny, make_scene, frames, lookback=0)

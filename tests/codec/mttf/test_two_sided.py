@@ -15,7 +15,8 @@ from codec.mttf.ramp import Evidence, Ramp, best_ramp, mixed
 torch = pytest.importorskip("torch")
 pytest.importorskip("av")
 
-from codec.mttf.codec import CodecSettings, Decoder, Encoder  # noqa: E402
+from codec.mttf.decoder import Decoder  # noqa: E402
+from codec.mttf.encoder import Encoder, EncoderSettings  # noqa: E402
 from codec.mttf.keyframe import decode_key, encode_key  # noqa: E402
 from codec.mttf.recording import encode  # noqa: E402
 from codec.mttf.runtime import Runtime  # noqa: E402
@@ -89,6 +90,11 @@ def test_decoding_is_its_plain_twin(runtime, make_scene) -> None:
     shares = [0, 0, 1 / 5, 2 / 5, 3 / 5, 4 / 5, 1, 1, 2 / 3, 1 / 3, 0, 0]
     for picture, (one, other), w in zip(shown, made, shares):
         assert np.array_equal(picture, np.floor((1 - w) * one + w * other + 0.5 + 1e-9))
+    # Frames may be made in any order, as threads do.
+    again = Decoder(runtime, wire(keys[0], SecondReference(2), keys[1], *back))
+    frames = [again.next(row) for row in rows]
+    backwards = [frame.picture() for frame in frames[::-1]][::-1]
+    assert np.array_equal(backwards, shown)
     # A reader that does not know chunk 20 shows each key frame from its own frame on.
     older = list(Decoder(runtime, wire(keys[0], keys[1], back[1])).pictures(rows))
     for frame, picture in enumerate(older):
@@ -99,7 +105,7 @@ def test_a_recording_is_better_for_the_same_key_frames(runtime, tiny, make_scene
     frames = dissolve(make_scene)
     times = [n * 40_000 for n in range(len(frames))]
     statistics = untrained(tiny).statistics
-    settings = CodecSettings(side=64, qp=20, kbps=30.0, patience=8.0)
+    settings = EncoderSettings(side=64, qp=20, kbps=30.0, patience=8.0)
     two = encode(frames, times, runtime, statistics, settings)
     one = encode(frames, times, runtime, statistics, replace(settings, lookback=0))
     assert any(isinstance(chunk, SecondReference) for chunk in two.chunks)

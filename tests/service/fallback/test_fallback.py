@@ -121,7 +121,7 @@ def test_a_layer_comes_on_top(make_video, tmp_path, weights, monkeypatch, capsys
 
 def test_a_second_key_frame_travels_before_what_it_is_mixed_into(tmp_path, weights) -> None:
     """In the file, so that whoever reads it as it comes can show it."""
-    from codec.mttf.codec import stream_header
+    from codec.mttf.encoder import stream_header
     from codec.mttf.packet import KeyFrame, Reference, SecondReference
     from service.fallback.sender import write_fallback
 

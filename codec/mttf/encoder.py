@@ -1,9 +1,8 @@
-"""Pictures to key frames and motion vectors, and back.
+"""Pictures to key frames and motion vectors.
 
     Encoder(runtime, statistics, settings).encode(picture, time, mesh) -> vectors
-    Decoder(runtime, stream.fallback).picture(vectors)
 
-Both restore key frames where they are given a `Recovery`.
+Restores key frames where it is given a `Recovery`.
 
 Dynamic key frames after A. Tang et al.: the sender runs the receiver's generator, at the smallest
 resolution, and where it no longer explains the picture it goes back to a better key frame or sends
@@ -12,32 +11,19 @@ another.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
 from avatar.avatar import StateStatistics
-from avatar.errors import InputError, MismatchError, StreamError
-from codec.chunks import Chunk
+from avatar.errors import InputError
 from codec.header import CODEC_MTTF, DIGEST, StreamHeader
 from codec.mttf.classic import CODECS
-from codec.mttf.fusion import fused
 from codec.mttf.keyframe import decode_key, encode_key
-from codec.mttf.layer import LayerDecoder
 from codec.mttf.network import Held
-from codec.mttf.packet import (
-    SLOTS,
-    Event,
-    KeyFrame,
-    Layer,
-    Reference,
-    SecondReference,
-    parse,
-)
-from codec.mttf.ramp import Ramp, mixed
-from codec.mttf.recovery import Recovery, receive
+from codec.mttf.packet import SLOTS, KeyFrame, Reference
+from codec.mttf.recovery import Recovery
 from codec.mttf.reduced import reduced
 from codec.mttf.runtime import Mesh, Runtime
 from codec.mttf.vectors import layout_of
@@ -49,7 +35,7 @@ _TRIES = 4  # QPs that are tried for a key frame of the wished size
 
 
 @dataclass(frozen=True)
-class CodecSettings:
+class EncoderSettings:
     """side: pixels coded.  key_codec: of `classic.CODECS`.  qp: None chooses it by the rate.
     kbps: that key frames may make of the rate, over any ten seconds.  patience: how many times
     the error just after a key frame is borne before a better one is looked for.  quality: of the
@@ -114,7 +100,7 @@ class Encoder:
         self,
         runtime: Runtime,
         statistics: StateStatistics,
-        settings: CodecSettings = CodecSettings(),
+        settings: EncoderSettings = EncoderSettings(),
         recovery: Recovery | None = None,
     ) -> None:
         """Raises InputError for settings that nothing can be coded with."""
@@ -217,86 +203,3 @@ class Encoder:
 
     def _look(self, slot: int, given: _Given) -> Seen:
         return Seen(given.small, self.made_from(slot, given.rounded), given.rounded)
-
-
-class Decoder:
-    """Makes a stream's pictures, in order.
-
-    chunks: the container's, of the fallback's kinds.  Raises StreamError where no key frame
-    comes before a frame, or a frame is made from a slot that was never filled.
-
-    unrestored: key frames so far that were to be restored by weights that are not here, and are
-    used as they decode.
-    """
-
-    def __init__(
-        self, runtime: Runtime, chunks: Sequence[Chunk], recovery: Recovery | None = None
-    ) -> None:
-        self.unrestored = 0
-        self._runtime, self._recovery = runtime, recovery
-        parsed = [parse(c.kind, c.body, c.offset) for c in chunks]
-        self._events = sorted(
-            (e for e in parsed if isinstance(e, KeyFrame | Reference | SecondReference)),
-            key=lambda event: event.frame,
-        )
-        self._held: dict[int, Held] = {}
-        self._now: Held | None = None
-        self._next: Held | None = None  # what is mixed in
-        self._ramp = Ramp(0, 0)
-        self._frame = 0
-        first = self._events[0] if self._events else None
-        if not isinstance(first, KeyFrame) or first.frame != 0:
-            raise StreamError("the stream begins without a key frame", field="key frame")
-        self.side = first.side
-        layers = [e for e in parsed if isinstance(e, Layer)]
-        self._layers = LayerDecoder(layers, self.side)
-
-    def picture(self, vectors: NDArray[np.float32]) -> Picture:
-        """The next frame's vectors [D] -> [side, side, 3] RGB."""
-        while self._events and self._events[0].frame <= self._frame:
-            self._take(self._events.pop(0))
-        assert self._now is not None
-        made = self._runtime.generate(self._now, vectors)
-        if self._next is not None:
-            later = self._runtime.generate(self._next, vectors)
-            made = mixed(made, later, *self._ramp.share(self._frame))
-        base = self._layers.at(self._frame)
-        self._frame += 1
-        return made if base is None else fused(made, base.picture, base.noise)
-
-    def pictures(self, rows: Iterable[NDArray[np.float32]]) -> Iterator[Picture]:
-        return (self.picture(row) for row in rows)
-
-    def _take(self, event: Event) -> None:
-        if isinstance(event, SecondReference):
-            later = next((e for e in self._events if not isinstance(e, SecondReference)), None)
-            if later is None:
-                raise StreamError("a second reference that nothing follows", field="frame")
-            self._ramp = Ramp(event.frame, later.frame)
-            self._next = self._reached(later)
-            return
-        self._now, self._next = self._next or self._reached(event), None
-        if isinstance(event, KeyFrame):
-            self._held[event.slot] = self._now
-
-    def _reached(self, event: KeyFrame | Reference) -> Held:
-        if isinstance(event, Reference):
-            if event.slot not in self._held:
-                raise StreamError(f"slot {event.slot} holds no key frame", field="slot")
-            return self._held[event.slot]
-        if event.side != self.side or event.side not in self._runtime.settings.sides:
-            raise StreamError(f"a key frame of {event.side} pixels", field="side")
-        received = receive(event, self._recovery)
-        self.unrestored += not received.restored
-        return self._runtime.hold(received.picture, event.face)
-
-
-def check_digest(named: bytes, digest: str) -> None:
-    """MismatchError where a stream, which names the digest's first bytes, was made with other
-    weights."""
-    if named != bytes.fromhex(digest)[: len(named)]:
-        raise MismatchError(
-            f"the stream was made with the fallback weights {named[:DIGEST].hex()}, here are "
-            f"{digest[: 2 * DIGEST]}",
-            "Decode it with the Facewire version that coded it, or name its weights.",
-        )

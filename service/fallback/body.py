@@ -16,10 +16,11 @@ from avatar.face import Window
 from codec.mttf.guide import BODY
 from enroll.crops import cut_window
 from enroll.matte import MatteSource
-from enroll.torso import SIZE, TorsoRegistration, torso_reference
+from enroll.torso import SIZE, TorsoRegistration, TorsoSettings, torso_reference
 
 Array = NDArray[Any]
 _CHIN = 152  # of the mesh
+_AGREEMENT = TorsoSettings.agreement  # 0.2 to 0.7 with things held up, 0.74 and more without
 
 
 class BodyReader:
@@ -73,8 +74,11 @@ def registration(small: NDArray[np.uint8], mask: Array, mesh: Array) -> TorsoReg
 
 
 def moved(torso: TorsoRegistration, picture: Array) -> Array:
-    """[4, 2] the marks in a grey picture [64, 64]."""
+    """[4, 2] the marks in a grey picture [64, 64]; at rest where what is seen there is not the
+    torso: something that is held before it would take them along."""
     across, down, roll, scale = torso.step(picture)
+    if torso.agreement < _AGREEMENT:
+        return BODY.copy()
     turn = np.exp(scale) * np.array([[np.cos(roll), -np.sin(roll)], [np.sin(roll), np.cos(roll)]])
     middle = (np.array(torso.middle) + 0.5) / SIZE
     placed: Array = (BODY - middle) @ turn.T + middle + [across, down]

@@ -74,3 +74,17 @@ def test_where_no_shirt_is_seen_nothing_moves() -> None:
     reader = BodyReader(Nobody())
     for step in (0, 5):
         assert np.array_equal(reader.see(person(step)[0], FACE, WINDOW), BODY)
+
+
+def test_what_is_held_before_the_shirt_takes_nothing_along() -> None:
+    """A patterned board that comes up before the shirt, moves, and goes."""
+    reader, rng = BodyReader(Matte()), np.random.default_rng(0)
+    board = cv2.GaussianBlur(rng.integers(0, 255, (120, 200, 3), dtype=np.uint8), (0, 0), 4)
+    reader.see(person()[0], FACE, WINDOW)
+    for step in range(12):
+        picture = person(6.0)[0]
+        if held := 3 <= step < 9:
+            picture[130:250, 10 + 5 * step : 210 + 5 * step] = board
+        marks = reader.see(picture, FACE, WINDOW)
+        wanted = BODY if held else BODY + np.float32([6 / 256, 0])
+        assert np.abs(marks - wanted).max() < 1.5 / 256, step

@@ -1,10 +1,12 @@
 """The fallback on people whom it was never trained on, against VVC at equal bytes.
 
-    python -m benchmarks.fallback --clips CLIPS [--only NAME ...] [--work DIR] [--jobs N]
+    python -m benchmarks.fallback --clips CLIPS [--size 256] [--only NAME ...] [--work DIR]
+        [--jobs N]
 
-Clips of codec/mttf/data/held_out.txt, at most 10 s of each, 256x256, every byte counted.  One
-measured point a row and codec; what VVC reaches at a rate is the upper hull of its half and quarter
-size, which below 6 kbit/s lie above its full one.  Resumed where it was stopped.
+Clips of codec/mttf/data/held_out.txt, at most 10 s of each, every byte counted.  One measured point
+a row and codec; what VVC reaches at a rate is the upper hull of two of its sizes: a half and a
+quarter of 256, which below 6 kbit/s lie above its full one, and of 512, all and a half of 128.
+Resumed where it was stopped.
 """
 
 from __future__ import annotations
@@ -12,7 +14,7 @@ from __future__ import annotations
 import argparse
 import os
 import sys
-from collections.abc import Iterator
+from collections.abc import Container, Iterator
 from importlib.resources import files
 from pathlib import Path
 
@@ -25,11 +27,11 @@ from bench.footage import FootageSettings
 from bench.results import OK, Record, Results
 from bench.run import RunSettings, run
 
-CODECS = ("mttf-lite", "=vvc-half", "=vvc-quarter")
-POINTS = {
-    "mttf-lite": (42.0,),
-    "vvc-half": (47.0,),
-    "vvc-quarter": (52.0, 42.0),
+OURS = {"mttf-lite": (42.0,)}
+RIVALS = {  # by the side of the pictures
+    128: {"vvc": (52.0, 47.0), "vvc-half": (42.0,)},
+    256: {"vvc-half": (47.0,), "vvc-quarter": (52.0, 42.0)},
+    512: {"vvc-half": (52.0,), "vvc-quarter": (52.0, 47.0)},
 }
 METRICS = ("PSNR", "MS-SSIM", "VMAF", "AKD", "CSIM")
 LOOKED_AT = (("MS-SSIM", "face", True), ("CSIM", "whole", True), ("AKD", "whole", False))
@@ -46,9 +48,10 @@ def people(clips: Path) -> Iterator[Path]:
             yield found[0]
 
 
-def points_of(results: Results, clip: str, codecs: tuple[str, ...]) -> list[Record]:
+def points_of(results: Results, clip: str, size: int, codecs: Container[str]) -> list[Record]:
     """By rising rate."""
-    found = [r for r in results if r.clip == clip and r.codec in codecs and r.state == OK]
+    measured = (r for r in results if (r.clip, r.size, r.state) == (clip, size, OK))
+    found = [record for record in measured if record.codec in codecs]
     return sorted(found, key=lambda record: record.kbps)
 
 
@@ -65,9 +68,9 @@ def rival(records: list[Record], metric: str, region: str, rising: bool) -> Curv
     return upper_hull(curves) if curves else None
 
 
-def told(results: Results, clips: list[Path], console: Console) -> None:
+def told(results: Results, clips: list[Path], size: int, console: Console) -> None:
     """A row for every point of the fallback, and how often it is better below MOST kbit/s."""
-    table = Table(title="The fallback against VVC at equal bytes")
+    table = Table(title=f"The fallback against VVC at equal bytes, {size}x{size}")
     for head in ("person", "key QP", "kbit/s", "PSNR", "VMAF"):
         table.add_column(head)
     for metric, region, _ in LOOKED_AT:
@@ -75,9 +78,9 @@ def told(results: Results, clips: list[Path], console: Console) -> None:
     wins = {metric: 0 for metric, _, _ in LOOKED_AT}
     both = decode = frames = 0
     for clip in clips:
-        rivals = points_of(results, clip.stem, ("vvc-half", "vvc-quarter"))
+        rivals = points_of(results, clip.stem, size, RIVALS[size])
         best = dict.fromkeys(wins, False)
-        for record in points_of(results, clip.stem, ("mttf-lite",)):
+        for record in points_of(results, clip.stem, size, OURS):
             cells = [clip.stem, f"{record.point:g}", f"{record.kbps:.2f}"]
             cells += [_shown(record.figure("PSNR"), 1), _shown(record.figure("VMAF"), 0)]
             for metric, region, rising in LOOKED_AT:
@@ -124,6 +127,7 @@ def _shown(value: float | None, digits: int) -> str:
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
     parser.add_argument("--clips", type=Path, default=os.environ.get("FACEWIRE_CLIPS"))
+    parser.add_argument("--size", type=int, choices=RIVALS, default=256, help="of a picture's side")
     parser.add_argument("--only", nargs="*", help="names of people")
     parser.add_argument("--work", type=Path, default=Path("scratch/fallback"))
     parser.add_argument("--jobs", type=int, default=os.cpu_count() or 1)
@@ -134,10 +138,12 @@ def main() -> int:
         clip for clip in people(Path(given.clips)) if not given.only or clip.stem in given.only
     ]
     results = Results(given.work, create=True)
+    points = OURS | RIVALS[given.size]
     settings = RunSettings(
-        codecs=CODECS,
+        codecs=tuple(f"={name}" for name in points),
+        sizes=(given.size,),
         metrics=METRICS,
-        points=POINTS,
+        points=points,
         jobs=given.jobs,
         videos=False,
         footage=FootageSettings("none", longest=10.0),
@@ -149,7 +155,7 @@ def main() -> int:
     summary = run(clips, results, settings, said)
     for warning in summary.warnings:
         print(warning, file=sys.stderr)
-    told(results, clips, Console(width=140))
+    told(results, clips, given.size, Console(width=140))
     return 1 if summary.failed else 0
 
 

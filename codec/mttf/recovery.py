@@ -38,7 +38,7 @@ class RecoverySettings:
     pixels sees twice as far.  width: channels.  blocks: of two convolutions, and their sum."""
 
     fold: int = 2
-    width: int = 32
+    width: int = 48
     blocks: int = 4
 
 

@@ -28,11 +28,11 @@ _EVERY = 20  # pairs are kept on disk
 
 @dataclass(frozen=True)
 class PairSettings:
-    """count: of pairs.  shares: how often each codec is drawn; VVC's encoder takes seconds a
-    picture.  worst: the QP up to which a codec is drawn, from `COARSE` on, each alike."""
+    """count: of pairs.  shares: how often each codec is drawn.  worst: the QP up to which a codec
+    is drawn, from `COARSE` on, each alike."""
 
     count: int = 600
-    shares: tuple[tuple[str, float], ...] = (("av1", 0.67), ("hevc", 0.3), ("vvc", 0.03))
+    shares: tuple[tuple[str, float], ...] = (("av1", 0.5), ("hevc", 0.2), ("vvc", 0.3))
     worst: tuple[tuple[str, int], ...] = (("av1", 63), ("hevc", 51), ("vvc", 57))
     seed: int = 0
 

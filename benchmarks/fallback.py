@@ -76,7 +76,8 @@ def told(results: Results, clips: list[Path], size: int, console: Console) -> No
     for metric, region, _ in LOOKED_AT:
         table.add_column(f"{metric} {region}")
     wins = {metric: 0 for metric, _, _ in LOOKED_AT}
-    both = decode = frames = 0
+    both = frames = 0
+    decode = 0.0
     for clip in clips:
         rivals = points_of(results, clip.stem, size, RIVALS[size])
         best = dict.fromkeys(wins, False)

@@ -55,7 +55,8 @@ class RecoveryWeights:
 
 class RecoveryNet(Module):
     """picture [B, 3, H, W] in 0 .. 1, H and W multiples of `fold`; level [B] 1 .. LEVELS ->
-    [B, 3, H, W].  Untrained it changes nothing: the last convolution starts as zeros."""
+    [B, 3, H, W].  Residual blocks as in EDSR (B. Lim et al., 2017): nothing cuts the sum off.
+    Untrained it changes nothing: the last convolution starts as zeros."""
 
     def __init__(self, settings: RecoverySettings) -> None:
         super().__init__()
@@ -77,9 +78,9 @@ class RecoveryNet(Module):
     def forward(self, picture: Tensor, level: Tensor) -> Tensor:
         x = functional.pixel_unshuffle(picture - 0.5, self.settings.fold)
         plane = (level.to(x) / LEVELS)[:, None, None, None].expand(-1, 1, *x.shape[2:])
-        x = functional.relu(self.first(torch.cat([x, plane], dim=1)))
+        x = self.first(torch.cat([x, plane], dim=1))
         for block in self.blocks:
-            x = functional.relu(x + block(x))
+            x = x + block(x)
         return picture + functional.pixel_shuffle(self.last(x), self.settings.fold)
 
 

@@ -45,7 +45,7 @@ Array = NDArray[Any]
 class BackdropSettings:
     """frames: that are looked at.  sides, qualities: pixels and CRF that are tried.  price: squared
     levels, mean over the window, that a byte must save; least: that all of it must save.  most:
-    bytes."""
+    bytes.  wished: bytes that are kept to where so many save anything; None: most."""
 
     frames: int = 48
     sides: tuple[int, ...] = (64, 128, 256)
@@ -53,6 +53,7 @@ class BackdropSettings:
     price: float = 0.01
     least: float = 4.0
     most: int = MAX_BODY
+    wished: int | None = None
     codec: str = "av1"
 
 
@@ -131,7 +132,9 @@ def background_packet(
     stays = error(held)
     if held is not None and error(None) - stays < settings.least:
         held, stays = None, error(None)  # the room is the enrolled one again
-    best, most = held, -np.inf if always else settings.least
+    best, least = held, -np.inf if always else settings.least
+    wished = settings.most if settings.wished is None else settings.wished
+    rank = (False, -np.inf)
     for side in settings.sides if always or np.any(off) else ():
         small = lanczos(off.astype(np.float32), side, side)
         drawn = np.clip(np.rint(small / 2 + _ZERO), 0, 255).astype(np.uint8)
@@ -139,8 +142,10 @@ def background_packet(
             data = encode_key(drawn, settings.codec, quality)
             packet = BackgroundPacket(CODECS[settings.codec].number, side, data)
             saved = stays - error(packet) - settings.price * len(data)
-            if saved > most and len(data) <= settings.most:
-                best, most = packet, saved
+            if saved <= least or len(data) > settings.most:
+                continue
+            if (mine := (len(bytes(packet)) <= wished, saved)) > rank:
+                best, rank = packet, mine
     return best
 
 
@@ -159,13 +164,14 @@ def changed_room(
     avatar: Avatar,
     frames: slice | None = None,
     always: bool = False,
+    wished: int | None = None,
 ) -> BackgroundPacket | None:
-    """Of a tracked video, or a range of its frames, what `background_packet` says."""
+    """Of a tracked video, or a range of its frames, what `background_packet` says.  wished: as
+    `BackdropSettings`."""
     side = side_of(avatar)
-    room = room_of(
-        track, crops_of_video(source, track, side, frames), side, BackdropSettings.frames
-    )
-    return background_packet(room, avatar, always=always)
+    settings = BackdropSettings(wished=wished)
+    room = room_of(track, crops_of_video(source, track, side, frames), side, settings.frames)
+    return background_packet(room, avatar, settings, always)
 
 
 def side_of(avatar: Avatar) -> int:

@@ -24,12 +24,13 @@ Progress = Callable[[float, float], None]
 @dataclass(frozen=True)
 class SearchSettings:
     """effort: as `facewire encode` has it.  background, light, posture: of `backdrop.MODES`,
-    `light.MODES` and `posture.MODES`."""
+    `light.MODES` and `posture.MODES`.  wished: bytes of a background, as `BackdropSettings`."""
 
     effort: int = 0
     background: str = "auto"
     light: str = "auto"
     posture: str = "auto"
+    wished: int | None = None
 
     def __post_init__(self) -> None:
         for name, known in (
@@ -65,7 +66,7 @@ def searched(
         return refined(states, track, source, person, settings.effort, frames, progress)
 
     place = surroundings_of(
-        source, track, states, avatar, frames, settings.background, settings.light
+        source, track, states, avatar, frames, settings.background, settings.light, settings.wished
     )
     states = refined(states, place)
     if settings.posture == "never":

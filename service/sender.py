@@ -117,7 +117,8 @@ def encode_video(
     states = states_of(track, avatar) if settings.embedding else expressions_of(track, avatar)
     place = SAME
     if settings.embedding:
-        states, place = searched(source, track, states, avatar, settings.search, frames, progress)
+        search = replace(settings.search, wished=_wished(settings, states))
+        states, place = searched(source, track, states, avatar, search, frames, progress)
     if settings.mode == "avatar":
         states = steadied(states, avatar.statistics)
     if settings.fps is not None:
@@ -142,19 +143,29 @@ def encode_video(
     return Sent(read_stream(out, avatar.statistics, avatar.digest).summary(), tuple(warnings))
 
 
+def _wished(settings: SenderSettings, states: FaceStates) -> int | None:
+    """Bytes of a background that a wished rate has room for."""
+    if settings.kbps is None or settings.background == "always":
+        return None
+    return int(_MOST_OF_RATE * settings.kbps * 125 * _seconds(states)) - _FRAMING
+
+
+def _seconds(states: FaceStates) -> float:
+    return 1e-6 * (int(states.time[-1] - states.time[0]) + period(states))
+
+
 def _shared(
     settings: SenderSettings, place: Surroundings, states: FaceStates
 ) -> tuple[float, Surroundings, list[str]]:
     """What a wished rate leaves for the frames, and the surroundings that it leaves room for."""
-    seconds = 1e-6 * (int(states.time[-1] - states.time[0]) + period(states))
-    kbps = settings.kbps or 0.0
+    kbps, seconds = settings.kbps or 0.0, _seconds(states)
     for small in (place.light, place.posture):
         if small is not None:
             kbps -= 8e-3 * (len(bytes(small)) + _FRAMING) / seconds
     if place.background is None:
         return kbps, place, []
     cost = 8e-3 * (len(bytes(place.background)) + _FRAMING) / seconds
-    if settings.background == "always" or cost <= _MOST_OF_RATE * kbps:
+    if settings.background == "always" or cost <= _MOST_OF_RATE * (settings.kbps or 0.0):
         return kbps - cost, place, []
     return (
         kbps,

@@ -63,12 +63,14 @@ def surroundings_of(
     frames: slice | None = None,
     background: str = "auto",
     light: str = "auto",
+    wished: int | None = None,
 ) -> Surroundings:
     """Room and light of a tracked video, or a range of its frames.  background: of
-    `backdrop.MODES`; light: of `light.MODES`.  states: of the track's frames, for this avatar."""
+    `backdrop.MODES`; light: of `light.MODES`.  states: of the track's frames, for this avatar.
+    wished: as `BackdropSettings`."""
     room = lit = None
     if background != "never":
-        room = changed_room(source, track, avatar, frames, background == "always")
+        room = changed_room(source, track, avatar, frames, background == "always", wished)
     if light != "neutral":
         lit = changed_light(source, track, states, avatar, frames)
     return Surroundings(room, lit)

@@ -17,7 +17,14 @@ from avatar.face import EXPRESSIONS, FaceStates, FaceTrack, StateLayout, Window
 from codec.container import read_stream
 from codec.header import DIGEST, StreamHeader
 from codec.packet import BackgroundPacket, LightPacket
-from service.backdrop import PLANE, Room, background_packet, room_of, with_background
+from service.backdrop import (
+    PLANE,
+    BackdropSettings,
+    Room,
+    background_packet,
+    room_of,
+    with_background,
+)
 from service.sender import SenderSettings, _shared, write_stream
 from service.surroundings import Surroundings
 
@@ -152,6 +159,20 @@ def test_always_sends_even_nothing_and_sizes_must_agree(avatar) -> None:
     assert np.abs(wall_of(with_background(avatar, packet)) - wall).max() < 1e-3
     with pytest.raises(InputError, match="differ in size"):
         background_packet(Room(wall[::2, ::2], np.ones((32, 32))), avatar)
+
+
+def test_it_keeps_to_the_bytes_that_are_wished_for(avatar) -> None:
+    """Coarser where that saves anything; where nothing so small does, as large as ever."""
+    rng = np.random.default_rng(2)
+    room = Room(rng.uniform(0, 255, (8, 8, 3)).repeat(8, 0).repeat(8, 1), np.ones((SIDE, SIDE)))
+    free = background_packet(room, avatar)
+    assert free is not None
+    small = background_packet(room, avatar, BackdropSettings(wished=len(bytes(free)) // 2))
+    assert small is not None and len(bytes(small)) <= len(bytes(free)) // 2
+    wall, (near, far) = room.picture, (wall_of(with_background(avatar, x)) for x in (free, small))
+    errors = [np.square(shown - wall).mean() for shown in (near, far, wall_of(avatar))]
+    assert errors[0] < errors[1] < errors[2]
+    assert background_packet(room, avatar, BackdropSettings(wished=4)) == free
 
 
 @pytest.mark.parametrize(

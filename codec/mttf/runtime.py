@@ -30,7 +30,6 @@ class Runtime:
         FormatError where the tensors do not fit the network, MissingError without torch."""
         self.settings = weights.settings
         self._device = device
-        self._half = half_precision(device) if half is None else half
         net = weights.settings.network()
         try:
             net.load_state_dict({n: torch.from_numpy(a) for n, a in weights.tensors.items()})
@@ -39,6 +38,7 @@ class Runtime:
                 f"the weights do not fit the network {weights.settings.name}: {error}",
                 "Train them again.",
             ) from None
+        self._half = half_precision(device) if half is None else half
         self._net = fused(net.eval().requires_grad_(False)).to(device)
         self.guided = self._net.told > 0
 
